@@ -1,0 +1,31 @@
+"""The climate that comes with the package: SIMULATED by JCM 3.0.0, not observed.
+
+Eleven years (2001-01-01..2011-12-28, 4,014 days) of daily means on a 5.625 degree grid, 32 x 64,
+with the paper's five variables, so that everything runs on a fresh clone without a download. The
+dates are the model's calendar: no day of it is the weather of that day.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import xarray as xr
+
+from sparta_core.errors import DataError
+
+FILE = "jcm_t31_daily_5.625deg.nc"
+SOURCE = "simulated by JCM 3.0.0, not observed"
+LEVEL = 850
+
+
+def path() -> Path:
+    """Where the bundled NetCDF file lies; DataError if the installation lacks it."""
+    found = Path(str(files("sparta_core.data") / FILE))
+    if not found.is_file():
+        raise DataError(f"the bundled simulated climate is missing at {found}; install sparta_core again")
+    return found
+
+
+def open_bundled() -> xr.Dataset:
+    """The simulated days, opened lazily: (time, latitude, longitude), physical units, level 850 hPa."""
+    # The file names its level in words only; as an attribute it is checked like a prepared store's.
+    return xr.open_dataset(path(), engine="h5netcdf").assign_attrs(level=LEVEL, source=SOURCE)

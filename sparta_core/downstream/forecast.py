@@ -1,0 +1,118 @@
+"""Forecasting in latent space: a sequence-to-sequence LSTM on frozen embeddings (paper, section 4.1)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparta_core.downstream.embeddings import decode, embed
+from sparta_core.errors import DataError
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+from sparta_core.training.fit import MODEL, Schedule, fit, load_weights, seeded
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+
+class Forecaster(nn.Module):
+    """Embeddings of the look-back (B, L, E) to those of the days after it (B, leads, E).
+
+    The decoder's first input is the last observed embedding, each later one its own last output.
+    """
+
+    def __init__(self, embedding: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.encoder = nn.LSTM(embedding, hidden, batch_first=True)
+        self.decoder = nn.LSTM(embedding, hidden, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(hidden, embedding)
+
+    def forward(self, past: Tensor, leads: int = 1) -> Tensor:
+        _, state = self.encoder(past)
+        day = past[:, -1:]
+        days = []
+        for _ in range(leads):
+            output, state = self.decoder(day, state)
+            day = self.linear(self.dropout(output))
+            days.append(day)
+        return torch.cat(days, dim=1)
+
+
+class NextEmbedding:
+    """Mean squared error of the embedding one day after each window; equation 10.
+
+    Every day is embedded once per epoch, under a fresh mask; the windows are cut from that.
+    """
+
+    trains = ("forecaster",)
+    monitored = "loss"
+
+    def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
+        self.modules = {"forecaster": forecaster}
+        self.bench, self.model = bench, model
+        self.embeddings = torch.empty(0)
+
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """Start days (B,) of the windows of one epoch, in random order, every `stride` days."""
+        experiment = self.bench.experiment
+        days = self.bench.fields.split(f"downstream_{part}")
+        starts = torch.arange(0, len(days) - experiment.look_back, experiment.stride, device=days.device)
+        if not len(starts):
+            raise DataError(
+                f"the downstream {part} days are {len(days)}, too few for a look-back of {experiment.look_back} "
+                f"and the day after; lower look_back or use more days")
+        ratio = experiment.downstream_mask_ratio
+        self.embeddings = embed(self.model, self.bench.views, days, ratio, generator)
+        order = torch.randperm(len(starts), generator=generator, device=days.device)
+        return list(starts[order].split(experiment.forecast_batch_size))
+
+    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        steps = torch.arange(self.bench.experiment.look_back + 1, device=batch.device)
+        windows = self.embeddings[batch[:, None] + steps]
+        return {"loss": F.mse_loss(self.modules["forecaster"](windows[:, :-1]), windows[:, -1:])}
+
+
+def forecast(experiment: Experiment, seed: int) -> Forecaster:
+    """The trained forecaster of `experiment` for one of its forecast_seeds; trains what is missing."""
+    bench = Workbench.of(experiment)
+    run = bench.run("forecast", f"-seed{seed}")
+    with seeded(seed, "forecast", "build"):
+        forecaster = Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
+    if not run.finished:
+        schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay)
+        fabric = bench.fabric(run)
+        objective = NextEmbedding(bench, representation(experiment), fabric.setup_module(forecaster))
+        fit(objective, schedule, experiment, run, fabric, seed)
+    load_weights({"forecaster": forecaster}, run.load(MODEL)[0])
+    return forecaster.to(bench.device).eval().requires_grad_(False)
+
+
+def forecast_starts(experiment: Experiment, days: range) -> Tensor:
+    """First days of all look-back windows of `days` that leave `leads` days to score; (N,).
+
+    Raises DataError where there is none.
+    """
+    count = len(days) - experiment.look_back - experiment.leads + 1
+    if count < 1:
+        raise DataError(
+            f"the downstream test days are {len(days)}, too few for a look-back of {experiment.look_back} and "
+            f"{experiment.leads} leads; lower leads or look_back, or use more days")
+    return torch.arange(days.start, days.start + count)
+
+
+@torch.no_grad()
+def forecast_embeddings(experiment: Experiment, seed: int) -> Tensor:
+    """Forecasts of every test window in latent space: (N, leads, E), from sparse days."""
+    bench = Workbench.of(experiment)
+    days = bench.fields.splits["downstream_test"]
+    starts = (forecast_starts(experiment, days) - days.start).to(bench.device)
+    forecaster, model = forecast(experiment, seed), representation(experiment)
+    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    ratio = experiment.downstream_mask_ratio
+    past = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
+    windows = past[starts[:, None] + torch.arange(experiment.look_back, device=bench.device)]
+    return torch.cat([forecaster(chunk, experiment.leads) for chunk in windows.split(64)])
+
+
+def forecast_fields(experiment: Experiment, embeddings: Tensor) -> Tensor:
+    """Decoded forecasts (..., E) -> (..., C, H, W), standardised."""
+    return decode(representation(experiment), embeddings)

@@ -1,0 +1,17 @@
+"""What goes wrong, in one sentence each: what it is, where it is, and what to do."""
+
+
+class SpartaError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ExperimentError(SpartaError, ValueError):
+    """A setting that does not exist, or a value that it cannot take."""
+
+
+class DataError(SpartaError, ValueError):
+    """Weather data that is missing, incomplete, or not in the expected units."""
+
+
+class RunError(SpartaError, RuntimeError):
+    """A trained stage on disk that cannot be read, written, or does not belong here."""

@@ -1,0 +1,1 @@
+"""Scores, and the baselines that a score is worth nothing without."""

@@ -1,0 +1,279 @@
+"""Experiment: everything that a run depends on, in one frozen value.
+
+The class's defaults are the paper's settings; a preset names what it changes. Each setting
+says since which stage it matters, so that experiments share the stages on which they agree.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin, get_type_hints
+
+from sparta_core.errors import ExperimentError
+
+WEATHERBENCH2_VARIABLES = (
+    "2m_temperature",
+    "u_component_of_wind",
+    "v_component_of_wind",
+    "geopotential",
+    "specific_humidity",
+)
+
+# What each stage continues from. "data" is no stage: it stands for the days and their views.
+PREREQUISITES = {
+    "data": (),
+    "autoencoder": ("data",),
+    "pretrain": ("data",),
+    "blend": ("data", "pretrain"),
+    "decoder": ("data", "pretrain", "blend"),
+}
+# The stage that leaves the frozen encoder and decoder which the downstream tasks use.
+REPRESENTATIONS = {"contrastive": "decoder", "autoencoder": "autoencoder"}
+DOWNSTREAM = ("forecast",)
+
+CHOICES = {
+    "objective": tuple(REPRESENTATIONS),
+    "fusion": ("early",),
+    "backbone": ("resnet18",),
+    "head": ("pool", "flatten"),
+    "mask_grid": ("enlarged", "native"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "precision": ("auto", "32-true", "bf16-mixed"),
+}
+
+# The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
+FORECAST_SETUPS: dict[tuple[int, int], dict[str, Any]] = {
+    (30, 1): {"forecast_weight_decay": 1e-6, "forecast_dropout": 0.0, "forecast_seeds": (0,)},
+    (5, 5): {"forecast_weight_decay": 1e-5, "forecast_dropout": 0.3, "forecast_seeds": (0, 42, 123)},
+    (5, 10): {"forecast_weight_decay": 1e-5, "forecast_dropout": 0.0, "forecast_seeds": (0, 42, 123)},
+}
+
+# What each preset changes of the paper's settings. demo and smoke see the bundled climate on its
+# own grid, where the encoder's last map is 1x2: one-channel norms would leave only signs there and
+# pooling would lose the place, hence the norm groups and the flattened head.
+_SMALL: dict[str, Any] = {
+    "view_size": (32, 64), "crop_from": (36, 72), "smoothing": 3, "norm_groups": 8, "head": "flatten",
+    "pretrain_rate": 1e-3, "blend_rate": 1e-3, "decoder_rate": 1e-3,
+}  # fmt: skip
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {"data": "data/era5_5.625deg.zarr"},
+    "demo": _SMALL | {
+        "width": 16, "embedding": 256, "soft_gap": 365, "autoencoder_epochs": 14, "pretrain_epochs": 6,
+        "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6, "forecast_epochs": 30,
+    },
+    "smoke": _SMALL | {
+        "days": 1000, "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
+        "pretrain_epochs": 2, "blend_epochs": 2, "blend_decay": 1.0, "decoder_epochs": 2,
+        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 10,
+    },
+}  # fmt: skip
+
+_ABOVE_ZERO = (
+    "view_size", "max_offset", "width", "embedding", "temperature", "projection", "smoothing",
+    "autoencoder_epochs", "autoencoder_rate", "pretrain_epochs", "pretrain_rate", "blend_epochs",
+    "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden",
+    "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads",
+)  # fmt: skip
+
+
+def _since(stage: str, default: Any) -> Any:
+    return field(default=default, metadata={"since": stage})
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All settings of a run; the defaults are the paper's (build one with `from_preset`).
+
+    Units: days for times, degrees-free grid points (latitude, longitude) for sizes, fractions
+    for ratios. Raises ExperimentError for a value that no run could use.
+    """
+
+    preset: str = _since("machine", "paper")
+    runs: str = _since("machine", "runs")
+    device: str = _since("machine", "auto")
+    precision: str = _since("machine", "auto")
+
+    seed: int = _since("data", 0)
+    data: str = _since("data", "bundled")
+    variables: tuple[str, ...] = _since("data", WEATHERBENCH2_VARIABLES)
+    level: int = _since("data", 850)
+    days: int | None = _since("data", None)
+    split: tuple[float, float] = _since("data", (0.6, 0.2))
+
+    view_size: tuple[int, int] = _since("data", (72, 144))
+    mask_grid: str = _since("data", "enlarged")
+    mask_ratio: tuple[float, float] = _since("data", (0.5, 0.9))
+    batch_size: int = _since("data", 128)
+    max_offset: int = _since("data", 5)
+    hard_gap: tuple[int, int] = _since("data", (11, 40))
+    soft_gap: int = _since("data", 1000)
+    plateau_patience: int = _since("data", 10)
+    plateau_factor: float = _since("data", 0.1)
+    plateau_threshold: float = _since("data", 1e-4)
+
+    backbone: str = _since("data", "resnet18")
+    width: int = _since("data", 64)
+    embedding: int = _since("data", 1000)
+    norm_groups: int | None = _since("data", None)
+    head: str = _since("data", "pool")
+
+    autoencoder_epochs: int = _since("autoencoder", 180)
+    autoencoder_rate: float = _since("autoencoder", 1e-3)
+
+    fusion: str = _since("pretrain", "early")
+    hard_negatives: bool = _since("pretrain", True)
+    cycle_weight: float = _since("pretrain", 1.0)
+    temperature: float = _since("pretrain", 0.3)
+    projection: int = _since("pretrain", 128)
+    crop_from: tuple[int, int] = _since("pretrain", (80, 160))
+    smoothing: int = _since("pretrain", 5)
+    offset_decay: float = _since("pretrain", 0.1)
+    pretrain_epochs: int = _since("pretrain", 100)
+    pretrain_rate: float = _since("pretrain", 1e-4)
+
+    blend_epochs: int = _since("blend", 250)
+    blend_rate: float = _since("blend", 1e-4)
+    blend_decay: float = _since("blend", 0.01)
+
+    decoder_epochs: int = _since("decoder", 200)
+    decoder_rate: float = _since("decoder", 1e-4)
+
+    objective: str = _since("downstream", "contrastive")
+    downstream_split: tuple[float, float] = _since("downstream", (0.6, 0.2))
+    downstream_mask_ratio: float = _since("downstream", 0.7)
+    look_back: int = _since("forecast", 30)
+    stride: int = _since("forecast", 1)
+    forecast_hidden: int = _since("forecast", 128)
+    forecast_epochs: int = _since("forecast", 100)
+    forecast_rate: float = _since("forecast", 1e-2)
+    forecast_batch_size: int = _since("forecast", 64)
+    forecast_weight_decay: float = _since("forecast", 1e-6)
+    forecast_dropout: float = _since("forecast", 0.0)
+    forecast_seeds: tuple[int, ...] = _since("scores", (0,))
+    leads: int = _since("scores", 100)
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, _typed(name, kind, getattr(self, name)))
+        for name, valid in CHOICES.items():
+            _check_choice(name, getattr(self, name), valid)
+        _check_choice("preset", self.preset, tuple(PRESETS))
+        self._check_ranges()
+
+    @classmethod
+    def from_preset(cls, preset: str = "demo", **changes: Any) -> "Experiment":
+        """The experiment of `preset` with `changes`; a paper forecast set-up brings its own rates."""
+        _check_choice("preset", preset, tuple(PRESETS))
+        _check_names(changes)
+        settings = {"preset": preset, **PRESETS[preset]}
+        pair = tuple(changes.get(n, settings.get(n, cls.__dataclass_fields__[n].default))
+                     for n in ("look_back", "stride"))
+        return cls(**{**FORECAST_SETUPS.get(pair, {}), **settings, **changes})
+
+    def replace(self, **changes: Any) -> "Experiment":
+        """A new experiment with `changes`; this one stays as it is."""
+        _check_names(changes)
+        return dataclasses.replace(self, **changes)
+
+    def settings(self, stage: str) -> dict[str, Any]:
+        """The settings that the trained `stage` depends on, ready for JSON."""
+        since = self._ancestry(stage)
+        return {f.name: _plain(getattr(self, f.name))
+                for f in dataclasses.fields(self) if f.metadata["since"] in since}
+
+    def digest(self, stage: str) -> str:
+        """Eight hexadecimal digits of `settings(stage)`: equal for experiments that share the stage."""
+        # Only what differs from the paper counts, so that a new setting does not orphan old runs.
+        paper = {f.name: _plain(f.default) for f in dataclasses.fields(self)}
+        changed = {k: v for k, v in self.settings(stage).items() if v != paper[k]}
+        text = json.dumps(changed, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def name(self, stage: str) -> str:
+        """A readable name for the folder that `stage` shares with its neighbours."""
+        since = self._ancestry(stage)
+        if "pretrain" not in since:
+            return f"{self.preset}-autoencoder-seed{self.seed}"
+        parts = [self.preset, self.fusion, "hn" if self.hard_negatives else "",
+                 "cycle" if self.cycle_weight else "", f"seed{self.seed}"]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def representation(self) -> str:
+        """The stage whose encoder and decoder the downstream tasks use."""
+        return REPRESENTATIONS[self.objective]
+
+    def _ancestry(self, stage: str) -> set[str]:
+        if stage in PREREQUISITES:
+            return {stage, *PREREQUISITES[stage]}
+        _check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
+        return {stage, "downstream", *self._ancestry(self.representation)}
+
+    def _check_ranges(self) -> None:
+        for name in ("split", "downstream_split"):
+            first, second = getattr(self, name)
+            if not (first > 0 and second > 0 and first + second < 1):
+                raise ExperimentError(
+                    f"{name} is {(first, second)}; it must be two positive fractions with a sum below 1")
+        low, high = self.mask_ratio
+        if not 0 <= low <= high <= 1:
+            raise ExperimentError(f"mask_ratio is {(low, high)}; it must be 0 <= low <= high <= 1")
+        if not 0 <= self.downstream_mask_ratio < 1:
+            raise ExperimentError(
+                f"downstream_mask_ratio is {self.downstream_mask_ratio}; it must be at least 0 and below 1")
+        near, far = self.hard_gap
+        if not self.max_offset < near <= far < self.soft_gap:
+            raise ExperimentError(
+                f"hard_gap is {(near, far)}; it must lie between max_offset ({self.max_offset}) "
+                f"and soft_gap ({self.soft_gap}), so that no negative is also a positive")
+        if any(c < v for c, v in zip(self.crop_from, self.view_size, strict=True)):
+            raise ExperimentError(
+                f"crop_from {self.crop_from} is smaller than view_size {self.view_size}; enlarge it")
+        if self.smoothing % 2 == 0:
+            raise ExperimentError(f"smoothing is {self.smoothing}; a centred mean filter needs an odd width")
+        for name in _ABOVE_ZERO:
+            value = getattr(self, name)
+            if min(value if isinstance(value, tuple) else (value,)) <= 0:
+                raise ExperimentError(f"{name} is {value}; it must be above 0")
+        if self.batch_size < 3:
+            raise ExperimentError(f"batch_size is {self.batch_size}; one anchor with its negatives needs 3")
+        if len(set(self.variables)) != len(self.variables):
+            raise ExperimentError(f"variables are {self.variables}; each may be named once")
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _check_choice(name: str, value: Any, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ExperimentError(f"{name} is {value!r}; choose one of: {', '.join(valid)}")
+
+
+def _check_names(changes: dict[str, Any]) -> None:
+    valid = [f.name for f in dataclasses.fields(Experiment)]
+    for name in changes:
+        if name not in valid:
+            near = get_close_matches(name, valid, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ExperimentError(f"Experiment has no field {name!r}; {hint}valid fields: {', '.join(valid)}")
+
+
+def _typed(name: str, kind: Any, value: Any) -> Any:
+    """`value` as `kind`, where that loses nothing (a list becomes a tuple, 1 becomes 1.0)."""
+    if kind == int | None:
+        return None if value is None else _typed(name, int, value)
+    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        kinds = get_args(kind)
+        if kinds[-1] is Ellipsis:
+            kinds = kinds[:1] * len(value)
+        if len(value) == len(kinds) and value:
+            return tuple(_typed(name, k, v) for k, v in zip(kinds, value, strict=True))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if get_origin(kind) is None and type(value) is kind and value == value:
+        return value
+    wanted = getattr(kind, "__name__", str(kind)) if get_origin(kind) is None else str(kind)
+    raise ExperimentError(f"{name} is {value!r}; it must be of type {wanted}")

@@ -1,0 +1,1 @@
+"""Torch modules; they know neither data nor losses."""

@@ -1,0 +1,78 @@
+"""ResNet-18 (He et al., 2016) with the paper's norms: BatchNorm in the stem, group norm after it."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparta_core.errors import ExperimentError
+
+
+def group_norm(channels: int, groups: int | None) -> nn.GroupNorm:
+    """Group norm with `groups` groups; None is the paper's one group per channel."""
+    groups = groups or channels
+    if channels % groups:
+        raise ExperimentError(f"norm_groups is {groups}; it must divide every layer's channels, here {channels}")
+    return nn.GroupNorm(groups, channels)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; halves the map when `stride` is 2."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int, groups: int | None) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False)
+        self.norm1 = group_norm(channels, groups)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = group_norm(channels, groups)
+        self.shortcut = nn.Identity() if stride == 1 and channels_in == channels else nn.Sequential(
+            nn.Conv2d(channels_in, channels, 1, stride, bias=False), group_norm(channels, groups)
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet18(nn.Module):
+    """Views (B, channels, h, w) to embeddings (B, outputs); paper, section 3.1.
+
+    `width` is the first stage's channel count (paper: 64). `head` is "pool" (global average, the
+    paper's) or "flatten" (keeps where things are). Raises ExperimentError for views so small that
+    a norm would see one value.
+    """
+
+    def __init__(self, channels: int, outputs: int, view_size: tuple[int, int], width: int = 64,
+                 norm_groups: int | None = None, head: str = "pool") -> None:  # fmt: skip
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1),
+        )
+        widths = [width, width, 2 * width, 4 * width, 8 * width]
+        self.stages = nn.Sequential(*(
+            nn.Sequential(BasicBlock(before, after, 1 if before == after else 2, norm_groups),
+                          BasicBlock(after, after, 1, norm_groups))
+            for before, after in zip(widths, widths[1:], strict=False)
+        ))  # fmt: skip
+        rows, columns = (-(-size // 32) for size in view_size)
+        if norm_groups is None and rows * columns < 2:
+            raise ExperimentError(
+                f"view_size {view_size} leaves a 1x1 map, which one-channel norms set to 0; enlarge it past 32")
+        pooled = head == "pool"
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1) if pooled else nn.Identity(),
+            nn.Flatten(),
+            nn.Linear(widths[-1] * (1 if pooled else rows * columns), outputs),
+        )
+        self._initialise()
+
+    def forward(self, view: Tensor) -> Tensor:
+        return self.head(self.stages(self.stem(view)))
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+

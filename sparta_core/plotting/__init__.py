@@ -1,0 +1,1 @@
+"""Maps and curves; drawing only, no numbers are made here."""

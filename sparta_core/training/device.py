@@ -1,0 +1,70 @@
+"""Where a run computes and how precisely: lightning-fabric, with bf16 only where it was timed to be faster."""
+
+import logging
+import time
+from functools import lru_cache
+
+import torch
+from lightning_fabric import Fabric
+
+from sparta_core.errors import ExperimentError
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+
+WORTHWHILE = 1.2  # how many times faster bf16 must be; below that its rounding buys nothing
+PROBE = 32  # samples in a timed step
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes on the choices made here
+
+
+def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
+    """The Fabric that places modules and runs their forward passes for `experiment`.
+
+    `precision` overrides the experiment's: a resumed run goes on in the one it began with.
+    Raises ExperimentError where the device is not there.
+    """
+    device = resolve_device(experiment.device)
+    precision = precision or experiment.precision
+    if precision == "auto":
+        precision = measured_precision(experiment.replace(seed=0), device)
+    return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+
+
+def resolve_device(name: str) -> str:
+    """`name`, or for "auto" the best device here: cuda, mps, cpu in this order."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, found in there.items() if found)
+    if not there[name]:
+        raise ExperimentError(f"device is {name!r}, which this machine does not have; use device='auto'")
+    return name
+
+
+@lru_cache
+def measured_precision(experiment: Experiment, device: str) -> str:
+    """bf16-mixed where a step of this experiment's encoder and decoder is clearly faster so, else 32-true.
+
+    The whole model is timed, because a processor good at bf16 products may still be slow at
+    convolutions with few channels.
+    """
+    if device == "mps":
+        return "32-true"  # autocast covers too few operations there
+    single, half = (_step_time(experiment, device, bf16) for bf16 in (False, True))
+    return "bf16-mixed" if single > WORTHWHILE * half else "32-true"
+
+
+def _step_time(experiment: Experiment, device: str, bf16: bool) -> float:
+    """Seconds of a forward and backward pass: the better of two after one to warm up."""
+    channels = len(experiment.variables)
+    with torch.random.fork_rng():
+        model = Sparta.build(experiment, "decoder", channels, (32, 64)).to(device)
+        view = torch.randn(PROBE, channels, *experiment.view_size, device=device)
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            with torch.enable_grad(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+                loss = model(view).float().square().mean()
+            loss.backward()
+            loss.item()  # waits for the device
+            times.append(time.perf_counter() - start)
+    return min(times[1:])

@@ -1,0 +1,47 @@
+"""One line an epoch, and one now and then inside a long epoch, with the time left."""
+
+import time
+
+QUIET = 30.0  # seconds without a line, at most
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 42 s, 3 min 05 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Progress:
+    """Prints plain lines, which notebooks, papermill's log and a cluster's log file all keep."""
+
+    def __init__(self, name: str, epochs: int, done: int, steps: int) -> None:
+        self.name, self.epochs, self.steps = name, epochs, steps
+        self.begun = self.said = time.monotonic()
+        self.first, self.epoch = done, done
+
+    def step(self, step: int) -> None:
+        """After training step `step` (from 0) of the current epoch."""
+        now = time.monotonic()
+        if now - self.said > QUIET:
+            self.said = now
+            done = self.epoch + (step + 1) / self.steps
+            print(f"{self._head()}, step {step + 1}/{self.steps}, {self._left(done)}", flush=True)
+
+    def epoch_end(self, losses: dict[str, float]) -> None:
+        """After the epoch's validation; `losses` are shown as they are named."""
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        head = self._head()
+        self.epoch += 1
+        self.said = time.monotonic()
+        print(f"{head}: {shown}, {self._left(self.epoch)}", flush=True)
+
+    def _head(self) -> str:
+        return f"{self.name}: epoch {self.epoch + 1}/{self.epochs}"
+
+    def _left(self, done: float) -> str:
+        left = (time.monotonic() - self.begun) / (done - self.first) * (self.epochs - done)
+        return f"{duration(left)} left" if done < self.epochs else f"took {duration(time.monotonic() - self.begun)}"

@@ -1,0 +1,65 @@
+"""The days, their views and the device, ready for the stages of one experiment."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from lightning_fabric import Fabric
+
+from sparta_core.data.fields import Fields, load_fields
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+from sparta_core.training.device import make_fabric, resolve_device
+from sparta_core.training.fit import CHECKPOINT, MODEL, load_weights, seeded
+from sparta_core.training.runs import Run
+from sparta_core.views.augment import Views
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What every stage needs: `fields` live on the device as one tensor, `views` are made there."""
+
+    experiment: Experiment
+    fields: Fields
+    views: Views
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "Workbench":
+        device = resolve_device(experiment.device)
+        fields = _fields(experiment.replace(**_SHARED), device)
+        views = Views(experiment, fields.grid).to(device)
+        return cls(experiment, fields, views)
+
+    @property
+    def device(self) -> torch.device:
+        return self.fields.values.device
+
+    def run(self, stage: str, variant: str = "") -> Run:
+        """Where `stage` of this experiment lives."""
+        return Run.of(self.experiment, stage, self.fields.fingerprint, variant)
+
+    def fabric(self, run: Run) -> Fabric:
+        """Places and runs the stage's modules; unfinished work goes on in the precision it began with."""
+        precision = run.record(CHECKPOINT)["precision"] if run.has(CHECKPOINT) else None
+        return make_fabric(self.experiment, precision)
+
+    def build(self, stage: str) -> Sparta:
+        """Fresh modules of a representation stage, initialised from the experiment's seed."""
+        with seeded(self.experiment.seed, stage, "build"):
+            return Sparta.build(self.experiment, stage, len(self.fields.variables), self.fields.grid)
+
+    def load(self, run: Run) -> Sparta:
+        """The finished model of a representation stage: on the device, in evaluation mode, frozen."""
+        model = self.build(run.stage)
+        tensors, _ = run.load(MODEL)
+        load_weights(model.parts, tensors)
+        return model.to(self.device).eval().requires_grad_(False)
+
+
+# Loading days is the same for experiments that differ elsewhere; notebooks call many stages.
+_SHARED = {"seed": 0, "objective": "contrastive", "fusion": "early", "hard_negatives": True, "cycle_weight": 1.0}
+
+
+@lru_cache(maxsize=1)
+def _fields(experiment: Experiment, device: str) -> Fields:
+    return load_fields(experiment, device)

@@ -1,0 +1,1 @@
+"""What the encoder is shown of a day."""

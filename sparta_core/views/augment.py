@@ -1,0 +1,102 @@
+"""Views: a day enlarged, cropped, smoothed and masked, as two small matrix products.
+
+Enlarging, cropping and mean filtering are linear and act on latitude and longitude apart, so
+their composition is `L[i] @ x @ R[j].T` with matrices that are computed once, in float64.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from sparta_core.experiment import Experiment
+from sparta_core.views.masks import draw_ratios, random_points
+
+CUBIC_A = -0.75  # PyTorch's bicubic coefficient
+
+
+def resize_matrix(size_in: int, size_out: int) -> Tensor:
+    """Bicubic interpolation along one axis, (size_out, size_in) float64, edges repeated.
+
+    The same as `interpolate(mode="bicubic", align_corners=False)`; the identity for equal sizes.
+    """
+    centre = (torch.arange(size_out, dtype=torch.float64) + 0.5) * size_in / size_out - 0.5
+    left = centre.floor()
+    matrix = torch.zeros(size_out, size_in, dtype=torch.float64)
+    for tap in range(-1, 3):
+        distance = (centre - left - tap).abs()
+        column = (left.long() + tap).clamp(0, size_in - 1)
+        matrix.scatter_add_(1, column[:, None], _cubic(distance)[:, None])
+    return matrix
+
+
+def _cubic(x: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel at distances x >= 0."""
+    a = CUBIC_A
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((x - 5) * x + 8) * x * a - 4 * a
+    return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+
+
+def smoothing_matrix(size: int, width: int) -> Tensor:
+    """Mean over `width` neighbours along one axis, zeros beyond the edges; (size, size) float64."""
+    index = torch.arange(size)
+    return ((index[:, None] - index).abs() <= width // 2).double() / width
+
+
+def crop_matrices(size_in: int, enlarged: int, size_out: int, width: int) -> Tensor:
+    """Enlarge to `enlarged`, crop at every offset, smooth: (enlarged - size_out + 1, size_out, size_in)."""
+    enlarge = resize_matrix(size_in, enlarged)
+    crops = enlarge.unfold(0, size_out, 1).transpose(1, 2)
+    return smoothing_matrix(size_out, width) @ crops
+
+
+class Views(nn.Module):
+    """What the encoder is shown of standardised days (B, C, H, W): views (B, C, h, w).
+
+    Enlarged for the decoder's and the downstream stages; also cropped and smoothed, at a random
+    place per sample, for the contrastive ones (paper, section 3.3.1).
+    """
+
+    def __init__(self, experiment: Experiment, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.mask_grid, self.mask_ratio = experiment.mask_grid, experiment.mask_ratio
+        (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
+        smoothing = experiment.smoothing
+        self.register_buffer("rows", resize_matrix(grid[0], height).float())
+        self.register_buffer("columns", resize_matrix(grid[1], width).float())
+        self.register_buffer("crop_rows", crop_matrices(grid[0], tall, height, smoothing).float())
+        self.register_buffer("crop_columns", crop_matrices(grid[1], wide, width, smoothing).float())
+
+    def full(self, days: Tensor) -> Tensor:
+        """The whole day, enlarged."""
+        return self.rows @ days @ self.columns.T
+
+    def sparse(self, days: Tensor, generator: torch.Generator, ratio: float | Tensor | None = None) -> Tensor:
+        """The day with a fraction `ratio` dropped (None: drawn per sample from the experiment's range)."""
+        return self._masked(days, self.full, generator, ratio)
+
+    def augmented(self, days: Tensor, generator: torch.Generator) -> Tensor:
+        """A random crop of the enlarged day, smoothed."""
+        return self._cropped(days, *self._places(len(days), generator))
+
+    def augmented_sparse(self, days: Tensor, generator: torch.Generator) -> Tensor:
+        """A random crop of the enlarged day, smoothed and masked at a ratio of its own."""
+        places = self._places(len(days), generator)
+        return self._masked(days, lambda x: self._cropped(x, *places), generator, None)
+
+    def _places(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return tuple(
+            torch.randint(len(crops), (count,), generator=generator, device=generator.device)
+            for crops in (self.crop_rows, self.crop_columns)
+        )  # type: ignore[return-value]
+
+    def _cropped(self, days: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        left, right = self.crop_rows[i][:, None], self.crop_columns[j][:, None]
+        return left @ days @ right.transpose(-1, -2)
+
+    def _masked(self, days, view, generator, ratio) -> Tensor:  # type: ignore[no-untyped-def]
+        if ratio is None:
+            ratio = draw_ratios(len(days), self.mask_ratio, generator)
+        if self.mask_grid == "native":
+            return view(days * random_points(days.shape, ratio, generator))
+        seen = view(days)
+        return seen * random_points(seen.shape, ratio, generator)

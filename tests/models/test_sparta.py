@@ -1,0 +1,38 @@
+"""Which parts a stage has, and the projector's norms."""
+
+import pytest
+import torch
+
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Projector, Sparta
+
+
+@pytest.mark.parametrize(("stage", "parts"), [
+    ("autoencoder", {"encoder", "decoder"}),
+    ("pretrain", {"encoder", "projector"}),
+    ("blend", {"encoder", "projector", "decoder"}),
+    ("decoder", {"encoder", "decoder"}),
+])
+def test_parts_of_each_stage(stage, parts):
+    model = Sparta.build(Experiment(width=4, embedding=64), stage, 5, (32, 64))
+    assert set(model.parts) == parts
+
+
+def test_projector_norms_use_the_batch_in_evaluation_too():
+    projector = Projector(16, 8)
+    x = torch.randn(32, 16) * 5 + 3
+    hidden = projector.eval()[1](projector[0](x))
+    assert hidden.mean(0).abs().max() < 1e-5
+    assert torch.allclose(hidden.std(0, unbiased=False), torch.ones(8), atol=1e-4)
+    assert torch.equal(projector.eval()(x), projector.train()(x))
+
+
+def test_projector_has_three_linear_layers_of_the_papers_sizes():
+    sizes = [(m.in_features, m.out_features) for m in Projector(1000, 128) if isinstance(m, torch.nn.Linear)]
+    assert sizes == [(1000, 128), (128, 128), (128, 128)]
+
+
+def test_reconstruction_is_the_decoded_embedding():
+    model = Sparta.build(Experiment(width=4, embedding=64, view_size=(32, 64)), "decoder", 5, (32, 64)).eval()
+    view = torch.randn(2, 5, 32, 64)
+    assert torch.equal(model(view), model.decoder(model.encoder(view)))

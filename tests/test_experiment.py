@@ -1,0 +1,95 @@
+"""Experiment: presets to the letter of the paper, clear refusals, and which stages experiments share."""
+
+import dataclasses
+import json
+
+import pytest
+
+from sparta_core.errors import ExperimentError
+from sparta_core.experiment import PRESETS, Experiment
+
+
+def test_the_paper_preset_is_the_papers():
+    paper = Experiment.from_preset("paper")
+    assert dataclasses.replace(paper, data="bundled") == Experiment()
+    assert (paper.autoencoder_epochs, paper.pretrain_epochs, paper.blend_epochs, paper.decoder_epochs) == (
+        180, 100, 250, 200)
+    assert (paper.autoencoder_rate, paper.pretrain_rate, paper.blend_rate, paper.decoder_rate) == (
+        1e-3, 1e-4, 1e-4, 1e-4)
+    assert (paper.width, paper.embedding, paper.projection, paper.temperature) == (64, 1000, 128, 0.3)
+    assert (paper.batch_size, paper.soft_gap, paper.hard_gap) == (128, 1000, (11, 40))
+    assert (paper.view_size, paper.crop_from, paper.mask_grid) == ((72, 144), (80, 160), "enlarged")
+
+
+@pytest.mark.parametrize(("pair", "expected"), [
+    ((30, 1), (1e-6, 0.0, (0,))), ((5, 5), (1e-5, 0.3, (0, 42, 123))), ((5, 10), (1e-5, 0.0, (0, 42, 123)))])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_forecast_setups(preset, pair, expected):
+    e = Experiment.from_preset(preset, look_back=pair[0], stride=pair[1])
+    assert (e.forecast_weight_decay, e.forecast_dropout, e.forecast_seeds) == expected
+
+
+def test_what_is_named_wins_over_the_setup():
+    assert Experiment.from_preset("demo", look_back=5, stride=5, forecast_dropout=0.1).forecast_dropout == 0.1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_settings_survive_json(preset):
+    e = Experiment.from_preset(preset)
+    settings = {name: value for stage in ("autoencoder", "forecast") for name, value in e.settings(stage).items()}
+    again = Experiment.from_preset(preset, **json.loads(json.dumps(settings)))
+    assert again == e and again.digest("forecast") == e.digest("forecast")
+
+
+@pytest.mark.parametrize(("changes", "shared", "separate"), [
+    ({"blend_epochs": 3}, ["autoencoder", "pretrain"], ["blend", "decoder", "forecast"]),
+    ({"hard_negatives": False}, ["autoencoder"], ["pretrain", "blend", "decoder", "forecast"]),
+    ({"cycle_weight": 0.0}, ["autoencoder"], ["pretrain"]),
+    ({"width": 8}, [], ["autoencoder", "pretrain", "blend", "decoder", "forecast"]),
+    ({"look_back": 7}, ["autoencoder", "decoder"], ["forecast"]),
+    ({"objective": "autoencoder"}, ["autoencoder", "decoder"], ["forecast"]),
+    ({"runs": "elsewhere", "device": "cpu", "leads": 3}, ["autoencoder", "decoder", "forecast"], []),
+])
+def test_experiments_share_the_stages_on_which_they_agree(changes, shared, separate):
+    e = Experiment.from_preset("demo")
+    other = e.replace(**changes)
+    assert all(e.digest(stage) == other.digest(stage) for stage in shared)
+    assert all(e.digest(stage) != other.digest(stage) for stage in separate)
+
+
+def test_names_tell_the_ablations_apart():
+    names = {Experiment.from_preset("demo", hard_negatives=h, cycle_weight=c, seed=s).name("blend")
+             for h in (True, False) for c in (0.0, 1.0) for s in (0, 1)}
+    assert len(names) == 8 and "demo-early-hn-cycle-seed0" in names
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"preset": "dmo"}, "preset is 'dmo'; choose one of: paper, demo, smoke"),
+    ({"fusoin": "early"}, "no field 'fusoin'; did you mean fusion"),
+    ({"fusion": "late"}, "fusion is 'late'; choose one of: early"),
+    ({"mask_grid": "coarse"}, "mask_grid is 'coarse'; choose one of: enlarged, native"),
+    ({"device": "tpu"}, "device is 'tpu'; choose one of: auto, cpu, cuda, mps"),
+    ({"width": "wide"}, "width is 'wide'; it must be of type int"),
+    ({"width": 0}, "width is 0; it must be above 0"),
+    ({"seed": 1.5}, "seed is 1.5; it must be of type int"),
+    ({"hard_negatives": "yes"}, "hard_negatives is 'yes'; it must be of type bool"),
+    ({"view_size": (32,)}, "view_size is (32,); it must be of type tuple[int, int]"),
+    ({"autoencoder_rate": float("nan")}, "autoencoder_rate is nan; it must be of type float"),
+    ({"split": (0.7, 0.3)}, "split is (0.7, 0.3); it must be two positive fractions with a sum below 1"),
+    ({"mask_ratio": (0.9, 0.5)}, "mask_ratio is (0.9, 0.5); it must be 0 <= low <= high <= 1"),
+    ({"downstream_mask_ratio": 1.0}, "downstream_mask_ratio is 1.0; it must be at least 0 and below 1"),
+    ({"hard_gap": (4, 40)}, "hard_gap is (4, 40); it must lie between max_offset"),
+    ({"crop_from": (10, 10)}, "crop_from (10, 10) is smaller than view_size"),
+    ({"smoothing": 4}, "smoothing is 4; a centred mean filter needs an odd width"),
+    ({"batch_size": 2}, "batch_size is 2; one anchor with its negatives needs 3"),
+    ({"variables": ("geopotential", "geopotential")}, "each may be named once"),
+])
+def test_refusals(changes, message):
+    with pytest.raises(ExperimentError) as error:
+        Experiment.from_preset(**{"preset": "demo", **changes})
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_it_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Experiment().seed = 3  # type: ignore[misc]
