@@ -141,4 +141,5 @@ def cell_area(latitude: np.ndarray) -> np.ndarray:
     first, last = 2 * latitude[0] - inner[0], 2 * latitude[-1] - inner[-1]
     edges = np.clip(np.concatenate([[first], inner, [last]]), -90, 90)
     area: np.ndarray = np.diff(np.sin(np.deg2rad(edges)))
-    return area * (area.size / area.sum())
+    weights: np.ndarray = area * (area.size / area.sum())
+    return weights

@@ -1,0 +1,34 @@
+# Each target makes .venv first if it is missing or older than the files that describe it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo smoke test lint lab notebooks clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, e.g. make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## notebooks 01 to 06 on the bundled climate, figures/, and the table of scores
+	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures
+
+smoke: $(INSTALLED)  ## the same in seconds, to see that everything works
+	cd notebooks && ../$(BIN)/python run.py --preset smoke
+
+notebooks: $(INSTALLED)  ## run the demo and keep its outputs in notebooks/
+	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures --keep
+
+test: $(INSTALLED)  ## style, types, and all tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lab: $(INSTALLED)  ## JupyterLab on notebooks/
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+clean:  ## remove the environment; runs/ stays
+	rm -rf $(VENV)

@@ -1,0 +1,154 @@
+"""What a forecast has to beat: climatology, persistence, damped persistence, a linear inverse model.
+
+All are fitted on the training days only and see the whole field of the last observed day. They
+work on standardised fields; `forecast(fields, last_days, leads)` gives (N, leads, C, H, W) for the
+last observed days (N,), lead 1 being the day after.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparta_core.data.fields import Fields
+
+HARMONICS = 3
+YEAR = 365.25
+MODES = 400
+RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
+
+
+class Baseline(Protocol):
+    """A forecaster fitted without training."""
+
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+        """(N, leads, C, H, W)."""
+
+
+def _harmonics(day_of_year: np.ndarray) -> Tensor:
+    """1 and the sines and cosines of the year's first harmonics: (T, 7) float64."""
+    phase = 2 * np.pi * np.outer(day_of_year, np.arange(1, HARMONICS + 1)) / YEAR
+    return torch.from_numpy(np.hstack([np.ones((len(phase), 1)), np.sin(phase), np.cos(phase)]))
+
+
+def target_days(last_days: Tensor, leads: int) -> Tensor:
+    """The days that a forecast is for, (N, leads)."""
+    return last_days[:, None] + torch.arange(1, leads + 1, device=last_days.device)
+
+
+@dataclass(frozen=True, eq=False)
+class Climatology:
+    """Mean and three harmonics of the day of year, by least squares at every variable and grid point."""
+
+    coefficients: Tensor  # (7, C, H, W)
+
+    @classmethod
+    def fit(cls, fields: Fields) -> "Climatology":
+        days = fields.split("train")
+        basis = _harmonics(fields.day_of_year[: len(days)]).to(days.device)
+        moments = (basis.T.float() @ days.flatten(1)).double()
+        solution = torch.linalg.solve(basis.T @ basis, moments).float()
+        return cls(solution.unflatten(1, days.shape[1:]))
+
+    def at(self, day_of_year: np.ndarray) -> Tensor:
+        """The climatology of days of the year (T,): (T, C, H, W)."""
+        basis = _harmonics(day_of_year).to(self.coefficients)
+        return (basis @ self.coefficients.flatten(1)).unflatten(1, self.coefficients.shape[1:])
+
+    def departures(self, fields: Fields, days: Tensor | range) -> Tensor:
+        """Days (T,) of the record minus their climatology, (T, C, H, W)."""
+        index = np.asarray(days.cpu() if isinstance(days, Tensor) else days)
+        return fields.values[torch.from_numpy(index)] - self.at(fields.day_of_year[index])
+
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+        dates = fields.time[last_days.cpu().numpy()][:, None] + np.arange(1, leads + 1)
+        day_of_year = (dates - dates.astype("datetime64[Y]")).astype(int) + 1
+        return self.at(day_of_year.reshape(-1)).unflatten(0, (len(last_days), leads))
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """Tomorrow, and every day after, as today."""
+
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+        return fields.values[last_days][:, None].expand(-1, leads, -1, -1, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class DampedPersistence:
+    """Climatology and a share r of the last departure, one r per variable and lead, by regression."""
+
+    climatology: Climatology
+    shares: Tensor  # (leads, C)
+
+    @classmethod
+    def fit(cls, fields: Fields, climatology: Climatology, leads: int) -> "DampedPersistence":
+        x = climatology.departures(fields, fields.splits["train"])
+        shares = [(x[lead:] * x[:-lead]).sum((0, 2, 3)) / x[:-lead].square().sum((0, 2, 3))
+                  for lead in range(1, leads + 1)]  # fmt: skip
+        return cls(climatology, torch.stack(shares))
+
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+        now = self.climatology.departures(fields, last_days)
+        later = self.climatology.forecast(fields, last_days, leads)
+        return later + self.shares[:leads, :, None, None] * now[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearInverseModel:
+    """One day's step of the leading EOFs of departures, by ridge regression, repeated (Penland, 1989).
+
+    Departures are in units of each variable's std, as the fields are, and not weighted by area.
+    """
+
+    climatology: Climatology
+    eofs: Tensor  # (K, C H W)
+    step: Tensor  # (K, K): tomorrow = today @ step
+
+    @classmethod
+    def fit(cls, fields: Fields, climatology: Climatology, modes: int = MODES) -> "LinearInverseModel":
+        x = climatology.departures(fields, fields.splits["train"])
+        x = x.flatten(1)
+        eofs = _eofs(x, min(modes, len(x) - 1))
+        scores = (x @ eofs.T).double()
+        today, tomorrow = scores[:-1], scores[1:]
+        gram = today.T @ today
+        ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        step = torch.linalg.solve(gram + ridge, today.T @ tomorrow)
+        return cls(climatology, eofs, step.float())
+
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+        now = self.climatology.departures(fields, last_days)
+        score = now.flatten(1) @ self.eofs.T
+        scores = []
+        for _ in range(leads):
+            score = score @ self.step
+            scores.append(score)
+        departures = (torch.stack(scores, 1) @ self.eofs).unflatten(2, now.shape[1:])
+        return self.climatology.forecast(fields, last_days, leads) + departures
+
+
+def _eofs(x: Tensor, count: int) -> Tensor:
+    """The `count` leading empirical orthogonal functions of x (T, D), orthonormal rows (count, D).
+
+    From the smaller of the two Gram matrices, in float64.
+    """
+    if x.shape[0] < x.shape[1]:
+        values, vectors = torch.linalg.eigh((x @ x.T).double())
+        leading = vectors[:, -count:].flip(1)
+        return (leading.T.to(x) @ x) / values[-count:].flip(0).sqrt()[:, None].to(x)
+    _, vectors = torch.linalg.eigh((x.T @ x).double())
+    return vectors[:, -count:].flip(1).T.to(x)
+
+
+def fit_baselines(fields: Fields, leads: int) -> dict[str, Baseline]:
+    """All baselines, by the name they carry in tables and figures."""
+    climatology = Climatology.fit(fields)
+    return {
+        "climatology": climatology,
+        "persistence": Persistence(),
+        "damped persistence": DampedPersistence.fit(fields, climatology, leads),
+        "linear inverse model": LinearInverseModel.fit(fields, climatology),
+    }

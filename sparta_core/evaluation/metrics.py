@@ -1,0 +1,95 @@
+"""Scores of forecasts and reconstructions in physical units, per lead (paper, section 6.1.3, and WeatherBench 2).
+
+Shapes: forecast and truth (N, L, C, H, W) for N samples, L leads, C variables; area (H,) holds the
+grid cells' relative areas, mean 1. Sums are taken in float64: a geopotential of 10^4 leaves
+float32 few digits. All raise DataError for values that are not finite and for shapes that differ.
+"""
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from sparta_core.errors import DataError
+
+
+def rrmse(forecast: Tensor, truth: Tensor) -> Tensor:
+    """Relative root mean squared error in percent (L,): all variables pooled, no area weights.
+
+    The paper's score. Geopotential is 10^4 times larger than the rest, so it is geopotential's alone.
+    """
+    forecast, truth = _checked(forecast=forecast, truth=truth)
+    pooled = (0, 2, 3, 4)
+    return 100 * (forecast - truth).square().mean(pooled).sqrt() / truth.mean(pooled)
+
+
+def rmse(forecast: Tensor, truth: Tensor, area: Tensor) -> Tensor:
+    """Area-weighted root mean squared error (L, C), in each variable's unit."""
+    forecast, truth = _checked(forecast=forecast, truth=truth)
+    return _mean((forecast - truth).square(), area).mean(0).sqrt()
+
+
+def bias(forecast: Tensor, truth: Tensor, area: Tensor) -> Tensor:
+    """Area-weighted mean of forecast minus truth (L, C), in each variable's unit."""
+    forecast, truth = _checked(forecast=forecast, truth=truth)
+    return _mean(forecast - truth, area).mean(0)
+
+
+def acc(forecast: Tensor, truth: Tensor, climatology: Tensor, area: Tensor) -> Tensor:
+    """Anomaly correlation coefficient (L, C), uncentred, of each sample, then averaged, as in WeatherBench 2.
+
+    `climatology` has the forecast's shape. A forecast without anomaly, the climatology itself, scores 0.
+    """
+    forecast, truth, climatology = _checked(forecast=forecast, truth=truth, climatology=climatology)
+    f, o = forecast - climatology, truth - climatology
+    size = (_mean(f.square(), area) * _mean(o.square(), area)).sqrt()
+    product = _mean(f * o, area)
+    return torch.where(size > 0, product / size.clamp(min=torch.finfo(size.dtype).tiny), 0.0).mean(0)
+
+
+def skill(error: Tensor, reference: Tensor) -> Tensor:
+    """1 - error / reference: 1 is perfect, 0 as good as the reference, below 0 worse."""
+    return 1 - error / reference
+
+
+def psnr(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB (L, C), of fields scaled by each variable's training range.
+
+    low, high: (C,). From the mean squared error of all samples, as torchmetrics pools it.
+    """
+    forecast, truth = _checked(forecast=forecast, truth=truth)
+    error = (forecast - truth).square().mean((0, 3, 4)) / (high - low).double().square()
+    return -10 * error.log10()
+
+
+def ssim(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Structural similarity (L, C), mean over samples, of fields scaled to [0, 1] by `low` and `high` (C,)."""
+    forecast, truth = _checked(forecast=forecast, truth=truth)
+    low, span = low.view(-1, 1, 1), (high - low).view(-1, 1, 1)
+    scores = [
+        structural_similarity_index_measure(*(_as_images((x[:, lead] - low) / span) for x in (forecast, truth)),
+                                            data_range=1.0, reduction="none").view(len(truth), -1).mean(0)
+        for lead in range(truth.shape[1])
+    ]  # fmt: skip
+    return torch.stack(scores)
+
+
+def _as_images(fields: Tensor) -> Tensor:
+    """(N, C, H, W) to (N C, 1, H, W): every variable is a picture by itself."""
+    return fields.flatten(0, 1)[:, None]
+
+
+def _mean(fields: Tensor, area: Tensor) -> Tensor:
+    """Area-weighted mean over the grid."""
+    return (fields * area.double()[:, None]).mean((-2, -1))
+
+
+def _checked(**fields: Tensor) -> list[Tensor]:
+    """The fields in float64; DataError names the first that is not as it should be."""
+    shape = fields["truth"].shape
+    for name, values in fields.items():
+        if values.ndim != 5 or values.shape != shape:
+            raise DataError(f"{name} has shape {tuple(values.shape)}; the scores need (samples, leads, "
+                            f"variables, latitude, longitude), here {tuple(shape)}")
+        if not torch.isfinite(values).all():
+            raise DataError(f"{name} has NaN or infinite values; a score of them would mean nothing")
+    return [values.double() for values in fields.values()]

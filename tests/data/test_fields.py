@@ -1,0 +1,303 @@
+"""Fields of small synthetic files: statistics, split, inverse, order, calendar, area, and every refusal."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparta_core.data.fields import Fields, load_fields, split_days
+from sparta_core.errors import DataError
+from sparta_core.experiment import Experiment
+
+NAMES = ("2m_temperature", "geopotential", "specific_humidity")
+UNITS = ("K", "m2 s-2", "kg kg-1")
+OFFSET = np.array([280.0, 13300.0, 0.006]).reshape(3, 1, 1)
+SPREAD = np.array([20.0, 800.0, 0.004]).reshape(3, 1, 1)
+
+
+def weather(days: int = 400, shape: tuple[int, int] = (8, 16), start: str = "2003-12-01") -> xr.Dataset:
+    """Random days (time, latitude, longitude) with known values, not a climate."""
+    rows, columns = shape
+    values = OFFSET + SPREAD * np.random.default_rng(7).normal(size=(days, 3, rows, columns))
+    coords = {"time": pd.date_range(start, periods=days), "longitude": 360 / columns * np.arange(columns),
+              "latitude": -90 + 180 / rows * (np.arange(rows) + 0.5)}
+    data = {name: (("time", "latitude", "longitude"), values[:, c].astype("f4"), {"units": UNITS[c]})
+            for c, name in enumerate(NAMES)}
+    land = np.arange(rows * columns).reshape(shape) / (rows * columns)
+    return xr.Dataset({**data, "land_sea_mask": (("latitude", "longitude"), land)}, coords)
+
+
+def stacked(dataset: xr.Dataset) -> np.ndarray:
+    return np.stack([dataset[name].values for name in NAMES], axis=1)
+
+
+def experiment(data: Path | str, **changes) -> Experiment:
+    settings = {"variables": NAMES, "level": 850, "days": None, "split": (0.6, 0.2),
+                "downstream_split": (0.6, 0.2)}
+    return Experiment(data=str(data), **{**settings, **changes})
+
+
+@pytest.fixture
+def save(tmp_path):
+    def saving(dataset: xr.Dataset, name: str = "days.nc") -> Path:
+        dataset.to_netcdf(tmp_path / name, engine="h5netcdf")
+        return tmp_path / name
+
+    return saving
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory) -> Fields:
+    path = tmp_path_factory.mktemp("fields") / "days.nc"
+    weather().to_netcdf(path, engine="h5netcdf")
+    return load_fields(experiment(path))
+
+
+def test_training_days_have_mean_0_and_std_1(fields):
+    train = fields.values[:240].double()  # 60 % of 400
+    torch.testing.assert_close(train.mean((0, 2, 3)), torch.zeros(3).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(train.std((0, 2, 3), correction=0), torch.ones(3).double(), atol=1e-6, rtol=0)
+
+
+def test_mean_and_std_are_numpys_over_the_training_days_only(fields):
+    train = stacked(weather())[:240].astype(np.float64)
+    np.testing.assert_allclose(fields.mean, train.mean((0, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(fields.std, train.std((0, 2, 3)), rtol=1e-6)
+
+
+def test_physical_gives_back_the_file_and_standardise_undoes_it(fields):
+    physical = fields.physical(fields.values)
+    np.testing.assert_allclose(physical, stacked(weather()), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(fields.standardise(physical), fields.values, atol=1e-5, rtol=0)
+    leads = fields.values[:6].view(2, 3, 3, 8, 16)  # (samples, leads, C, H, W)
+    torch.testing.assert_close(fields.physical(leads)[1, 2], physical[5])
+
+
+@pytest.mark.parametrize("change", ["scaled", "shuffled"])
+def test_later_days_leak_into_nothing_that_training_sees(save, fields, change):
+    dataset = weather()
+    for name in NAMES:
+        later = dataset[name].values[240:]
+        dataset[name][240:] = later * 3 if change == "scaled" else later[::-1]
+    other = load_fields(experiment(save(dataset)))
+    assert torch.equal(other.mean, fields.mean) and torch.equal(other.std, fields.std)
+    assert torch.equal(other.split("train"), fields.split("train"))
+    assert not torch.equal(other.split("validation"), fields.split("validation"))
+    assert other.fingerprint != fields.fingerprint
+
+
+@pytest.mark.parametrize("count, parts", [
+    (23386, (14031, 4677, 4678, 2806, 935, 937)),
+    (4014, (2408, 802, 804, 482, 160, 162)),
+])
+def test_split_has_the_papers_counts(count, parts):
+    splits = split_days(count, (0.6, 0.2), (0.6, 0.2))
+    assert tuple(splits) == ("train", "validation", "downstream", "downstream_train",
+                             "downstream_validation", "downstream_test")
+    assert tuple(map(len, splits.values())) == parts
+
+
+def test_the_papers_split_falls_on_the_papers_dates():
+    dates = pd.date_range("1959-01-01", "2023-01-10")
+    splits = split_days(len(dates), (0.6, 0.2), (0.6, 0.2))
+    assert dates[splits["train"][-1]] == pd.Timestamp("1997-05-31")
+    assert dates[splits["downstream"][0]] == pd.Timestamp("2010-03-22")
+
+
+@given(st.integers(30, 30000), st.tuples(st.integers(10, 45), st.integers(10, 45)))
+def test_splits_partition_the_days_in_order(count, percent):
+    first, second = percent
+    splits = split_days(count, (first / 100, second / 100), (0.5, 0.25))
+    whole = [*splits["train"], *splits["validation"], *splits["downstream"]]
+    assert whole == list(range(count))
+    inner = [day for part in ("train", "validation", "test") for day in splits[f"downstream_{part}"]]
+    assert inner == list(splits["downstream"])
+    # In whole numbers: floating point would lose a day at 29 % of 100.
+    assert (len(splits["train"]), len(splits["validation"])) == (count * first // 100, count * second // 100)
+
+
+def test_split_is_a_view_of_the_right_days(fields):
+    part = fields.split("downstream_validation")
+    assert torch.equal(part, fields.values[320 + 48 : 320 + 64])
+    assert part.untyped_storage().data_ptr() == fields.values.untyped_storage().data_ptr()
+    with pytest.raises(DataError, match="no split 'test'; choose one of: train, validation"):
+        fields.split("test")
+
+
+def test_coordinates_in_another_order_are_put_in_order(save, fields):
+    mixed = weather().isel(latitude=slice(None, None, -1)).roll(longitude=5, roll_coords=True)
+    mixed = mixed.assign_coords(longitude=(mixed["longitude"].values + 180) % 360 - 180)
+    other = load_fields(experiment(save(mixed.transpose("longitude", "time", "latitude"))))
+    assert torch.equal(other.values, fields.values)
+    np.testing.assert_array_equal(other.latitude, fields.latitude)
+    np.testing.assert_array_equal(other.longitude, fields.longitude)
+    np.testing.assert_array_equal(other.land_sea_mask, fields.land_sea_mask)
+    assert other.fingerprint == fields.fingerprint
+
+
+def test_channels_follow_the_experiments_variables(save, fields):
+    other = load_fields(experiment(save(weather()), variables=NAMES[::-1]))
+    assert other.variables == NAMES[::-1] and other.units == UNITS[::-1]
+    assert torch.equal(other.values, fields.values.flip(1)) and torch.equal(other.mean, fields.mean.flip(0))
+
+
+def test_days_takes_the_first_ones(save):
+    other = load_fields(experiment(save(weather()), days=100))
+    assert other.values.shape[0] == other.time.size == 100 and other.time[-1] == np.datetime64("2004-03-09")
+    np.testing.assert_allclose(
+        other.mean, stacked(weather())[:60].astype(np.float64).mean((0, 2, 3)), rtol=1e-6)
+
+
+def test_a_level_is_chosen_where_there_are_several(save, fields):
+    dataset = weather()
+    upper = dataset[["geopotential"]] * 4
+    upper["geopotential"].attrs["units"] = "m**2 s**-2"
+    lower = dataset[["geopotential"]].assign_coords(level=850)
+    dataset["geopotential"] = xr.concat([upper.assign_coords(level=500), lower], "level")["geopotential"]
+    path = save(dataset)
+    assert torch.equal(load_fields(experiment(path)).values, fields.values)
+    above = load_fields(experiment(path, level=500))
+    np.testing.assert_allclose(above.mean[1], 4 * fields.mean[1], rtol=1e-6)
+
+
+def test_a_finer_grid_loads_too(save):
+    dataset = weather(days=40, shape=(64, 128))
+    other = load_fields(experiment(save(dataset)))
+    assert other.grid == (64, 128) and other.cell_area.shape == (64,)
+    np.testing.assert_allclose(other.physical(other.values), stacked(dataset), rtol=1e-5, atol=1e-7)
+
+
+def test_packed_integers_are_decoded(save):
+    dataset = weather()
+    packing = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 280.0, "_FillValue": -32768}
+    dataset.to_netcdf(path := save(dataset), engine="h5netcdf", encoding={"2m_temperature": packing})
+    other = load_fields(experiment(path))
+    expected = dataset["2m_temperature"].values
+    np.testing.assert_allclose(other.physical(other.values)[:, 0], expected, atol=0.0051)
+
+
+def test_day_of_year_and_season_agree_with_pandas(fields):
+    dates = pd.DatetimeIndex(fields.time)
+    assert (fields.day_of_year == dates.day_of_year).all() and fields.day_of_year.max() == 366
+    names = {12: 0, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 3}
+    assert (fields.season == [names[month] for month in dates.month]).all()
+    before_1970 = Fields(**{**vars(fields), "time": np.array(["1959-12-31"], dtype="M8[D]")})
+    assert before_1970.day_of_year == [365] and before_1970.season == [0]
+
+
+def test_cell_area_has_its_closed_form(fields):
+    edges = np.deg2rad(np.linspace(-90, 90, 9))
+    np.testing.assert_allclose(fields.cell_area, 8 * np.diff(np.sin(edges)) / 2, rtol=1e-6)
+    assert fields.cell_area.dtype == torch.float32
+
+
+def test_to_moves_the_tensors_and_keeps_the_rest(fields):
+    moved = fields.to("meta")
+    assert moved.values.device.type == moved.mean.device.type == moved.std.device.type == "meta"
+    assert moved.time is fields.time and fields.values.device.type == "cpu"
+
+
+def test_fingerprint_repeats_and_sees_values_dates_and_names(save, fields):
+    assert load_fields(experiment(save(weather()))).fingerprint == fields.fingerprint
+    later = load_fields(experiment(save(weather(start="2003-12-02"))))
+    assert torch.equal(later.values, fields.values) and later.fingerprint != fields.fingerprint
+    other = weather()
+    other["geopotential"][3] += 1
+    assert load_fields(experiment(save(other))).fingerprint != fields.fingerprint
+    assert Fields(**{**vars(fields), "variables": ("a", "b", "c")}).fingerprint != fields.fingerprint
+
+
+def test_the_bundled_climate_loads_with_its_source():
+    bundled = load_fields(Experiment(data="bundled", days=1000))
+    assert bundled.grid == (32, 64) and bundled.source == "simulated by JCM 3.0.0, not observed"
+    warmth = bundled.physical(bundled.values)[:, 0].mean(-1) * bundled.cell_area
+    assert warmth[:730].mean().item() == pytest.approx(287, abs=1)
+    assert bundled.land_sea_mask is not None and 0.2 < bundled.land_sea_mask.mean() < 0.4
+
+
+def test_importing_fields_needs_no_storage_library():
+    heavy = {"zarr", "gcsfs", "fsspec", "h5py"}
+    code = f"import sys, sparta_core.data.fields; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def at(dataset: xr.Dataset, name: str, day: int, value: float) -> xr.Dataset:
+    dataset[name][day, 2, 3] = value
+    return dataset
+
+
+def units(dataset: xr.Dataset, name: str, written: dict[str, str]) -> xr.Dataset:
+    dataset[name].attrs = written
+    return dataset
+
+
+def pick(*days: int):
+    return lambda d: d.isel(time=list(days))
+
+
+BAD = {
+    "variable": (lambda d: d.drop_vars("geopotential"), {}, "has no geopotential; .*: 2m_temp.*, land_sea"),
+    "units": (lambda d: units(d, "2m_temperature", {"units": "degC"}), {},
+              "2m_temperature in .* is in 'degC'; convert it to 'K'"),
+    "no units": (lambda d: units(d, "geopotential", {}), {},
+                 "geopotential in .* says no units; write 'm2 s-2'"),
+    "unknown": (lambda d: d.assign(ozone=d["2m_temperature"].drop_attrs()), {"variables": ("ozone",)},
+                "ozone in .* says no units; write its units"),
+    "level": (lambda d: d.assign_attrs(level=500), {}, "holds level 500 hPa, not 850"),
+    "nan": (lambda d: at(d, "geopotential", 390, np.nan), {},
+            "geopotential in .* is NaN or infinite at 1 grid points on 2004-12-25"),
+    "infinite": (lambda d: at(at(d, "2m_temperature", 9, np.inf), "2m_temperature", 4, -np.inf), {},
+                 "2m_temperature in .* on 2003-12-05"),
+    "missing": (lambda d: d.drop_isel(time=[7, 20]), {}, "has no 2003-12-08 after 2003-12-07"),
+    "twice": (pick(*range(30), 29, 30), {}, "has 2003-12-30 more than once"),
+    "back": (pick(*range(30), 5), {}, "goes back in time after 2003-12-30"),
+    "few": (pick(*range(6)), {}, "the 6 days of .* leave none for downstream_validation"),
+    "days": (lambda d: d, {"days": 401}, "has 400 days, not days=401"),
+    "no days": (lambda d: d, {"days": 0}, "has 400 days, not days=0"),
+    "dates": (lambda d: d.assign_coords(time=np.arange(400)), {}, "no coordinate time of dates"),
+    "constant": (lambda d: d.assign(geopotential=d["geopotential"] * 0 + 0.1).assign(
+        geopotential=lambda e: e["geopotential"].assign_attrs(units="m2 s-2")), {},
+                 "geopotential in .* is 0.1 on all training days"),
+    "dims": (lambda d: d.rename(latitude="lat", longitude="lon"), {}, "dimensions time, lat, lon; rename"),
+    "static": (lambda d: d, {"variables": ("land_sea_mask",)},
+               "land_sea_mask in .* dimensions latitude, longitude;"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_data_is_one_clear_sentence(save, case):
+    change, settings, message = BAD[case]
+    path = save(change(weather()), "bad.nc")
+    with pytest.raises(DataError, match=message) as error:
+        load_fields(experiment(path, **settings))
+    assert "bad.nc" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_bundled_climate_refuses_another_level_and_variable():
+    with pytest.raises(DataError, match="the bundled climate holds level 850 hPa, not 500"):
+        load_fields(Experiment(data="bundled", level=500))
+    with pytest.raises(DataError, match="the bundled climate has no ozone"):
+        load_fields(Experiment(data="bundled", variables=("ozone",)))
+
+
+def test_a_path_that_does_not_exist_tells_how_to_make_one():
+    message = r"no data at nowhere\.zarr; .* sparta_core\.data\.era5\.prepare\(.*'nowhere"
+    with pytest.raises(DataError, match=message):
+        load_fields(experiment("nowhere.zarr"))
+
+
+@pytest.mark.parametrize("name", ["text.nc", "empty.zarr"])
+def test_a_file_of_another_kind_is_named(tmp_path, name):
+    (tmp_path / "text.nc").write_text("not a NetCDF file")
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises(DataError, match=f"{name} is neither a Zarr store nor a NetCDF file") as error:
+        load_fields(experiment(tmp_path / name))
+    assert "\n" not in str(error.value)
