@@ -28,6 +28,7 @@ PREREQUISITES = {
     "pretrain": ("data",),
     "blend": ("data", "pretrain"),
     "decoder": ("data", "pretrain", "blend"),
+    "baselines": ("data", "downstream"),
 }
 # The stage that leaves the frozen encoder and decoder which the downstream tasks use.
 REPRESENTATIONS = {"contrastive": "decoder", "autoencoder": "autoencoder"}
@@ -61,11 +62,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"data": "data/era5_5.625deg.zarr"},
     "demo": _SMALL | {
         "width": 16, "embedding": 256, "soft_gap": 365, "autoencoder_epochs": 14, "pretrain_epochs": 6,
-        "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6, "forecast_epochs": 30,
+        "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6,
     },
     "smoke": _SMALL | {
         "days": 1000, "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
-        "pretrain_epochs": 2, "blend_epochs": 2, "blend_decay": 1.0, "decoder_epochs": 2,
+        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1,
         "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 10,
     },
 }  # fmt: skip
@@ -192,10 +193,10 @@ class Experiment:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def name(self, stage: str) -> str:
-        """A readable name for the folder that `stage` shares with its neighbours."""
+        """The folder that `stage` shares with its neighbours; what no fusion or loss changes has its own."""
         since = self._ancestry(stage)
         if "pretrain" not in since:
-            return f"{self.preset}-autoencoder-seed{self.seed}"
+            return f"{self.preset}-seed{self.seed}"
         parts = [self.preset, self.fusion, "hn" if self.hard_negatives else "",
                  "cycle" if self.cycle_weight else "", f"seed{self.seed}"]
         return "-".join(part for part in parts if part)

@@ -1,5 +1,7 @@
 """Forecasting in latent space: a sequence-to-sequence LSTM on frozen embeddings (paper, section 4.1)."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,11 +45,11 @@ class NextEmbedding:
     Every day is embedded once per epoch, under a fresh mask; the windows are cut from that.
     """
 
-    trains = ("forecaster",)
+    trains: tuple[str, ...] = ("forecaster",)
     monitored = "loss"
 
     def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
-        self.modules = {"forecaster": forecaster}
+        self.modules: Mapping[str, nn.Module] = {"forecaster": forecaster}
         self.bench, self.model = bench, model
         self.embeddings = torch.empty(0)
 

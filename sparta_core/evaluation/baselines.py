@@ -17,6 +17,7 @@ from sparta_core.data.fields import Fields
 HARMONICS = 3
 YEAR = 365.25
 MODES = 400
+RANK = 1e-6  # of the leading eigenvalue: below it float32 days carry no signal
 RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
 
 
@@ -111,13 +112,13 @@ class LinearInverseModel:
     def fit(cls, fields: Fields, climatology: Climatology, modes: int = MODES) -> "LinearInverseModel":
         x = climatology.departures(fields, fields.splits["train"])
         x = x.flatten(1)
-        eofs = _eofs(x, min(modes, len(x) - 1))
-        scores = (x @ eofs.T).double()
+        patterns = eofs(x, modes)
+        scores = (x @ patterns.T).double()
         today, tomorrow = scores[:-1], scores[1:]
         gram = today.T @ today
         ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         step = torch.linalg.solve(gram + ridge, today.T @ tomorrow)
-        return cls(climatology, eofs, step.float())
+        return cls(climatology, patterns, step.float())
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
         now = self.climatology.departures(fields, last_days)
@@ -130,17 +131,16 @@ class LinearInverseModel:
         return self.climatology.forecast(fields, last_days, leads) + departures
 
 
-def _eofs(x: Tensor, count: int) -> Tensor:
-    """The `count` leading empirical orthogonal functions of x (T, D), orthonormal rows (count, D).
+def eofs(x: Tensor, count: int) -> Tensor:
+    """The leading empirical orthogonal functions of x (T, D), at most `count`: orthonormal rows (K, D).
 
-    From the smaller of the two Gram matrices, in float64.
+    From the smaller of the two Gram matrices, in float64; directions in which x does not vary are left out.
     """
-    if x.shape[0] < x.shape[1]:
-        values, vectors = torch.linalg.eigh((x @ x.T).double())
-        leading = vectors[:, -count:].flip(1)
-        return (leading.T.to(x) @ x) / values[-count:].flip(0).sqrt()[:, None].to(x)
-    _, vectors = torch.linalg.eigh((x.T @ x).double())
-    return vectors[:, -count:].flip(1).T.to(x)
+    tall = x.shape[0] >= x.shape[1]
+    values, vectors = torch.linalg.eigh((x.T @ x if tall else x @ x.T).double())
+    kept = min(count, int((values > RANK * values[-1]).sum()))
+    values, vectors = values[-kept:].flip(0), vectors[:, -kept:].flip(1)
+    return vectors.T.to(x) if tall else (vectors / values.sqrt()).T.to(x) @ x
 
 
 def fit_baselines(fields: Fields, leads: int) -> dict[str, Baseline]:

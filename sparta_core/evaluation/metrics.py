@@ -65,17 +65,21 @@ def ssim(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Structural similarity (L, C), mean over samples, of fields scaled to [0, 1] by `low` and `high` (C,)."""
     forecast, truth = _checked(forecast=forecast, truth=truth)
     low, span = low.view(-1, 1, 1), (high - low).view(-1, 1, 1)
-    scores = [
-        structural_similarity_index_measure(*(_as_images((x[:, lead] - low) / span) for x in (forecast, truth)),
-                                            data_range=1.0, reduction="none").view(len(truth), -1).mean(0)
-        for lead in range(truth.shape[1])
-    ]  # fmt: skip
+    scores = []
+    for lead in range(truth.shape[1]):
+        f, o = (_as_images((x[:, lead] - low) / span) for x in (forecast, truth))
+        score = structural_similarity_index_measure(f, o, data_range=1.0, reduction="none")
+        assert isinstance(score, Tensor)
+        scores.append(score.view(len(truth), -1).mean(0))
     return torch.stack(scores)
 
 
 def _as_images(fields: Tensor) -> Tensor:
-    """(N, C, H, W) to (N C, 1, H, W): every variable is a picture by itself."""
-    return fields.flatten(0, 1)[:, None]
+    """(N, C, H, W) to (N C, 1, H, W): every variable is a picture by itself.
+
+    In float32, enough for values near [0, 1]; processors have no fast convolutions in float64.
+    """
+    return fields.flatten(0, 1)[:, None].float()
 
 
 def _mean(fields: Tensor, area: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """From an embedding back to the globe (paper, section 3.1): transposed convolutions from a 1x2 map."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,7 +46,7 @@ class Decoder(nn.Module):
         expansion, dropout = (1, 0.0) if autoencoder else (2, 0.1)
         self.blocks = nn.Sequential(*(
             nn.Sequential(nn.ConvTranspose2d(before, after, 2, stride=2), ResidualBlock(after, expansion, dropout))
-            for before, after in zip(widths, widths[1:], strict=False)
+            for before, after in pairwise(widths)
         ))  # fmt: skip
         self.last = nn.Conv2d(widths[-1], channels, 1)
 

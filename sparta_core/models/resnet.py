@@ -1,5 +1,7 @@
 """ResNet-18 (He et al., 2016) with the paper's norms: BatchNorm in the stem, group norm after it."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -53,7 +55,7 @@ class ResNet18(nn.Module):
         self.stages = nn.Sequential(*(
             nn.Sequential(BasicBlock(before, after, 1 if before == after else 2, norm_groups),
                           BasicBlock(after, after, 1, norm_groups))
-            for before, after in zip(widths, widths[1:], strict=False)
+            for before, after in pairwise(widths)
         ))  # fmt: skip
         rows, columns = (-(-size // 32) for size in view_size)
         if norm_groups is None and rows * columns < 2:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 class Objective(Protocol):
     """What a stage trains, on which batches, towards which loss."""
 
-    modules: dict[str, nn.Module]
+    modules: Mapping[str, nn.Module]
     """All parts, by the name under which they are saved."""
     trains: tuple[str, ...]
     """The parts that train; the others stay frozen, in evaluation mode."""
@@ -83,7 +83,7 @@ class _Loop:
         self.training_modules = [objective.modules[part] for part in objective.trains]
         parameters = [p for module in self.training_modules for p in module.parameters()]
         self.adam = torch.optim.Adam(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
-        self.optimiser = fabric.setup_optimizers(self.adam)
+        self.optimiser: Any = fabric.setup_optimizers(self.adam)
         self.plateau = ReduceLROnPlateau(
             self.adam, factor=experiment.plateau_factor, patience=experiment.plateau_patience,
             threshold=experiment.plateau_threshold,
@@ -193,7 +193,7 @@ class _Loop:
         self.run.write_history(self.history)
 
 
-def load_weights(modules: dict[str, nn.Module], tensors: Tensors) -> None:
+def load_weights(modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
     """Put saved weights into `modules`; every part must be there, whole."""
     for part, module in modules.items():
         module.load_state_dict(_under(f"{part}.", tensors))

@@ -1,5 +1,6 @@
 """What a representation stage minimises on a batch of days (paper, equations 9 and 13 to 17)."""
 
+from collections.abc import Mapping
 from math import exp
 
 import torch
@@ -18,7 +19,7 @@ class DayObjective:
     trains: tuple[str, ...] = ("encoder", "decoder")
     monitored = "loss"
 
-    def __init__(self, bench: Workbench, parts: dict[str, nn.Module]) -> None:
+    def __init__(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> None:
         self.modules = parts
         self.experiment, self.fields, self.views = bench.experiment, bench.fields, bench.views
         for name, module in parts.items():
@@ -66,13 +67,13 @@ class BaselineReconstruction(Reconstruction):
 class DecoderReconstruction(Reconstruction):
     """Stage 3's: the encoder stays as it is."""
 
-    trains = ("decoder",)
+    trains: tuple[str, ...] = ("decoder",)
 
 
 class Contrast(DayObjective):
     """Stage 1: contrastive loss of an anchor with its sparse neighbours in time, and the cycle loss."""
 
-    trains = ("encoder", "projector")
+    trains: tuple[str, ...] = ("encoder", "projector")
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> Losses:
         losses, _ = self.contrast(batch, generator)
@@ -86,8 +87,8 @@ class Contrast(DayObjective):
         truths = [self.fields.values[days + offsets], self.fields.values[days - offsets]]
         after, before = (encoder(self.views.augmented_sparse(truth, generator)) for truth in truths)
         anchor = projector(now)
-        contrastive = sum(nt_xent(anchor, projector(z), self.experiment.temperature) for z in (after, before))
-        losses = {"contrastive": contrastive, "cycle": cycle_consistency(before, now, after)}
+        ahead, back = (nt_xent(anchor, projector(z), self.experiment.temperature) for z in (after, before))
+        losses = {"contrastive": ahead + back, "cycle": cycle_consistency(before, now, after)}
         return losses, list(zip((after, before), truths, strict=True))
 
 
@@ -99,7 +100,8 @@ class Blend(Contrast):
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> Losses:
         losses, positives = self.contrast(batch, generator)
-        neighbours = sum(reconstruction(self.modules["decoder"](z), x) for z, x in positives)
+        ahead, back = (reconstruction(self.modules["decoder"](z), x) for z, x in positives)
+        neighbours = ahead + back
         sparse = self.reconstruct(batch, generator)
         alpha = exp(-self.experiment.blend_decay * epoch)
         cycle = self.experiment.cycle_weight * losses["cycle"]

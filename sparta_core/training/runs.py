@@ -82,13 +82,13 @@ class Run:
         """What `save` wrote; RunError for a truncated or foreign file."""
         record = self.record(name)
         path = self.folder / name
-        with self._reading(path), safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with self._reading(path), safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, record  # noqa: SIM118
 
     def record(self, name: str) -> dict[str, Any]:
         """The JSON record of a saved file, without its tensors."""
         path = self.folder / name
-        with self._reading(path), safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with self._reading(path), safe_open(path, framework="pt") as file:
             return json.loads((file.metadata() or {})["record"])
 
     @contextlib.contextmanager

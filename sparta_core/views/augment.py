@@ -4,6 +4,8 @@ Enlarging, cropping and mean filtering are linear and act on latitude and longit
 their composition is `L[i] @ x @ R[j].T` with matrices that are computed once, in float64.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -56,6 +58,11 @@ class Views(nn.Module):
     place per sample, for the contrastive ones (paper, section 3.3.1).
     """
 
+    rows: Tensor  # (h, H)
+    columns: Tensor  # (w, W)
+    crop_rows: Tensor  # (places, h, H)
+    crop_columns: Tensor  # (places, w, W)
+
     def __init__(self, experiment: Experiment, grid: tuple[int, int]) -> None:
         super().__init__()
         self.mask_grid, self.mask_ratio = experiment.mask_grid, experiment.mask_ratio
@@ -93,7 +100,8 @@ class Views(nn.Module):
         left, right = self.crop_rows[i][:, None], self.crop_columns[j][:, None]
         return left @ days @ right.transpose(-1, -2)
 
-    def _masked(self, days, view, generator, ratio) -> Tensor:  # type: ignore[no-untyped-def]
+    def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
+                ratio: float | Tensor | None) -> Tensor:  # fmt: skip
         if ratio is None:
             ratio = draw_ratios(len(days), self.mask_ratio, generator)
         if self.mask_grid == "native":

@@ -148,6 +148,14 @@ def test_eofs_are_the_principal_components_on_either_side():
         assert np.abs(np.sum(eofs * expected, axis=1)) == pytest.approx(np.ones(5), abs=1e-3)
 
 
+def test_more_modes_than_the_days_have_are_left_out():
+    """360 training days less the mean and three harmonics leave at most 353 directions."""
+    fields = made_up(torch.randn(600, 1, 20, 24, generator=torch.Generator().manual_seed(6)))
+    model = LinearInverseModel.fit(fields, Climatology.fit(fields))
+    assert 340 < len(model.eofs) <= 353
+    assert (model.eofs @ model.eofs.T - torch.eye(len(model.eofs))).abs().max() < 1e-3
+
+
 def test_no_baseline_sees_the_days_after_training():
     values = torch.randn(500, 2, 4, 6, generator=torch.Generator().manual_seed(5))
     changed = values.clone()

@@ -47,12 +47,12 @@ def test_rmse_and_bias_by_hand():
 def test_rmse_bias_and_acc_by_loops():
     f, o, c = random(3, 2, 2, 4, 6), random(3, 2, 2, 4, 6, seed=1), random(3, 2, 2, 4, 6, seed=2)
     area = torch.tensor([0.4, 1.6, 1.6, 0.4])
-    weight = np.repeat(np.array(area, dtype=float)[:, None], 6, 1) / 24
+    weight = np.repeat(area.double().numpy()[:, None], 6, 1) / 24
     for lead in range(2):
         for variable in range(2):
             errors, errors2, correlations = [], [], []
             for n in range(3):
-                x, y, z = (np.array(a[n, lead, variable]) for a in (f, o, c))
+                x, y, z = (a[n, lead, variable].numpy() for a in (f, o, c))
                 errors.append((weight * (x - y)).sum())
                 errors2.append((weight * (x - y) ** 2).sum())
                 a, b = x - z, y - z
@@ -105,8 +105,8 @@ def test_ssim_of_equal_and_of_constant_fields():
     assert float(ssim(truth, truth, zero, one)) == pytest.approx(1)
     a, b = torch.full((1, 1, 1, 16, 16), 0.2), torch.full((1, 1, 1, 16, 16), 0.6)
     expected = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
-    assert float(ssim(a, b, zero, one)) == pytest.approx(expected, rel=1e-6)
-    assert float(ssim(a * 10 - 5, b * 10 - 5, zero - 5, one * 5)) == pytest.approx(expected, rel=1e-6)
+    assert float(ssim(a, b, zero, one)) == pytest.approx(expected, rel=2e-4)  # in float32
+    assert float(ssim(a * 10 - 5, b * 10 - 5, zero - 5, one * 5)) == pytest.approx(expected, rel=2e-4)
 
 
 def test_ssim_sees_each_variable_by_itself():

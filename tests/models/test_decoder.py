@@ -49,5 +49,5 @@ def test_only_the_baseline_decodes_without_dropout():
 
 
 def test_an_embedding_that_does_not_fill_the_first_map():
-    with pytest.raises(ExperimentError, match="embedding is 999.*multiple of 2"):
+    with pytest.raises(ExperimentError, match=r"embedding is 999.*multiple of 2"):
         Decoder(999, 5, (32, 64))

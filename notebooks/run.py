@@ -1,0 +1,104 @@
+"""Run the notebooks in order, headless: `python run.py --preset demo`.
+
+Executed notebooks go to ../runs/notebooks/<preset>/, figures beside the runs. A notebook whose text,
+code and parameters have not changed since it last ran to the end is not run again. `--figures DIR`
+copies the figures there, `--keep` the outputs back into the notebooks of this folder.
+"""
+
+import argparse
+import hashlib
+import logging
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+
+import sparta_core
+from sparta_core.evaluation.scores import forecast_scores, table
+from sparta_core.experiment import PRESETS, Experiment
+from sparta_core.training.progress import duration
+
+HERE = Path(__file__).parent
+RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
+LEADS = (1, 2, 3, 5, 10, 25, 50, 75, 100)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="demo", choices=PRESETS)
+    parser.add_argument("--figures", type=Path, help="copy the notebooks' figures into this folder")
+    parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
+    options = parser.parse_args()
+    # papermill logs what a notebook prints; the training loop's lines are what a person waits for.
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("papermill").setLevel(logging.INFO)
+    logging.getLogger("papermill").addFilter(_is_progress)
+    notebooks = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+    begun = time.monotonic()
+    for number, source in enumerate(notebooks, 1):
+        head = f"[{number}/{len(notebooks)}] {source.stem}"
+        executed = run(source, options.preset, head)
+        if options.keep:
+            keep(executed, source)
+    experiment = Experiment.from_preset(options.preset, runs=str(RUNS))
+    if options.figures:
+        for figure in sorted((RUNS / "figures" / experiment.name("decoder")).glob("[0-9][0-9]_*.png")):
+            shutil.copy(figure, options.figures)
+    scores = forecast_scores(experiment)
+    print(f"\nForecasts of the test days, {scores.attrs['source']}; models see "
+          f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
+    print(table(scores, LEADS))
+    took = duration(time.monotonic() - begun)
+    print(f"\nAll notebooks in {took}; executed copies in runs/notebooks/{options.preset}/")
+
+
+def run(source: Path, preset: str, head: str) -> Path:
+    """Execute `source` unless an up-to-date executed copy is there; returns the copy's path."""
+    target = RUNS / "notebooks" / preset / source.name
+    digest = _digest(source)
+    if target.exists() and nbformat.read(target, 4).metadata.get("sparta_digest") == digest:
+        print(f"{head}: up to date", flush=True)
+        return target
+    print(f"{head}: running", flush=True)
+    begun = time.monotonic()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    papermill.execute_notebook(source, target, {"preset": preset}, cwd=str(HERE), kernel_name="python3",
+                               progress_bar=False, log_output=True)  # fmt: skip
+    executed = nbformat.read(target, 4)
+    executed.metadata["sparta_digest"] = digest  # only now: a notebook that failed runs again
+    nbformat.write(executed, target)
+    print(f"{head}: done in {duration(time.monotonic() - begun)}", flush=True)
+    return target
+
+
+def keep(executed: Path, source: Path) -> None:
+    """Put the outputs of `executed` into the cells of `source`, matched by id; warnings on stderr are dropped."""
+    made = {cell.id: cell for cell in nbformat.read(executed, 4).cells if cell.cell_type == "code"}
+    notebook = nbformat.read(source, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = made[cell.id].execution_count
+            cell.outputs = [out for out in made[cell.id].outputs if out.get("name") != "stderr"]
+    nbformat.write(notebook, source)
+
+
+def _digest(source: Path) -> str:
+    """Changes with the notebook's cells and with any line of sparta_core."""
+    digest = hashlib.sha256()
+    for cell in nbformat.read(source, 4).cells:
+        digest.update(cell.source.encode())
+    for path in sorted(Path(sparta_core.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _is_progress(record: logging.LogRecord) -> bool:
+    """Of all that a notebook prints, the lines of the training loop."""
+    return ": epoch " in record.getMessage()
+
+
+if __name__ == "__main__":
+    main()

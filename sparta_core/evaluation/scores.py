@@ -1,0 +1,135 @@
+"""Scores as labelled Datasets (model, seed, lead, variable), kept beside the run that they judge."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from sparta_core.data.fields import Fields
+from sparta_core.downstream.embeddings import decode
+from sparta_core.downstream.forecast import forecast_embeddings, forecast_starts
+from sparta_core.evaluation import metrics
+from sparta_core.evaluation.baselines import Baseline, Climatology, fit_baselines, target_days
+from sparta_core.experiment import Experiment
+from sparta_core.training.runs import Run
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+FILE = "scores.nc"
+MODELS = {"contrastive": "SPARTA", "autoencoder": "autoencoder"}
+LEADS_AT_ONCE = 10  # bounds memory: a forecast of all leads need not fit
+UNITS = {"rrmse": "%", "psnr": "dB", "acc": "1", "ssim": "1", "skill": "1"}
+
+
+def forecast_scores(experiment: Experiment) -> xr.Dataset:
+    """Every score of the baselines, the autoencoder's and SPARTA's forecasts; trains what is missing.
+
+    Dims (model, seed, lead, variable); baselines repeat over seeds. `rrmse` has no variable.
+    """
+    parts = [baseline_scores(experiment)]
+    for objective in ("autoencoder", "contrastive"):
+        one = experiment.replace(objective=objective)
+        seeds = [_model_scores(one, seed) for seed in experiment.forecast_seeds]
+        parts.append(xr.concat(seeds, "seed").expand_dims(model=[MODELS[objective]]))
+    parts[0] = parts[0].expand_dims(seed=list(experiment.forecast_seeds))
+    return xr.concat(parts, "model", coords="minimal", compat="override")
+
+
+def baseline_scores(experiment: Experiment) -> xr.Dataset:
+    """Scores of the baselines on the same test windows, which they see without a mask; (model, lead, variable)."""
+    bench = Workbench.of(experiment)
+
+    def score() -> xr.Dataset:
+        last_days = (forecast_starts(experiment, bench.fields.splits["downstream_test"])
+                     + experiment.look_back - 1)  # fmt: skip
+        fitted = fit_baselines(bench.fields, experiment.leads)
+        scores = [_scores(bench.fields, last_days, _all_leads(bench.fields, last_days, model, experiment.leads))
+                  for model in fitted.values()]  # fmt: skip
+        return xr.concat(scores, xr.Variable("model", list(fitted)))
+
+    return _kept(bench.run("baselines", f"-lookback{experiment.look_back}"), experiment, score)
+
+
+def _all_leads(fields: Fields, last_days: Tensor, model: Baseline, leads: int) -> Iterator[Tensor]:
+    forecast = model.forecast(fields, last_days, leads)
+    return iter(forecast.split(LEADS_AT_ONCE, dim=1))
+
+
+def _model_scores(experiment: Experiment, seed: int) -> xr.Dataset:
+    bench = Workbench.of(experiment)
+
+    def score() -> xr.Dataset:
+        embeddings = forecast_embeddings(experiment, seed)
+        model = representation(experiment)
+        starts = forecast_starts(experiment, bench.fields.splits["downstream_test"])
+        chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
+        return _scores(bench.fields, starts + experiment.look_back - 1, chunks)
+
+    return _kept(bench.run("forecast", f"-seed{seed}"), experiment, score).assign_coords(seed=seed)
+
+
+def _kept(run: Run, experiment: Experiment, score: Callable[[], xr.Dataset]) -> xr.Dataset:
+    """The scores beside `run`, made if they are missing or for other leads."""
+    if run.has(FILE):
+        run.check_owner()
+        kept = xr.load_dataset(run.folder / FILE, engine="h5netcdf")
+        if kept.sizes["lead"] == experiment.leads:
+            return kept
+    scores = score()
+    run.open()
+    run.write(FILE, bytes(scores.to_netcdf(engine="h5netcdf")))
+    return scores
+
+
+def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:
+    """All scores of standardised forecasts (N, L, C, H, W) that come a few leads at a time."""
+    climatology = Climatology.fit(fields)
+    low, high = _training_range(fields)
+    area = fields.cell_area
+    rows: dict[str, list[Tensor]] = {}
+    first = 0
+    for forecast in forecasts:
+        leads = forecast.shape[1]
+        days = target_days(last_days, first + leads)[:, first:].to(forecast.device)
+        usual = climatology.forecast(fields, last_days + first, leads)
+        f, o, c = (fields.physical(x) for x in (forecast, fields.values[days], usual))
+        error = metrics.rmse(f, o, area)
+        made = {
+            "rrmse": metrics.rrmse(f, o), "rmse": error, "bias": metrics.bias(f, o, area),
+            "acc": metrics.acc(f, o, c, area), "skill": metrics.skill(error, metrics.rmse(c, o, area)),
+            "ssim": metrics.ssim(f, o, low, high), "psnr": metrics.psnr(f, o, low, high),
+        }  # fmt: skip
+        for name, value in made.items():
+            rows.setdefault(name, []).append(value.cpu())
+        first += leads
+    return _dataset(fields, {name: torch.cat(values).numpy() for name, values in rows.items()})
+
+
+def _dataset(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
+    data = {name: (("lead", "variable")[: values.ndim], values) for name, values in scores.items()}
+    dataset = xr.Dataset(data, {
+        "lead": ("lead", np.arange(1, len(scores["rrmse"]) + 1), {"units": "days"}),
+        "variable": list(fields.variables), "units": ("variable", list(fields.units)),
+    }, {"source": fields.source})  # fmt: skip
+    for name in dataset:
+        dataset[name].attrs["units"] = UNITS.get(str(name), "the variable's")
+    return dataset
+
+
+def _training_range(fields: Fields) -> tuple[Tensor, Tensor]:
+    """Physical minimum and maximum (C,) of the downstream training days, which scale SSIM and PSNR."""
+    days = fields.split("downstream_train")
+    return (days.amin((0, 2, 3)) * fields.std + fields.mean, days.amax((0, 2, 3)) * fields.std + fields.mean)
+
+
+def table(scores: xr.Dataset, leads: tuple[int, ...]) -> str:
+    """RRMSE in percent per model and lead, mean over seeds, as text."""
+    shown = [lead for lead in leads if lead in scores.lead]
+    rrmse = scores.rrmse.mean("seed").sel(lead=shown)
+    width = max(len(str(name)) for name in scores.model.values)
+    head = f"{'RRMSE (%) at lead':<{width}}" + "".join(f"{lead:>8} d" for lead in shown)
+    rows = [f"{name:<{width}}" + "".join(f"{value:10.2f}" for value in rrmse.sel(model=name).values)
+            for name in scores.model.values]  # fmt: skip
+    return "\n".join([head, *rows])

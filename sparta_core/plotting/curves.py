@@ -1,0 +1,122 @@
+"""Curves: losses over epochs, scores over leads and mask ratios."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sparta_core.plotting.maps import label
+
+# Okabe and Ito's colours, told apart by colour-blind readers; baselines are dashed.
+STYLES: dict[str, dict[str, object]] = {
+    "climatology": {"color": "0.45", "linestyle": "--"},
+    "persistence": {"color": "#E69F00", "linestyle": "--"},
+    "damped persistence": {"color": "#CC79A7", "linestyle": "--"},
+    "linear inverse model": {"color": "#009E73", "linestyle": "--"},
+    "linear interpolation": {"color": "#E69F00", "linestyle": "--"},
+    "EOF least squares": {"color": "#009E73", "linestyle": "--"},
+    "autoencoder": {"color": "#0072B2"},
+    "SPARTA": {"color": "#D55E00", "linewidth": 2.0},
+}
+SCORES = {
+    "rrmse": "RRMSE", "rmse": "RMSE", "bias": "bias", "acc": "anomaly correlation", "ssim": "SSIM", "psnr": "PSNR",
+    "skill": "skill over climatology", "mse": "standardised MSE",
+}  # fmt: skip
+ZERO_IS_MARKED = ("bias", "acc", "skill")
+
+
+def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figure:
+    """A panel per loss: training and validation over epochs, logarithmic; falls of the rate are marked.
+
+    `history` holds the columns of history.csv: epoch, learning_rate, training_<name>, validation_<name>.
+    """
+    fig, axes = plt.subplots(1, len(names), figsize=(min(10, 4.5 * len(names)), 3.2), squeeze=False,
+                             layout="constrained")  # fmt: skip
+    plt.close(fig)
+    epoch, rate = np.asarray(history["epoch"]), np.asarray(history["learning_rate"])
+    for ax, name in zip(axes.flat, names, strict=True):
+        ax.plot(epoch, history[f"training_{name}"], color="#0072B2", marker=".", label="training")
+        ax.plot(epoch, history[f"validation_{name}"], color="#D55E00", marker=".", label="validation")
+        for fall in epoch[1:][rate[1:] < rate[:-1]]:
+            ax.axvline(fall, color="0.7", linewidth=0.8, linestyle=":", label="rate / 10")
+        ax.set(xlabel="epoch", title=name.replace("_", " "), yscale="log")
+        ax.yaxis.set_major_formatter("{x:.3g}")
+        ax.yaxis.set_minor_formatter("{x:.3g}")
+        ax.tick_params(axis="y", which="both", labelsize=8)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set_ylabel("loss")
+    axes[0, -1].legend(frameon=False, fontsize=9)
+    return fig
+
+
+def scores_by_lead(scores: xr.Dataset, name: str, title: str = "") -> Figure:
+    """Score `name` over leads, a line a model, a panel a variable; seeds as their mean and range."""
+    score = scores[name]
+    if "variable" not in score.dims:
+        score = score.expand_dims(variable=[""])
+    count = score.sizes["variable"]
+    columns = min(3, count)
+    rows = -(-count // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(10 if count > 1 else 6.5, 3.1 * rows + 0.5),
+                             squeeze=False, layout="constrained")  # fmt: skip
+    plt.close(fig)
+    for ax, variable in zip(axes.flat, score["variable"].values, strict=False):
+        _lines(ax, score.sel(variable=variable), "lead")
+        ax.set(xlabel="lead (days)", ylabel=_score_label(scores, name, variable))
+        if variable:
+            ax.set_title(label(str(variable)).name, fontsize=10)
+        if name in ZERO_IS_MARKED:
+            ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    for ax in axes.flat[count:]:
+        ax.set_axis_off()
+    _legend(fig, axes)
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") -> Figure:
+    """Score `name` (model, ratio) over the share of values that are missing, a line a model."""
+    fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+    plt.close(fig)
+    _lines(ax, scores[name], "ratio")
+    ax.set(xlabel="values missing (%)", ylabel=f"{SCORES[name]} ({scores[name].attrs['units']})", yscale="log")
+    ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
+    ax.yaxis.set_major_formatter("{x:.3g}")
+    ax.yaxis.set_minor_formatter("{x:.2g}")
+    ax.tick_params(axis="y", which="minor", labelsize=7)
+    ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_title(title, fontsize=11)
+    return fig
+
+
+def _lines(ax: Axes, score: xr.DataArray, along: str) -> None:
+    """A line a model along one coordinate; the band is the range over seeds."""
+    if "seed" not in score.dims:
+        score = score.expand_dims("seed")
+    x = score[along].values
+    marker = "." if x.size <= 12 else ""
+    for model in score.model.values:
+        one, style = score.sel(model=model), STYLES.get(str(model), {})
+        (line,) = ax.plot(x, one.mean("seed"), marker=marker, label=str(model), **style)  # type: ignore[arg-type]
+        if one.sizes["seed"] > 1:
+            ax.fill_between(x, one.min("seed"), one.max("seed"), color=line.get_color(), alpha=0.2, linewidth=0)
+
+
+def _score_label(scores: xr.Dataset, name: str, variable: str) -> str:
+    units = scores[name].attrs.get("units", "1")
+    if units == "the variable's":
+        units = str(scores.units.sel(variable=variable).values)
+    return SCORES[name] if units == "1" else f"{SCORES[name]} ({units})"
+
+
+def _legend(fig: Figure, axes: np.ndarray) -> None:
+    """One legend: in the free panel where there is one, else at the side."""
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    free = [ax for ax in axes.flat if not ax.axison]
+    if free:
+        free[0].legend(handles, names, frameon=False, loc="center", fontsize=10)
+    else:
+        fig.legend(handles, names, frameon=False, loc="outside right center", fontsize=9)

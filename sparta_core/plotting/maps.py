@@ -1,0 +1,285 @@
+"""Maps: days on the globe, their errors and what was seen of them, in grids that share colour scales."""
+
+import functools
+import io
+import threading
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from sparta_core.errors import DataError, ExperimentError, RunError
+
+if TYPE_CHECKING:
+    from cartopy.mpl.geoaxes import GeoAxes
+
+DPI = 110  # a figure of 10 inches is 1,100 pixels wide: text of 9 points stays readable in a notebook
+WIDTH = 10.0  # inches
+DOWNLOAD_SECONDS = 5.0
+KINDS = {"field": "", "anomaly": " anomaly", "error": " error"}
+
+
+class Label(NamedTuple):
+    """How a variable is shown: value * factor, in units."""
+
+    name: str
+    units: str
+    colours: str = "viridis"
+    factor: float = 1.0
+    signed: bool = False
+
+
+LABELS = {
+    "2m_temperature": Label("2 m temperature", "K", "plasma"),
+    "u_component_of_wind": Label("u wind, {level} hPa", "m/s", "PuOr_r", signed=True),
+    "v_component_of_wind": Label("v wind, {level} hPa", "m/s", "PuOr_r", signed=True),
+    "geopotential": Label("geopotential, {level} hPa", "m²/s²", "viridis"),
+    "specific_humidity": Label("specific humidity, {level} hPa", "g/kg", "YlGnBu", factor=1000.0),
+}
+
+
+def label(variable: str, units: str = "", level: int = 850) -> Label:
+    """How `variable` is shown at `level` hPa; one that is not in LABELS keeps its name and `units`."""
+    known = LABELS.get(variable, Label(variable.replace("_", " "), units))
+    return known._replace(name=known.name.format(level=level))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map: values (H, W) of `variable` in SI units, NaN where nothing was observed.
+
+    `kind` is field, anomaly or error; the last two, and winds, get a scale centred on zero.
+    `units` counts for variables that LABELS does not know. Values on a finer or coarser grid over
+    the same cells (the enlarged views) are placed by their shape.
+    """
+
+    values: ArrayLike
+    title: str
+    variable: str
+    kind: str = "field"
+    units: str = ""
+    level: int = 850
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ExperimentError(f"kind is {self.kind!r}; choose one of: {', '.join(KINDS)}")
+        if np.ndim(self.values) != 2:
+            raise DataError(f"a map of shape {np.shape(self.values)} cannot be drawn; give it as (H, W)")
+
+    @property
+    def label(self) -> Label:
+        return label(self.variable, self.units, self.level)
+
+    @property
+    def signed(self) -> bool:
+        return self.kind != "field" or self.label.signed
+
+    @property
+    def shown(self) -> NDArray[np.float64]:
+        """The values (H, W) in the label's units."""
+        return np.asarray(self.values, dtype=np.float64) * self.label.factor
+
+
+def map_grid(
+    rows: Sequence[Sequence[Panel | None]],
+    *,
+    latitude: ArrayLike,
+    longitude: ArrayLike,
+    land_sea_mask: ArrayLike | None = None,
+    title: str = "",
+    one_scale: bool = False,
+    central_longitude: float = 0.0,
+) -> Figure:
+    """Rows of maps (None leaves a gap); a colour bar under each group of panels that share a scale.
+
+    Panels of one row, or with `one_scale` of the whole figure, share a scale when they show the same
+    variable and kind. `latitude` (H,) and `longitude` (W,) in degrees; `land_sea_mask` (H, W), 1 on land.
+    """
+    from cartopy.crs import Robinson
+
+    shape = len(rows), max(map(len, rows))
+    fig = plt.figure(figsize=_size(*shape), layout="compressed", dpi=DPI)
+    plt.close(fig)  # the caller shows it; pyplot would show it again and keep it for ever
+    axes = fig.subplots(*shape, squeeze=False, subplot_kw={"projection": Robinson(central_longitude)})
+    for group in _groups(rows, one_scale).values():
+        panels = [rows[i][j] for i, j in group]
+        norm = scale(panels)  # type: ignore[arg-type]
+        for place, panel in zip(group, panels, strict=True):
+            mesh = draw(axes[place], panel, latitude, longitude, norm)  # type: ignore[arg-type]
+            coastlines(axes[place], land_sea_mask, latitude, longitude)
+        _colour_bar(fig, mesh, [axes[place] for place in group], panels[0])  # type: ignore[arg-type]
+    for ax in axes.flat:
+        ax.set_visible(bool(ax.collections))
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def _size(rows: int, columns: int) -> tuple[float, float]:
+    """Inches; a Robinson map is half as high as wide, its title and colour bar take the rest."""
+    width = min(WIDTH, 5.5 * columns)
+    return width, 0.5 + rows * (0.5 * width / columns + 0.75)
+
+
+def _groups(rows: Sequence[Sequence[Panel | None]], one_scale: bool) -> dict[Any, list[tuple[int, int]]]:
+    groups: dict[Any, list[tuple[int, int]]] = {}
+    for i, row in enumerate(rows):
+        for j, panel in enumerate(row):
+            if panel is not None:
+                key = (None if one_scale else i, panel.variable, panel.level, panel.kind)
+                groups.setdefault(key, []).append((i, j))
+    return groups
+
+
+def scale(panels: Sequence[Panel]) -> Normalize:
+    """The colour scale that `panels` share, in display units; symmetric about zero for signed ones.
+
+    One value in 200 at either end may lie beyond it, so that a single outlier does not pale the map.
+    """
+    values = np.concatenate([panel.shown.ravel() for panel in panels])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Normalize(0.0, 1.0)
+    if panels[0].signed:
+        limit = float(np.percentile(np.abs(values), 99.5)) or 1.0
+        return Normalize(-limit, limit)
+    low, high = map(float, np.percentile(values, (0.5, 99.5)))
+    return Normalize(low, high if high > low else low + 1.0)
+
+
+def draw(
+    ax: "GeoAxes", panel: Panel, latitude: ArrayLike, longitude: ArrayLike, norm: Normalize | None = None
+) -> QuadMesh:
+    """Fill the map `ax` with `panel`'s grid cells, points without a value in light grey."""
+    from cartopy.crs import PlateCarree
+
+    height, width = np.shape(panel.values)
+    seam = ax.projection.proj4_params.get("lon_0", 0.0) - 180.0
+    x, order = _from_seam(_refined(_longitude_edges(longitude), width), seam)
+    y = _refined(_latitude_edges(latitude), height)
+    colours = "RdBu_r" if panel.kind != "field" else panel.label.colours
+    mesh = ax.pcolormesh(
+        x, y, panel.shown[:, order], norm=norm or scale([panel]), transform=PlateCarree(), rasterized=True,
+        cmap=plt.get_cmap(colours).with_extremes(bad="0.87"))  # fmt: skip
+    ax.set_global()
+    ax.set_title(panel.title, fontsize=10)
+    ax.spines["geo"].set(linewidth=0.6, edgecolor="0.3")
+    return mesh
+
+
+def _longitude_edges(longitude: ArrayLike) -> NDArray[np.float64]:
+    """The W + 1 cell edges of a cyclic axis, 360 degrees from first to last."""
+    x = np.asarray(longitude, dtype=np.float64)
+    around = np.concatenate([[x[-1] - 360.0], x, [x[0] + 360.0]])
+    return (around[1:] + around[:-1]) / 2
+
+
+def _latitude_edges(latitude: ArrayLike) -> NDArray[np.float64]:
+    """The H + 1 cell edges from pole to pole, in the order of `latitude`."""
+    y = np.asarray(latitude, dtype=np.float64)
+    pole = np.copysign(90.0, y[-1] - y[0])
+    return np.concatenate([[-pole], (y[1:] + y[:-1]) / 2, [pole]])
+
+
+def _refined(edges: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """The edges of `size` equal steps through the same cells, as in resizing without aligned corners."""
+    cells = len(edges) - 1
+    return np.interp(np.linspace(0, cells, size + 1), np.arange(cells + 1), edges)
+
+
+def _from_seam(edges: NDArray[np.float64], seam: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Edges from `seam` once around the globe, and the cell between each pair.
+
+    The cell on the map's own edge is cut in two, so that no cell is drawn across the whole map.
+    """
+    starts = np.round((edges[:-1] - seam) % 360.0, 6) % 360.0
+    order = np.argsort(starts)
+    starts = starts[order]
+    if starts[0] > 0:
+        starts, order = np.insert(starts, 0, 0.0), np.insert(order, 0, order[-1])
+    # A hair inside the map's edge, where rounding cannot throw a corner to the other side.
+    return seam + np.clip(np.append(starts, 360.0), 1e-4, 360.0 - 1e-4), order
+
+
+def _colour_bar(fig: Figure, mesh: QuadMesh, axes: list[Any], panel: Panel) -> None:
+    name, units = panel.label.name + KINDS[panel.kind], panel.label.units
+    bar = fig.colorbar(mesh, ax=axes, location="bottom", extend="both", pad=0.03,
+                       shrink=0.8 if len(axes) == 1 else 0.5, aspect=20 if len(axes) == 1 else 35)  # fmt: skip
+    bar.set_label(f"{name} ({units})" if units else name, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    bar.locator = plt.MaxNLocator(5)
+
+
+def coastlines(
+    ax: "GeoAxes", land_sea_mask: ArrayLike | None, latitude: ArrayLike, longitude: ArrayLike
+) -> None:
+    """Draw Natural Earth's coasts, else the outline of `land_sea_mask` (H, W), else nothing; warns once."""
+    from cartopy.crs import PlateCarree
+
+    lines = _natural_earth()
+    if not lines and land_sea_mask is None:
+        _warn_once("No coastlines: Natural Earth's cannot be downloaded and there is no land-sea mask.")
+    elif not lines:
+        _warn_once("Natural Earth's coastlines cannot be downloaded; maps show the data's land-sea mask.")
+        lines = _outline(land_sea_mask, latitude, longitude)  # type: ignore[arg-type]
+    ax.add_geometries(lines, crs=PlateCarree(), facecolor="none", edgecolor="0.1", linewidth=0.6)
+
+
+@functools.cache
+def _natural_earth() -> list[Any]:
+    """Natural Earth's 110m coasts as shapely lines, empty if they cannot be had; tried once a process."""
+    from cartopy.io import DownloadWarning, shapereader
+
+    found: list[list[Any]] = []
+
+    def fetch() -> None:
+        with suppress(Exception):  # no network, no disk, half a file: in each case there are no coasts
+            path = shapereader.natural_earth("110m", "physical", "coastline")
+            found.append(list(shapereader.Reader(path).geometries()))
+
+    # cartopy sets no time limit, and a network that drops packets would hold it for minutes.
+    thread = threading.Thread(target=fetch, daemon=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DownloadWarning)
+        thread.start()
+        thread.join(DOWNLOAD_SECONDS)
+    return found[0] if found else []
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    warnings.warn(message, stacklevel=3)
+
+
+def _outline(land_sea_mask: ArrayLike, latitude: ArrayLike, longitude: ArrayLike) -> list[Any]:
+    """The 0.5 contour as shapely lines, closed across the first and last longitude."""
+    from contourpy import contour_generator
+    from shapely import LineString
+
+    x = np.asarray(longitude, dtype=np.float64)
+    mask = np.asarray(land_sea_mask, dtype=np.float64)
+    cyclic = np.append(x, x[0] + 360.0), np.asarray(latitude), np.concatenate([mask, mask[:, :1]], axis=1)
+    return [LineString(line) for line in contour_generator(*cyclic).lines(0.5)]
+
+
+def save(fig: Figure, folder: str | Path, name: str) -> Path:
+    """Write folder/name.png with a palette of 256 colours; raises RunError where that cannot be written."""
+    from PIL import Image
+
+    raw = io.BytesIO()
+    fig.savefig(raw, dpi=DPI)
+    path = Path(folder) / f"{name}.png"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(raw).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    except OSError as error:
+        raise RunError(f"figure {path} cannot be written ({error.strerror}); choose another folder") from error
+    return path

@@ -1,0 +1,49 @@
+"""A small made-up climate in a file, and the experiment that trains on it in a second a stage."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sparta_core.data.grid import UNITS
+from sparta_core.experiment import Experiment
+
+
+def made_up_weather(days=600, rows=16, columns=32, seed=0):
+    """Seasons and slowly moving waves in the five variables' units, from 2001 on."""
+    generator = np.random.default_rng(seed)
+    latitude = -90 + 180 / rows * (np.arange(rows) + 0.5)
+    longitude = np.arange(columns) * 360 / columns
+    time = np.datetime64("2001-01-01") + np.arange(days)
+    t, y, x = np.meshgrid(np.arange(days), np.deg2rad(latitude), np.deg2rad(longitude), indexing="ij")
+    data = {}
+    for k, (name, units) in enumerate(UNITS.items()):
+        season = np.sin(2 * np.pi * t / 365.25) * np.sin(y)
+        wave = np.cos((k + 1) * x - 2 * np.pi * t / (10 + 3 * k)) * np.cos(y)
+        values = 280 + 10 * season + 5 * wave + generator.normal(size=t.shape)
+        data[name] = (("time", "latitude", "longitude"), values.astype(np.float32), {"units": units})
+    return xr.Dataset(data, {"time": time.astype("datetime64[ns]"), "latitude": latitude, "longitude": longitude})
+
+
+@pytest.fixture(scope="session")
+def weather(tmp_path_factory):
+    """Path of the made-up climate, 600 days on a 16x32 grid."""
+    path = tmp_path_factory.mktemp("weather") / "weather.nc"
+    made_up_weather().to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+@pytest.fixture
+def tiny(weather, tmp_path):
+    """Experiments on the made-up climate, each test in a runs folder of its own."""
+
+    def make(**changes):
+        settings = {
+            "data": str(weather), "runs": str(tmp_path / "runs"), "device": "cpu", "precision": "32-true",
+            "view_size": (16, 32), "crop_from": (18, 36), "smoothing": 3, "width": 4, "norm_groups": 2,
+            "head": "flatten", "embedding": 16, "projection": 8, "soft_gap": 45, "autoencoder_epochs": 3,
+            "pretrain_epochs": 3, "blend_epochs": 3, "decoder_epochs": 3, "forecast_epochs": 3,
+            "forecast_hidden": 8, "look_back": 5, "stride": 1, "leads": 10,
+        }  # fmt: skip
+        return Experiment(**(settings | changes))
+
+    return make

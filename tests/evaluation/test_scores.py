@@ -1,0 +1,114 @@
+"""Scores of forecasts: joined by name, equal to the metrics of the whole forecast, and kept."""
+
+import pytest
+import torch
+import xarray as xr
+
+from sparta_core.downstream.forecast import forecast_embeddings, forecast_fields, forecast_starts
+from sparta_core.evaluation import metrics, scores
+from sparta_core.evaluation.baselines import fit_baselines, target_days
+from sparta_core.evaluation.reconstruction import fit_methods, interpolate, reconstruction_scores
+from sparta_core.evaluation.scores import forecast_scores, table
+from sparta_core.training.workbench import Workbench
+
+SETTINGS = dict.fromkeys(
+    ("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs"), 1)
+SETTINGS |= {"leads": 13, "forecast_seeds": (0, 42)}  # 13 leads: more than one chunk
+
+
+@pytest.fixture
+def scored(tiny):
+    experiment = tiny(**SETTINGS)
+    return experiment, forecast_scores(experiment)
+
+
+def test_every_model_lead_variable_and_seed(scored):
+    experiment, made = scored
+    assert list(made.model.values) == ["climatology", "persistence", "damped persistence", "linear inverse model",
+                                       "autoencoder", "SPARTA"]  # fmt: skip
+    assert list(made.lead.values) == list(range(1, 14)) and list(made.seed.values) == [0, 42]
+    assert list(made["variable"].values) == list(experiment.variables)
+    assert all(int(made[name].isnull().sum()) == 0 for name in made)
+
+
+def test_scores_are_those_of_the_whole_forecast(scored):
+    experiment, made = scored
+    fields = Workbench.of(experiment).fields
+    last = forecast_starts(experiment, fields.splits["downstream_test"]) + experiment.look_back - 1
+    truth = fields.physical(fields.values[target_days(last, 13)])
+    sparta = fields.physical(forecast_fields(experiment, forecast_embeddings(experiment, 42)))
+    persistence = fields.physical(fit_baselines(fields, 13)["persistence"].forecast(fields, last, 13))
+    for name, forecast in (("SPARTA", sparta), ("persistence", persistence)):
+        mine = made.sel(model=name, seed=42)
+        assert mine.rrmse.values == pytest.approx(metrics.rrmse(forecast, truth).numpy(), rel=1e-4)
+        assert mine.rmse.values == pytest.approx(metrics.rmse(forecast, truth, fields.cell_area).numpy(), rel=1e-4)
+        assert mine.bias.values == pytest.approx(
+            metrics.bias(forecast, truth, fields.cell_area).numpy(), rel=1e-3, abs=1e-4)
+
+
+def test_climatology_has_no_skill_over_itself(scored):
+    _, made = scored
+    climatology = made.sel(model="climatology")
+    assert abs(climatology.skill).max() < 1e-6 and abs(climatology.acc).max() < 1e-3
+
+
+def test_scores_are_kept_beside_the_run_and_made_again_for_other_leads(scored, monkeypatch):
+    experiment, made = scored
+    def never(*_):
+        raise AssertionError("scored twice")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scores, "_scores", never)
+        xr.testing.assert_identical(forecast_scores(experiment), made)
+    fewer = forecast_scores(experiment.replace(leads=4))
+    assert list(fewer.lead.values) == [1, 2, 3, 4]
+
+
+def test_the_table_shows_the_mean_over_seeds(scored):
+    _, made = scored
+    text = table(made, (1, 10, 100)).splitlines()
+    assert text[0].split() == ["RRMSE", "(%)", "at", "lead", "1", "d", "10", "d"]
+    assert len(text) == 7 and text[-1].startswith("SPARTA")
+    mean = made.rrmse.sel(model="SPARTA", lead=10).mean("seed")
+    assert float(text[-1].split()[-1]) == pytest.approx(float(mean), abs=0.005)
+
+
+def test_reconstruction_at_no_and_at_full_sparsity(tiny):
+    """With everything seen interpolation is exact and EOFs nearly so; with little seen they are not."""
+    made = reconstruction_scores(tiny(**SETTINGS), [0.0, 0.5, 0.95], modes=200, days=6).mse
+    assert float(made.sel(model="linear interpolation", ratio=0.0)) < 1e-9
+    for name in ("linear interpolation", "EOF least squares"):
+        errors = made.sel(model=name).values
+        assert errors[0] < errors[1] < errors[2]
+    assert len(set(made.sel(model="climatology").values.tolist())) == 1
+
+
+def test_interpolation_of_a_plane_is_exact_and_crosses_the_date_line():
+    latitude, longitude = torch.linspace(-75, 75, 12).numpy(), torch.arange(24).numpy() * 15.0
+    field = torch.from_numpy(latitude)[:, None].expand(12, 24).float() * 2 + 1
+    seen = torch.rand(12, 24, generator=torch.Generator().manual_seed(0)) > 0.4
+    seen[[0, -1]] = True  # so that every point lies between seen ones
+    made = interpolate(field[None, None], seen[None, None], latitude, longitude)
+    assert torch.allclose(made[0, 0], field, atol=1e-3)
+    bump = torch.zeros(12, 24)
+    bump[:, [0, 22]] = 1.0
+    hidden = torch.ones(12, 24, dtype=torch.bool)
+    hidden[:, 23] = False  # between columns 22 and 0, across the end of the grid
+    made = interpolate(bump[None, None], hidden[None, None], latitude, longitude)
+    assert torch.allclose(made[0, 0, :, 23], torch.ones(12), atol=1e-5)
+
+
+def test_eof_least_squares_is_the_dense_optimal_interpolation(tiny):
+    """P y with P = B H' (H B H' + R)^-1 and B = E V E', in float64 on every observed point."""
+    fields = Workbench.of(tiny()).fields
+    method = fit_methods(fields, 20)["EOF least squares"]
+    day = torch.tensor([550])
+    truth = fields.values[day]
+    seen = torch.rand(truth.shape, generator=torch.Generator().manual_seed(1)) > 0.8
+    eofs, variance = method.patterns.double(), method.variance.double()
+    usual = method.climatology.at(fields.day_of_year[day.numpy()]).double()
+    departure, mask = (truth - usual).flatten(), seen.flatten()
+    b = eofs.T @ torch.diag(variance) @ eofs
+    inner = b[mask][:, mask] + float(method.unexplained) * torch.eye(int(mask.sum())).double()
+    expected = usual.flatten() + b[:, mask] @ torch.linalg.solve(inner, departure[mask].double())
+    assert method(truth, seen, day).flatten().numpy() == pytest.approx(expected.numpy(), abs=1e-3)

@@ -1,0 +1,171 @@
+"""Maps: shared scales, centred errors, whole globes, and coasts with and without a network."""
+
+import socket
+import time
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparta_core.errors import DataError, ExperimentError, RunError
+from sparta_core.plotting import maps
+from sparta_core.plotting.maps import Panel, map_grid, save, scale
+
+LATITUDE, LONGITUDE = np.linspace(-87.1875, 87.1875, 32), np.arange(64) * 5.625
+FIELD = np.random.default_rng(0).normal(size=(32, 64)) + np.sin(np.deg2rad(LATITUDE))[:, None]
+MASK = ((np.abs(LATITUDE)[:, None] < 40) & (np.abs(LONGITUDE - 180) > 120)[None]).astype(float)  # over 0 degrees
+WHERE = {"latitude": LATITUDE, "longitude": LONGITUDE, "land_sea_mask": MASK}
+
+
+@pytest.fixture(autouse=True)
+def forgetful():
+    """Every test tries for coasts, and warns, as a new process would."""
+    maps._natural_earth.cache_clear()
+    maps._warn_once.cache_clear()
+    yield
+    maps._natural_earth.cache_clear()
+    maps._warn_once.cache_clear()
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    import cartopy
+
+    for name in ("data_dir", "pre_existing_data_dir", "repo_data_dir"):
+        monkeypatch.setitem(cartopy.config, name, tmp_path)
+
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def meshes(figure):
+    from matplotlib.collections import QuadMesh
+
+    return [c for ax in figure.axes for c in ax.collections if isinstance(c, QuadMesh) and hasattr(ax, "projection")]
+
+
+@pytest.mark.filterwarnings("ignore:Natural Earth")
+def test_panels_of_a_row_share_their_scale_and_errors_are_centred(no_network):
+    temperature = [Panel(FIELD + 280 + k, f"{k}", "2m_temperature") for k in range(3)]
+    error = Panel(FIELD + 0.5, "error", "2m_temperature", "error")
+    made = meshes(map_grid([[*temperature, error]], **WHERE))
+    limits = {(m.norm.vmin, m.norm.vmax) for m in made[:3]}
+    assert len(made) == 4 and len(limits) == 1
+    values = np.concatenate([p.shown.ravel() for p in temperature])
+    assert limits.pop() == pytest.approx(tuple(np.percentile(values, (0.5, 99.5))))
+    assert made[3].norm.vmin == -made[3].norm.vmax < 0 and made[3].cmap.name == "RdBu_r"
+
+
+def test_scales():
+    wind = scale([Panel(FIELD * 3 + 5, "", "u_component_of_wind")])
+    assert wind.vmin == -wind.vmax
+    humidity = scale([Panel(np.full((4, 8), 0.01), "", "specific_humidity")])
+    assert humidity.vmin == pytest.approx(10)  # grams
+    assert scale([Panel(np.full((4, 8), np.nan), "", "geopotential")]).vmax > 0
+
+
+@pytest.mark.filterwarnings("ignore:Natural Earth")
+def test_hidden_points_are_grey(no_network):
+    hidden = FIELD.copy()
+    hidden[::2] = np.nan
+    (mesh,) = meshes(map_grid([[Panel(hidden, "seen", "2m_temperature")]], **WHERE))
+    assert np.ma.getmaskarray(mesh.get_array()).mean() == pytest.approx(0.5)
+    assert mesh.cmap.get_bad()[:3] == pytest.approx([0.87] * 3)
+
+
+@pytest.mark.parametrize("central_longitude", [0.0, 180.0])
+@pytest.mark.parametrize("shape", [(32, 64), (72, 144)])
+def test_cells_cover_the_globe_once(central_longitude, shape):
+    edges = maps._refined(maps._longitude_edges(LONGITUDE), shape[1])
+    x, order = maps._from_seam(edges, central_longitude - 180)
+    assert x[-1] - x[0] == pytest.approx(360, abs=1e-3) and (np.diff(x) > 0).all()
+    assert set(order) == set(range(shape[1]))
+    centres = (x[:-1] + x[1:]) / 2
+    cells = (edges[order] <= (centres - edges[0]) % 360 + edges[0]) & (
+        (centres - edges[0]) % 360 + edges[0] <= edges[order + 1])
+    assert cells.all()
+    y = maps._refined(maps._latitude_edges(LATITUDE), shape[0])
+    assert (y[0], y[-1]) == (-90, 90)
+
+
+def test_without_network_the_masks_outline_is_drawn_and_said_once(no_network):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        begun = time.monotonic()
+        for _ in range(2):
+            figure = map_grid([[Panel(FIELD, "a", "geopotential")] * 2], **WHERE)
+        assert time.monotonic() - begun < 6 + 10  # one attempt, and four maps
+    about = [str(w.message) for w in said if "coast" in str(w.message).lower()]
+    assert about == ["Natural Earth's coastlines cannot be downloaded; maps show the data's land-sea mask."]
+    assert not [w for w in said if w.category.__name__ == "DownloadWarning"]
+    assert len(maps._outline(MASK, LATITUDE, LONGITUDE)) >= 1 and figure.axes
+
+
+def test_the_outline_closes_round_the_first_longitude():
+    """Land from 60 degrees west to 60 east, over the first and last column, has no coast along them."""
+    lines = maps._outline(MASK, LATITUDE, LONGITUDE)
+    for line in lines:
+        x, y = np.array(line.coords).T
+        meridian = (np.abs(np.diff(x)) < 1e-9) & (np.abs(np.diff(y)) > 1)
+        assert not (meridian & ((x[:-1] % 360 < 50) | (x[:-1] % 360 > 310))).any()
+
+
+def test_a_network_that_hangs_is_left_after_seconds(no_network, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))
+    monkeypatch.setattr(maps, "DOWNLOAD_SECONDS", 0.5)
+    begun = time.monotonic()
+    assert maps._natural_earth() == []
+    assert time.monotonic() - begun < 3
+
+
+def test_natural_earth_is_used_where_it_is(no_network, tmp_path):
+    import shapefile
+
+    folder = tmp_path / "shapefiles" / "natural_earth" / "physical"
+    folder.mkdir(parents=True)
+    with shapefile.Writer(str(folder / "ne_110m_coastline"), shapeType=shapefile.POLYLINE) as writer:
+        writer.field("name", "C")
+        writer.line([[[0, 0], [10, 10], [20, 0]]])
+        writer.record("made up")
+    (line,) = maps._natural_earth()
+    assert line.length == pytest.approx(2 * 200**0.5)
+
+
+@pytest.mark.filterwarnings("ignore:Natural Earth")
+def test_nothing_is_cut_off_and_units_are_there(no_network):
+    panels = [Panel(FIELD, "a title", name) for name in maps.LABELS]
+    figure = map_grid([panels[:3], [*panels[3:], None]], title="All variables", **WHERE)
+    figure.draw_without_rendering()
+    box, page = figure.get_tightbbox(), figure.bbox_inches
+    assert box.x0 >= -0.02 and box.y0 >= -0.02
+    assert box.x1 <= page.x1 + 0.02 and box.y1 <= page.y1 + 0.02
+    bars = [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()]
+    assert len(bars) == 5
+    for text, unit in zip(sorted(bars), sorted(["K", "m/s", "m/s", "m²/s²", "g/kg"]), strict=True):
+        assert "(" in text and unit
+    assert {text[text.rindex("(") + 1 : -1] for text in bars} == {"K", "m/s", "m²/s²", "g/kg"}
+
+
+@pytest.mark.filterwarnings("ignore:Natural Earth")
+def test_saved_figures_are_small_pictures(no_network, tmp_path):
+    figure = map_grid([[Panel(FIELD, "a", "geopotential")]], **WHERE)
+    path = save(figure, tmp_path / "new" / "folder", "01_test")
+    with Image.open(path) as picture:
+        assert picture.format == "PNG" and picture.width == round(figure.get_figwidth() * maps.DPI)
+        assert len(picture.convert("RGB").getcolors(100_000)) > 20
+    assert path.stat().st_size < 250_000
+
+
+def test_bad_input(tmp_path):
+    with pytest.raises(ExperimentError, match="kind is 'eror'; choose one of: field, anomaly, error"):
+        Panel(FIELD, "", "geopotential", "eror")
+    with pytest.raises(DataError, match=r"shape \(3,\) cannot be drawn; give it as \(H, W\)"):
+        Panel(np.ones(3), "", "geopotential")
+    import matplotlib.pyplot as plt
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        save(plt.figure(), tmp_path / "file", "x")

@@ -1,0 +1,86 @@
+"""Every notebook runs alone on a fresh clone at the smoke preset, keeps its facts, and reads as a page."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+IDS = [path.stem for path in NOTEBOOKS]
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == kind]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_it_runs_alone(path, tmp_path):
+    """nbval, in a folder where nothing has been trained: facts marked NBVAL_CHECK_OUTPUT must hold."""
+    (tmp_path / "notebooks").mkdir()
+    copy = shutil.copy(path, tmp_path / "notebooks")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider",
+               "--nbval-cell-timeout=600", "-c", os.devnull, "--rootdir", str(tmp_path), copy]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "notebooks", check=False,
+                          env=os.environ | {"SPARTA_PRESET": "smoke"})  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    drawn = {figure.name for figure in tmp_path.glob("runs/figures/*/*.png")}
+    assert drawn and all(name.startswith(path.stem[:2]) for name in drawn)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_it_is_tidy(path):
+    """One parameters cell of literals, short cells, outputs of one clean run, at most 1 MB."""
+    code = cells(path, "code")
+    parameters = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
+    assert len(parameters) == 1
+    for line in ast.parse(parameters[0].source).body:
+        name = line.targets[0].id
+        assert isinstance(line.value, ast.Constant) or name == "preset"
+    assert max(len(cell.source.splitlines()) for cell in code) <= 25
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert any("NBVAL_CHECK_OUTPUT" in cell.source and cell.outputs for cell in code)
+    assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
+    ids = [cell.id for cell in nbformat.read(path, 4).cells]
+    assert len(set(ids)) == len(ids)
+    assert path.stat().st_size <= 1_000_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_it_tells_what_it_asks_and_what_it_saw(path):
+    text = "\n".join(cell.source for cell in cells(path, "markdown"))
+    for part in ("**Question.**", "| Paper |", "| Time |", "## What we saw"):
+        assert part in text
+    assert "TO BE WRITTEN" not in text
+    assert str(Path.home()) not in path.read_text()
+
+
+def test_a_second_run_does_nothing_twice(tmp_path):
+    """run.py on a copy: executed once, then up to date, then run again for another text."""
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copy(FOLDER / "run.py", notebooks)
+    notebook = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_code_cell("preset = 'demo'", id="a", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print(f'{preset}: epoch 1/1'); open('count', 'a').write('x')", id="b")])
+    nbformat.write(notebook, notebooks / "01_made_up.ipynb")
+    script = ("import run\nfrom pathlib import Path\n"
+              "print(run.run(Path('01_made_up.ipynb').absolute(), 'smoke', 'head'))")  # fmt: skip
+    outs = []
+    for source in (None, None, "preset = 'paper'"):
+        if source:
+            notebook.cells[0].source = source
+            nbformat.write(notebook, notebooks / "01_made_up.ipynb")
+        done = subprocess.run([sys.executable, "-c", script], cwd=notebooks, capture_output=True, text=True, check=True)
+        outs.append(done.stdout)
+    assert "head: running" in outs[0] and "head: done in" in outs[0]
+    assert "up to date" in outs[1] and "running" not in outs[1]
+    assert "head: running" in outs[2]
+    assert (notebooks / "count").read_text() == "xx"
+    executed = nbformat.read(tmp_path / "runs" / "notebooks" / "smoke" / "01_made_up.ipynb", 4)
+    assert "smoke: epoch 1/1" in str(executed.cells)

@@ -1,0 +1,180 @@
+"""The training loop: killed at any moment it ends with the bits of a run that was never stopped."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from sparta_core.errors import RunError
+from sparta_core.training import fit as fitting
+from sparta_core.training.fit import CHECKPOINT, MODEL, Schedule, fit, seeded
+from sparta_core.training.stages import STAGES
+from sparta_core.training.workbench import Workbench
+
+
+class Line:
+    """Least squares of y = 3 x."""
+
+    trains = ("line",)
+    monitored = "loss"
+
+    def __init__(self, validation=None):
+        with seeded(0, "line"):
+            self.modules = {"line": nn.Linear(1, 1)}
+        self.validation = validation
+        self.evaluations = 0
+
+    def batches(self, part, generator):
+        return list(torch.rand(4, 8, 1, generator=generator))
+
+    def losses(self, batch, epoch, generator):
+        loss = (self.modules["line"](batch) - 3 * batch).square().mean()
+        if not self.modules["line"].training and self.validation is not None:
+            loss = loss * 0 + self.validation[epoch]
+        return {"loss": loss}
+
+
+def run_of(experiment):
+    bench = Workbench.of(experiment)
+    run = bench.run("autoencoder")
+    return run, bench.fabric(run)
+
+
+def fit_line(experiment, objective, epochs=5, rate=0.1):
+    run, fabric = run_of(experiment)
+    fit(objective, Schedule(epochs, rate), experiment, run, fabric, 0)
+    return run
+
+
+def test_it_learns_and_keeps_a_history_for_people(tiny):
+    objective = Line()
+    run = fit_line(tiny(), objective, epochs=100)
+    assert objective.modules["line"].weight.item() == pytest.approx(3, abs=0.05)
+    rows = list(csv.DictReader((run.folder / "history.csv").open()))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 101))
+    assert float(rows[-1]["validation_loss"]) < float(rows[0]["validation_loss"]) / 20
+    assert not run.has(CHECKPOINT) and run.has(MODEL)
+
+
+def test_history_holds_the_mean_over_batches(tiny):
+    """With rate 0 nothing moves, so an epoch's loss is the plain mean of its batches' losses."""
+    objective = Line()
+    run = fit_line(tiny(), objective, epochs=1, rate=1e-30)
+    row = next(csv.DictReader((run.folder / "history.csv").open()))
+    with seeded(0, "autoencoder", "fit") as start:
+        generator = torch.Generator().manual_seed(start + 1)
+        objective.modules["line"].eval()
+        losses = [objective.losses(b, 0, generator)["loss"] for b in objective.batches("validation", generator)]
+    assert float(row["validation_loss"]) == pytest.approx(torch.stack(losses).mean().item(), rel=1e-6)
+
+
+def test_the_rate_falls_by_ten_after_more_than_patience_epochs_without_improvement(tiny):
+    """Improvements below one part in 10,000 do not count (PyTorch's relative threshold)."""
+    losses = [1.0, 0.5] + [0.5 - 1e-6 * k for k in range(12)]
+    run = fit_line(tiny(), Line(losses), epochs=14)
+    rates = [float(row["learning_rate"]) for row in csv.DictReader((run.folder / "history.csv").open())]
+    assert rates[:13] == pytest.approx([0.1] * 13) and rates[13] == pytest.approx(0.01)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stopped_stage_resumes_bit_for_bit(tiny, tmp_path, monkeypatch, stage, after):
+    """Stopped in the middle of an epoch, in every stage, and started again."""
+    epochs = dict.fromkeys((f"{name}_epochs" for name in STAGES), 1) | {f"{stage}_epochs": 3}
+    whole, stopped = (tiny(runs=str(tmp_path / name), **epochs) for name in ("whole", "stopped"))
+    expected = STAGES[stage](whole).state_dict()
+    steps_an_epoch = 9
+    plain, count = fitting.Progress.step, 0
+
+    def stop(self, step):
+        nonlocal count
+        count += self.name == stage
+        if count == after * steps_an_epoch - 4:
+            raise Stop
+        plain(self, step)
+
+    monkeypatch.setattr(fitting.Progress, "step", stop)
+    with pytest.raises(Stop):
+        STAGES[stage](stopped)
+    made = STAGES[stage](stopped).state_dict()
+    assert all(torch.equal(made[key], expected[key]) for key in expected)
+    histories = [Workbench.of(e).run(stage).folder / "history.csv" for e in (whole, stopped)]
+    assert histories[0].read_text() == histories[1].read_text()
+
+
+def test_sigkill_at_any_moment(tiny, tmp_path):
+    """The process is killed again and again until it gets through; the weights are the same bits."""
+    expected = STAGES["autoencoder"](tiny(runs=str(tmp_path / "whole"))).state_dict()
+    experiment = tiny()
+    script = (
+        "from sparta_core.experiment import Experiment\n"
+        "from sparta_core.training.stages import autoencoder\n"
+        f"autoencoder({experiment!r})\n"
+    )
+    run = Workbench.of(experiment).run("autoencoder")
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    for wait in (0.0, 0.05, 0.15):
+        process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.DEVNULL)
+        rows = lines(run)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and lines(run) == rows and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert lines(run) >= 2  # it did get somewhere, each time from where it had been
+    made = STAGES["autoencoder"](experiment).state_dict()
+    assert all(torch.equal(made[key], expected[key]) for key in expected)
+
+
+def lines(run):
+    path = run.folder / "history.csv"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_a_finished_stage_is_loaded_not_trained(tiny, monkeypatch):
+    first = STAGES["pretrain"](tiny()).state_dict()
+
+    def never(*_):
+        raise AssertionError("trained twice")
+
+    monkeypatch.setattr(fitting._Loop, "train", never)
+    again = STAGES["pretrain"](tiny()).state_dict()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+
+
+def test_a_loss_that_is_no_number_keeps_the_epochs_before(tiny):
+    class Breaks(Line):
+        def losses(self, batch, epoch, generator):
+            losses = super().losses(batch, epoch, generator)
+            return {"loss": losses["loss"] * (float("nan") if epoch == 2 else 1)}
+
+    with pytest.raises(RunError, match="training_loss is not a number in epoch 3; lower"):
+        fit_line(tiny(), Breaks())
+    run, _ = run_of(tiny())
+    assert run.record(CHECKPOINT)["epoch"] == 2
+
+
+def test_fit_leaves_the_global_generator_alone(tiny):
+    state = torch.get_rng_state()
+    fit_line(tiny(), Line(), epochs=1)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_checkpoint_of_another_model(tiny):
+    experiment = tiny()
+    run, fabric = run_of(experiment)
+    run.open()
+    run.save(CHECKPOINT, {"model.line.weight": torch.ones(2, 2)}, {"epoch": 1, "precision": "32-true"})
+    with pytest.raises(RunError, match=r"checkpoint.safetensors does not fit this model .*; delete it"):
+        fit(Line(), Schedule(2, 0.1), experiment, run, fabric, 0)

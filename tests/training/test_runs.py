@@ -1,0 +1,114 @@
+"""Runs on disk: whole files or none, and one clear sentence for everything that is wrong with them."""
+
+import errno
+import json
+import os
+
+import pytest
+import torch
+
+from sparta_core.errors import RunError
+from sparta_core.training import runs
+from sparta_core.training.fit import CHECKPOINT, MODEL
+from sparta_core.training.runs import Run
+from sparta_core.training.stages import STAGES, autoencoder
+from sparta_core.training.workbench import Workbench
+
+
+@pytest.fixture
+def run(tiny):
+    made = Run.of(tiny(), "pretrain", "0123456789abcdef")
+    made.open()
+    return made
+
+
+def test_tensors_and_record_come_back(run):
+    tensors = {"a": torch.randn(3, 4), "b": torch.arange(5), "c": torch.tensor(2.0, dtype=torch.float64)}
+    record = {"epoch": 3, "best": float("inf"), "name": "ü"}
+    run.save(CHECKPOINT, tensors, record)
+    loaded, again = run.load(CHECKPOINT)
+    assert again == record == run.record(CHECKPOINT)
+    assert all(torch.equal(loaded[key], tensors[key]) and loaded[key].dtype == tensors[key].dtype for key in tensors)
+
+
+def test_nothing_in_a_run_is_a_pickle(tiny):
+    autoencoder(tiny())
+    folder = Workbench.of(tiny()).run("autoencoder").folder
+    assert sorted(p.name for p in folder.iterdir()) == ["experiment.json", "history.csv", MODEL]
+    json.loads((folder / "experiment.json").read_text())
+    assert int.from_bytes((folder / MODEL).read_bytes()[:8], "little") < 100_000  # safetensors' header length
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, -1])
+def test_a_truncated_checkpoint(run, keep):
+    run.save(CHECKPOINT, {"a": torch.randn(100)}, {"epoch": 1})
+    path = run.folder / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(RunError, match=r"checkpoint.safetensors is damaged .*; delete it to train pretrain again"):
+        run.load(CHECKPOINT)
+    assert path.exists()
+
+
+def test_a_safetensors_file_of_somebody_else(run):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.ones(1)}, run.folder / MODEL)
+    with pytest.raises(RunError, match=r"model.safetensors is damaged"):
+        run.load(MODEL)
+
+
+def test_a_checkpoint_of_another_experiment(tiny):
+    """A folder that was copied over this experiment's is refused, by the setting that differs."""
+    mine, other = tiny(), tiny(pretrain_rate=3e-4)
+    theirs = Workbench.of(other).run("pretrain")
+    STAGES["pretrain"](other)
+    run = Workbench.of(mine).run("pretrain")
+    theirs.folder.rename(run.folder)
+    before = {p.name: p.read_bytes() for p in run.folder.iterdir()}
+    with pytest.raises(RunError, match=r"holds another experiment: its pretrain_rate is 0.0003, this one's 0.0001"):
+        STAGES["pretrain"](mine)
+    assert before == {p.name: p.read_bytes() for p in run.folder.iterdir()}
+
+
+def test_a_checkpoint_of_other_days(run):
+    other = Run(run.folder, run.stage, run.settings, "fedcba9876543210")
+    with pytest.raises(RunError, match="was trained on other days"):
+        other.open()
+
+
+def test_a_damaged_record(run):
+    (run.folder / "experiment.json").write_text("{")
+    with pytest.raises(RunError, match=r"cannot read .*experiment.json .*; move .* away"):
+        run.open()
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(run, monkeypatch):
+    run.save(CHECKPOINT, {"a": torch.ones(2)}, {"epoch": 1})
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(runs.os, "fsync", full)
+    with pytest.raises(RunError, match=r"cannot write .*checkpoint.safetensors .No space left on device.; free space"):
+        run.save(CHECKPOINT, {"a": torch.zeros(2)}, {"epoch": 2})
+    monkeypatch.undo()
+    tensors, record = run.load(CHECKPOINT)
+    assert record["epoch"] == 1 and torch.equal(tensors["a"], torch.ones(2))
+    assert sorted(p.name for p in run.folder.iterdir()) == [CHECKPOINT, "experiment.json"]
+
+
+def test_a_runs_folder_that_cannot_be_written(tiny, tmp_path):
+    """A file stands where the folder should be: the same refusal as a read-only folder, also for root."""
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    with pytest.raises(RunError, match=r"cannot write .*experiment.json .*make the folder writable"):
+        autoencoder(tiny(runs=str(blocked)))
+    assert blocked.read_text() == "a file"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere, so the mode bits say nothing")
+def test_a_read_only_runs_folder(tiny, tmp_path):
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o555)
+    with pytest.raises(RunError, match=r"Permission denied.*make the folder writable"):
+        autoencoder(tiny(runs=str(folder)))
