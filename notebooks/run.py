@@ -11,6 +11,7 @@ import logging
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -38,46 +39,72 @@ def main() -> None:
     logging.getLogger("papermill").addFilter(_is_progress)
     notebooks = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
     begun = time.monotonic()
+    took: dict[Path, float] = {}
     for number, source in enumerate(notebooks, 1):
         head = f"[{number}/{len(notebooks)}] {source.stem}"
-        executed = run(source, options.preset, head)
+        left = remaining(notebooks[number - 1 :], took)
+        ran = time.monotonic()
+        if run(source, options.preset, head, left):
+            took[source] = time.monotonic() - ran
         if options.keep:
-            keep(executed, source)
+            keep(executed_copy(source, options.preset), source)
     experiment = Experiment.from_preset(options.preset, runs=str(RUNS))
     if options.figures:
+        options.figures.mkdir(parents=True, exist_ok=True)
         for figure in sorted((RUNS / "figures" / experiment.name("decoder")).glob("[0-9][0-9]_*.png")):
             shutil.copy(figure, options.figures)
     scores = forecast_scores(experiment)
     print(f"\nForecasts of the test days, {scores.attrs['source']}; models see "
           f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
     print(table(scores, LEADS))
-    took = duration(time.monotonic() - begun)
-    print(f"\nAll notebooks in {took}; executed copies in runs/notebooks/{options.preset}/")
+    whole = duration(time.monotonic() - begun)
+    print(f"\nAll notebooks in {whole}; executed copies in runs/notebooks/{options.preset}/")
 
 
-def run(source: Path, preset: str, head: str) -> Path:
-    """Execute `source` unless an up-to-date executed copy is there; returns the copy's path."""
-    target = RUNS / "notebooks" / preset / source.name
+def remaining(notebooks: list[Path], took: dict[Path, float]) -> float:
+    """Seconds that `notebooks` will take: those kept with each, at the pace of the ones that ran so far."""
+
+    def kept(paths: Iterable[Path]) -> float:
+        return sum(nbformat.read(path, 4).metadata.get("seconds", 60.0) for path in paths)
+
+    return kept(notebooks) * (sum(took.values()) / kept(took) if took else 1.0)
+
+
+def executed_copy(source: Path, preset: str) -> Path:
+    """Where the executed copy of a notebook lies."""
+    return RUNS / "notebooks" / preset / source.name
+
+
+def run(source: Path, preset: str, head: str, left: float) -> bool:
+    """Execute `source` unless its copy is up to date; says whether it did.
+
+    `left` is the time in seconds until all notebooks are done, as far as is known.
+    """
+    target = executed_copy(source, preset)
     digest = _digest(source)
     if target.exists() and nbformat.read(target, 4).metadata.get("sparta_digest") == digest:
         print(f"{head}: up to date", flush=True)
-        return target
-    print(f"{head}: running", flush=True)
+        return False
+    print(f"{head}: running, about {duration(left)} left for all", flush=True)
     begun = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(source, target, {"preset": preset}, cwd=str(HERE), kernel_name="python3",
-                               progress_bar=False, log_output=True)  # fmt: skip
+                               progress_bar=False, log_output=True,
+                               extra_arguments=["--log-level=40"])  # the kernel's own errors only; fmt: skip
     executed = nbformat.read(target, 4)
-    executed.metadata["sparta_digest"] = digest  # only now: a notebook that failed runs again
+    seconds = time.monotonic() - begun
+    # Only now: a notebook that failed or was stopped has no digest and runs again.
+    executed.metadata |= {"sparta_digest": digest, "seconds": round(seconds)}
     nbformat.write(executed, target)
-    print(f"{head}: done in {duration(time.monotonic() - begun)}", flush=True)
-    return target
+    print(f"{head}: done in {duration(seconds)}", flush=True)
+    return True
 
 
 def keep(executed: Path, source: Path) -> None:
     """Put the outputs of `executed` into the cells of `source`, matched by id; warnings on stderr are dropped."""
-    made = {cell.id: cell for cell in nbformat.read(executed, 4).cells if cell.cell_type == "code"}
-    notebook = nbformat.read(source, 4)
+    copy, notebook = nbformat.read(executed, 4), nbformat.read(source, 4)
+    made = {cell.id: cell for cell in copy.cells if cell.cell_type == "code"}
+    notebook.metadata["seconds"] = copy.metadata["seconds"]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.execution_count = made[cell.id].execution_count
@@ -96,8 +123,9 @@ def _digest(source: Path) -> str:
 
 
 def _is_progress(record: logging.LogRecord) -> bool:
-    """Of all that a notebook prints, the lines of the training loop."""
-    return ": epoch " in record.getMessage()
+    """Of all that a notebook prints, the lines of the training loop, each without its line end."""
+    record.msg, record.args = record.getMessage().rstrip(), ()
+    return ": epoch " in record.msg
 
 
 if __name__ == "__main__":

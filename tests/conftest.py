@@ -25,11 +25,21 @@ def made_up_weather(days=600, rows=16, columns=32, seed=0):
 
 
 @pytest.fixture(scope="session")
-def weather(tmp_path_factory):
+def write_weather(tmp_path_factory):
+    """Writes made-up weather of a given size to a NetCDF file and returns its path."""
+
+    def write(**size):
+        path = tmp_path_factory.mktemp("weather") / "weather.nc"
+        made_up_weather(**size).to_netcdf(path, engine="h5netcdf")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def weather(write_weather):
     """Path of the made-up climate, 600 days on a 16x32 grid."""
-    path = tmp_path_factory.mktemp("weather") / "weather.nc"
-    made_up_weather().to_netcdf(path, engine="h5netcdf")
-    return path
+    return write_weather()
 
 
 @pytest.fixture

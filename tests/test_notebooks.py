@@ -67,10 +67,11 @@ def test_a_second_run_does_nothing_twice(tmp_path):
     shutil.copy(FOLDER / "run.py", notebooks)
     notebook = nbformat.v4.new_notebook(cells=[
         nbformat.v4.new_code_cell("preset = 'demo'", id="a", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("print(f'{preset}: epoch 1/1'); open('count', 'a').write('x')", id="b")])
+        nbformat.v4.new_code_cell("print(f'{preset}: epoch 1/1'); open('count', 'a').write('x')", id="b")],
+        metadata=nbformat.read(NOTEBOOKS[0], 4).metadata)
     nbformat.write(notebook, notebooks / "01_made_up.ipynb")
     script = ("import run\nfrom pathlib import Path\n"
-              "print(run.run(Path('01_made_up.ipynb').absolute(), 'smoke', 'head'))")  # fmt: skip
+              "print(run.run(Path('01_made_up.ipynb').absolute(), 'smoke', 'head', 75.0))")  # fmt: skip
     outs = []
     for source in (None, None, "preset = 'paper'"):
         if source:
@@ -78,9 +79,24 @@ def test_a_second_run_does_nothing_twice(tmp_path):
             nbformat.write(notebook, notebooks / "01_made_up.ipynb")
         done = subprocess.run([sys.executable, "-c", script], cwd=notebooks, capture_output=True, text=True, check=True)
         outs.append(done.stdout)
-    assert "head: running" in outs[0] and "head: done in" in outs[0]
+    assert "head: running, about 1 min 15 s left for all" in outs[0] and "head: done in" in outs[0]
     assert "up to date" in outs[1] and "running" not in outs[1]
     assert "head: running" in outs[2]
     assert (notebooks / "count").read_text() == "xx"
     executed = nbformat.read(tmp_path / "runs" / "notebooks" / "smoke" / "01_made_up.ipynb", 4)
     assert "smoke: epoch 1/1" in str(executed.cells)
+
+
+def test_time_left_follows_the_pace(tmp_path):
+    """Kept at 10, 20 and 30 s; the first took 20: twice as slow, so the other two take 100."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import run
+    finally:
+        sys.path.remove(str(FOLDER))
+    paths = [tmp_path / f"{k}.ipynb" for k in range(3)]
+    for path, seconds in zip(paths, (10, 20, 30), strict=True):
+        nbformat.write(nbformat.v4.new_notebook(metadata={"seconds": seconds}), path)
+    assert run.remaining(paths, {}) == 60
+    assert run.remaining(paths[1:], {paths[0]: 20.0}) == 100
+    assert run.remaining(paths[1:], {}) == 50  # the first was up to date: its pace is unknown

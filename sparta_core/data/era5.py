@@ -64,7 +64,7 @@ def open_days(
     days = days.assign(dict(static_fields(store)))
     days = ordered(days, where).astype(np.float32).drop_encoding()
     return days.drop_attrs(deep=False).assign_attrs(
-        title=f"ERA5 daily means, {level} hPa and surface", source=where, level=level,
+        title=f"ERA5 daily means, {level} hPa and surface", source="ERA5, WeatherBench 2", store=where, level=level,
         institution="ECMWF, regridded and published by WeatherBench 2")
 
 
@@ -157,7 +157,7 @@ def _check_same(target: Path, source: str, variables: Sequence[str], level: int)
         store = xr.open_zarr(target, chunks=None, consolidated=False)
     except Exception as error:
         raise DataError(f"{target} exists and is no Zarr store; choose another target") from error
-    there = {"source": store.attrs.get("source"), "level": store.attrs.get("level"),
+    there = {"source": store.attrs.get("store"), "level": store.attrs.get("level"),
              "variables": sorted(str(name) for name in store.data_vars if name not in STATIC)}
     wanted = {"source": source, "level": level, "variables": sorted(variables)}
     for name, value in wanted.items():

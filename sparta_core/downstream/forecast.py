@@ -57,13 +57,9 @@ class NextEmbedding:
         """Start days (B,) of the windows of one epoch, in random order, every `stride` days."""
         experiment = self.bench.experiment
         days = self.bench.fields.split(f"downstream_{part}")
-        starts = torch.arange(0, len(days) - experiment.look_back, experiment.stride, device=days.device)
-        if not len(starts):
-            raise DataError(
-                f"the downstream {part} days are {len(days)}, too few for a look-back of {experiment.look_back} "
-                f"and the day after; lower look_back or use more days")
         ratio = experiment.downstream_mask_ratio
         self.embeddings = embed(self.model, self.bench.views, days, ratio, generator)
+        starts = training_starts(experiment, part, len(days)).to(days.device)
         order = torch.randperm(len(starts), generator=generator, device=days.device)
         return list(starts[order].split(experiment.forecast_batch_size))
 
@@ -80,12 +76,26 @@ def forecast(experiment: Experiment, seed: int) -> Forecaster:
     with seeded(seed, "forecast", "build"):
         forecaster = Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
     if not run.finished:
+        for part in ("train", "validation"):  # before anything is trained or written
+            training_starts(experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
         schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay)
         fabric = bench.fabric(run)
         objective = NextEmbedding(bench, representation(experiment), fabric.setup_module(forecaster))
         fit(objective, schedule, experiment, run, fabric, seed)
     load_weights({"forecaster": forecaster}, run.load(MODEL)[0])
     return forecaster.to(bench.device).eval().requires_grad_(False)
+
+
+def training_starts(experiment: Experiment, part: str, days: int) -> Tensor:
+    """First days of the windows of `days` days that hold a look-back and the day after, every `stride`; (N,).
+
+    Raises DataError where there is none.
+    """
+    if days <= experiment.look_back:
+        raise DataError(
+            f"the downstream {part} days are {days}, too few for a look-back of {experiment.look_back} "
+            f"and the day after; lower look_back or use more days")
+    return torch.arange(0, days - experiment.look_back, experiment.stride)
 
 
 def forecast_starts(experiment: Experiment, days: range) -> Tensor:

@@ -227,7 +227,7 @@ def test_a_prepared_store_holds_the_days_and_where_they_come_from(source, tmp_pa
         np.testing.assert_allclose(store[name], expected, rtol=1e-6)
     np.testing.assert_array_equal(store["time"], np.arange("1999-12-29", "2000-01-05", dtype="M8[D]"))
     np.testing.assert_allclose(store["land_sea_mask"], np.linspace(0, 1, 32).reshape(4, 8), rtol=1e-6)
-    assert store.attrs["source"] == source and store.attrs["level"] == 850
+    assert store.attrs["store"] == source and store.attrs["level"] == 850
     assert {"title", "institution"} <= set(store.attrs)
     assert capsys.readouterr().out == "1999: 3 days\n2000: 4 days\n"
 

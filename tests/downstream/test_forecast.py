@@ -1,5 +1,7 @@
 """The forecaster: written out step by step, trained on what it should be, and rolled out as the paper says."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -124,6 +126,7 @@ def test_a_split_too_short_for_the_look_back(tiny):
     experiment = tiny(look_back=24, **QUICK)
     with pytest.raises(DataError, match="downstream validation days are 24, too few for a look-back of 24"):
         forecast(experiment, 0)
+    assert not Path(experiment.runs).exists()  # said before anything was trained or written
 
 
 def test_forecasts_start_from_the_days_before_them(tiny, monkeypatch):
