@@ -87,65 +87,65 @@ def _since(stage: str, default: Any) -> Any:
 class Experiment:
     """All settings of a run; the defaults are the paper's (build one with `from_preset`).
 
-    Units: days for times, degrees-free grid points (latitude, longitude) for sizes, fractions
-    for ratios. Raises ExperimentError for a value that no run could use.
+    Times and gaps are in days, sizes in grid points (latitude, longitude), ratios are shares.
+    Raises ExperimentError for a value that no run could use.
     """
 
     preset: str = _since("machine", "paper")
-    runs: str = _since("machine", "runs")
+    runs: str = _since("machine", "runs")  # folder of all runs
     device: str = _since("machine", "auto")
-    precision: str = _since("machine", "auto")
+    precision: str = _since("machine", "auto")  # auto: bf16 where a timed step is faster
 
     seed: int = _since("data", 0)
-    data: str = _since("data", "bundled")
+    data: str = _since("data", "bundled")  # bundled, or a path: Zarr store, NetCDF
     variables: tuple[str, ...] = _since("data", WEATHERBENCH2_VARIABLES)
-    level: int = _since("data", 850)
-    days: int | None = _since("data", None)
-    split: tuple[float, float] = _since("data", (0.6, 0.2))
+    level: int = _since("data", 850)  # hPa
+    days: int | None = _since("data", None)  # the first so many days; None: all
+    split: tuple[float, float] = _since("data", (0.6, 0.2))  # training, validation; the rest is downstream
 
-    view_size: tuple[int, int] = _since("data", (72, 144))
-    mask_grid: str = _since("data", "enlarged")
-    mask_ratio: tuple[float, float] = _since("data", (0.5, 0.9))
-    batch_size: int = _since("data", 128)
-    max_offset: int = _since("data", 5)
-    hard_gap: tuple[int, int] = _since("data", (11, 40))
-    soft_gap: int = _since("data", 1000)
-    plateau_patience: int = _since("data", 10)
+    view_size: tuple[int, int] = _since("data", (72, 144))  # what the encoder sees
+    mask_grid: str = _since("data", "enlarged")  # hide values before (native) or after enlarging
+    mask_ratio: tuple[float, float] = _since("data", (0.5, 0.9))  # share of hidden values, drawn per sample
+    batch_size: int = _since("data", 128)  # with hard negatives a third are anchors
+    max_offset: int = _since("data", 5)  # days between anchor and positives
+    hard_gap: tuple[int, int] = _since("data", (11, 40))  # days from anchor to hard negative
+    soft_gap: int = _since("data", 1000)  # days from anchor to soft negative, at least
+    plateau_patience: int = _since("data", 10)  # epochs
     plateau_factor: float = _since("data", 0.1)
     plateau_threshold: float = _since("data", 1e-4)
 
     backbone: str = _since("data", "resnet18")
-    width: int = _since("data", 64)
-    embedding: int = _since("data", 1000)
-    norm_groups: int | None = _since("data", None)
-    head: str = _since("data", "pool")
+    width: int = _since("data", 64)  # channels of the first stage
+    embedding: int = _since("data", 1000)  # size of z
+    norm_groups: int | None = _since("data", None)  # None: one group per channel
+    head: str = _since("data", "pool")  # flatten keeps where things are
 
     autoencoder_epochs: int = _since("autoencoder", 180)
     autoencoder_rate: float = _since("autoencoder", 1e-3)
 
     fusion: str = _since("pretrain", "early")
     hard_negatives: bool = _since("pretrain", True)
-    cycle_weight: float = _since("pretrain", 1.0)
-    temperature: float = _since("pretrain", 0.3)
-    projection: int = _since("pretrain", 128)
-    crop_from: tuple[int, int] = _since("pretrain", (80, 160))
-    smoothing: int = _since("pretrain", 5)
-    offset_decay: float = _since("pretrain", 0.1)
+    cycle_weight: float = _since("pretrain", 1.0)  # 0: no cycle loss
+    temperature: float = _since("pretrain", 0.3)  # of NT-Xent
+    projection: int = _since("pretrain", 128)  # size of the projections
+    crop_from: tuple[int, int] = _since("pretrain", (80, 160))  # enlarged to this, then cropped to view_size
+    smoothing: int = _since("pretrain", 5)  # width of the mean filter
+    offset_decay: float = _since("pretrain", 0.1)  # P(d) ~ exp(-offset_decay d)
     pretrain_epochs: int = _since("pretrain", 100)
     pretrain_rate: float = _since("pretrain", 1e-4)
 
     blend_epochs: int = _since("blend", 250)
     blend_rate: float = _since("blend", 1e-4)
-    blend_decay: float = _since("blend", 0.01)
+    blend_decay: float = _since("blend", 0.01)  # alpha = exp(-blend_decay epoch)
 
     decoder_epochs: int = _since("decoder", 200)
     decoder_rate: float = _since("decoder", 1e-4)
 
-    objective: str = _since("downstream", "contrastive")
+    objective: str = _since("downstream", "contrastive")  # whose embeddings the tasks use
     downstream_split: tuple[float, float] = _since("downstream", (0.6, 0.2))
     downstream_mask_ratio: float = _since("downstream", 0.7)
-    look_back: int = _since("forecast", 30)
-    stride: int = _since("forecast", 1)
+    look_back: int = _since("forecast", 30)  # days
+    stride: int = _since("forecast", 1)  # days between training windows
     forecast_hidden: int = _since("forecast", 128)
     forecast_epochs: int = _since("forecast", 100)
     forecast_rate: float = _since("forecast", 1e-2)
@@ -153,7 +153,7 @@ class Experiment:
     forecast_weight_decay: float = _since("forecast", 1e-6)
     forecast_dropout: float = _since("forecast", 0.0)
     forecast_seeds: tuple[int, ...] = _since("scores", (0,))
-    leads: int = _since("scores", 100)
+    leads: int = _since("scores", 100)  # days ahead that are scored
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():

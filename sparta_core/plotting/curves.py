@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from sparta_core.plotting.maps import label
 
@@ -23,7 +24,7 @@ STYLES: dict[str, dict[str, object]] = {
 }
 SCORES = {
     "rrmse": "RRMSE", "rmse": "RMSE", "bias": "bias", "acc": "anomaly correlation", "ssim": "SSIM", "psnr": "PSNR",
-    "skill": "skill over climatology", "mse": "standardised MSE",
+    "skill": "skill over climatology", "mse": "mean squared error",
 }  # fmt: skip
 ZERO_IS_MARKED = ("bias", "acc", "skill")
 
@@ -42,10 +43,8 @@ def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figu
         ax.plot(epoch, history[f"validation_{name}"], color="#D55E00", marker=".", label="validation")
         for fall in epoch[1:][rate[1:] < rate[:-1]]:
             ax.axvline(fall, color="0.7", linewidth=0.8, linestyle=":", label="rate / 10")
-        ax.set(xlabel="epoch", title=name.replace("_", " "), yscale="log")
-        ax.yaxis.set_major_formatter("{x:.3g}")
-        ax.yaxis.set_minor_formatter("{x:.3g}")
-        ax.tick_params(axis="y", which="both", labelsize=8)
+        ax.set(xlabel="epoch", title=name.replace("_", " "))
+        _logarithmic(ax)
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("loss")
     axes[0, -1].legend(frameon=False, fontsize=9)
@@ -82,14 +81,21 @@ def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") 
     fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
     plt.close(fig)
     _lines(ax, scores[name], "ratio")
-    ax.set(xlabel="values missing (%)", ylabel=f"{SCORES[name]} ({scores[name].attrs['units']})", yscale="log")
+    ax.set(xlabel="values missing (%)", ylabel=f"{SCORES[name]} ({scores[name].attrs['units']})")
+    _logarithmic(ax)
     ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
-    ax.yaxis.set_major_formatter("{x:.3g}")
-    ax.yaxis.set_minor_formatter("{x:.2g}")
-    ax.tick_params(axis="y", which="minor", labelsize=7)
-    ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-    ax.set_title(title, fontsize=11)
+    fig.legend(frameon=False, fontsize=9, loc="outside right center")
+    fig.suptitle(title, fontsize=12)
     return fig
+
+
+def _logarithmic(ax: Axes) -> None:
+    """A logarithmic y axis with few plain labels: 1, 2, 5 times powers of ten, or round steps within one."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter("{x:.3g}")
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _lines(ax: Axes, score: xr.DataArray, along: str) -> None:

@@ -17,7 +17,7 @@ def scatter_by_season(points: ArrayLike, day_of_year: ArrayLike, explained: Arra
     fig, ax = plt.subplots(figsize=(6.2, 4.6), layout="constrained")
     plt.close(fig)
     dots = ax.scatter(points[:, 0], points[:, 1], c=day_of_year, cmap="twilight_shifted", vmin=1, vmax=366,
-                      s=10, linewidths=0)  # fmt: skip
+                      s=14, linewidths=0.3, edgecolors="0.4")  # fmt: skip
     ax.set(xlabel=f"first component ({explained[0]:.0%} of variance)",
            ylabel=f"second component ({explained[1]:.0%})", title=title)  # fmt: skip
     ax.set_aspect("equal", adjustable="datalim")
