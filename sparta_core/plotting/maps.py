@@ -271,7 +271,7 @@ def _outline(land_sea_mask: ArrayLike, latitude: ArrayLike, longitude: ArrayLike
 
 
 def save(fig: Figure, folder: str | Path, name: str) -> Path:
-    """Write folder/name.png with a palette of 256 colours; raises RunError where that cannot be written."""
+    """Write folder/name.png, compressed but in all its colours; RunError where that cannot be written."""
     from PIL import Image
 
     raw = io.BytesIO()
@@ -279,7 +279,7 @@ def save(fig: Figure, folder: str | Path, name: str) -> Path:
     path = Path(folder) / f"{name}.png"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.open(raw).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        Image.open(raw).convert("RGB").save(path, optimize=True)
     except OSError as error:
         raise RunError(f"figure {path} cannot be written ({error.strerror}); choose another folder") from error
     return path
