@@ -105,10 +105,13 @@ def keep(executed: Path, source: Path) -> None:
     copy, notebook = nbformat.read(executed, 4), nbformat.read(source, 4)
     made = {cell.id: cell for cell in copy.cells if cell.cell_type == "code"}
     notebook.metadata["seconds"] = copy.metadata["seconds"]
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.execution_count = made[cell.id].execution_count
-            cell.outputs = [out for out in made[cell.id].outputs if out.get("name") != "stderr"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, 1):  # papermill's own parameters cell is counted in the copy, not here
+        cell.execution_count = count
+        cell.outputs = [out for out in made[cell.id].outputs if out.get("name") != "stderr"]
+        for result in cell.outputs:
+            if "execution_count" in result:
+                result["execution_count"] = count
     nbformat.write(notebook, source)
 
 
