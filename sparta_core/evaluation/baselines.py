@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
+from sparta_core.errors import ExperimentError
 
 HARMONICS = 3
 YEAR = 365.25
@@ -92,6 +93,9 @@ class DampedPersistence:
         return cls(climatology, torch.stack(shares))
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+        if leads > len(self.shares):  # one share would silently serve every lead
+            raise ExperimentError(f"damped persistence was fitted for {len(self.shares)} leads, not {leads}; "
+                                  "fit it for as many leads as it shall forecast")
         now = self.climatology.departures(fields, last_days)
         later = self.climatology.forecast(fields, last_days, leads)
         return later + self.shares[:leads, :, None, None] * now[:, None]

@@ -1,8 +1,8 @@
-"""Scores of forecasts and reconstructions in physical units, per lead (paper, section 6.1.3, and WeatherBench 2).
+"""Scores of forecasts and reconstructions in physical units, per lead (paper, 6.1.3, and WeatherBench 2).
 
 Shapes: forecast and truth (N, L, C, H, W) for N samples, L leads, C variables; area (H,) holds the
 grid cells' relative areas, mean 1. Sums are taken in float64: a geopotential of 10^4 leaves
-float32 few digits. All raise DataError for values that are not finite and for shapes that differ.
+float32 few digits. All raise DataError for values that are not finite and for shapes that do not fit.
 """
 
 import torch
@@ -47,24 +47,31 @@ def acc(forecast: Tensor, truth: Tensor, climatology: Tensor, area: Tensor) -> T
 
 
 def skill(error: Tensor, reference: Tensor) -> Tensor:
-    """1 - error / reference: 1 is perfect, 0 as good as the reference, below 0 worse."""
+    """1 - error / reference, of one shape: 1 is perfect, 0 as good as the reference, below 0 worse."""
+    _check_vector("error", error, reference.shape)
+    _check_vector("reference", reference, error.shape)
     return 1 - error / reference
 
 
 def psnr(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB (L, C), of fields scaled by each variable's training range.
 
-    low, high: (C,). From the mean squared error of all samples, as torchmetrics pools it.
+    low, high: (C,). From the mean squared error of all samples, as torchmetrics pools it; infinite
+    where forecast and truth are equal.
     """
     forecast, truth = _checked(forecast=forecast, truth=truth)
-    error = (forecast - truth).square().mean((0, 3, 4)) / (high - low).double().square()
+    error = (forecast - truth).square().mean((0, 3, 4)) / _span(low, high, truth.shape[2]).double().square()
     return -10 * error.log10()
 
 
 def ssim(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Structural similarity (L, C), mean over samples, of fields scaled to [0, 1] by `low` and `high` (C,)."""
+    """Structural similarity (L, C), mean over samples, of fields scaled to [0, 1] by `low` and `high` (C,).
+
+    In Gaussian windows of 1.5 grid points, mirrored at every edge, the date line included.
+    """
     forecast, truth = _checked(forecast=forecast, truth=truth)
-    low, span = low.view(-1, 1, 1), (high - low).view(-1, 1, 1)
+    span = _span(low, high, truth.shape[2]).view(-1, 1, 1)
+    low = low.view(-1, 1, 1)
     scores = []
     for lead in range(truth.shape[1]):
         f, o = (_as_images((x[:, lead] - low) / span) for x in (forecast, truth))
@@ -84,7 +91,25 @@ def _as_images(fields: Tensor) -> Tensor:
 
 def _mean(fields: Tensor, area: Tensor) -> Tensor:
     """Area-weighted mean over the grid."""
+    _check_vector("area", area, fields.shape[-2:-1])
     return (fields * area.double()[:, None]).mean((-2, -1))
+
+
+def _span(low: Tensor, high: Tensor, variables: int) -> Tensor:
+    """Each variable's range (C,); DataError unless it is above 0."""
+    for name, values in (("low", low), ("high", high)):
+        _check_vector(name, values, torch.Size([variables]))
+    if not (high > low).all():
+        raise DataError("high is not above low for every variable; take them from days that vary")
+    return high - low
+
+
+def _check_vector(name: str, values: Tensor, shape: torch.Size) -> None:
+    """DataError unless `values` are finite and of `shape`: broadcasting would hide a wrong one."""
+    if values.shape != shape:
+        raise DataError(f"{name} has shape {tuple(values.shape)}; the score needs {tuple(shape)}")
+    if not torch.isfinite(values).all():
+        raise DataError(f"{name} has NaN or infinite values; a score with them would mean nothing")
 
 
 def _checked(**fields: Tensor) -> list[Tensor]:

@@ -242,7 +242,7 @@ def test_a_prepared_store_loads_as_fields_with_the_same_physical_values(source, 
         assert fields.variables[channel] == name and fields.units[channel] == CF_UNITS[name]
         np.testing.assert_allclose(physical[:, channel], expected, rtol=1e-5)
     np.testing.assert_allclose(fields.land_sea_mask, np.linspace(0, 1, 32).reshape(4, 8), rtol=1e-6)
-    assert fields.source == source
+    assert fields.source == "ERA5, WeatherBench 2"
 
 
 def test_preparing_again_neither_reads_the_source_nor_writes(source, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sparta_core.data.fields import Fields, load_fields, split_days
+from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.baselines import (
     Climatology,
     DampedPersistence,
@@ -23,7 +24,8 @@ def made_up(values):
     return Fields(
         values.float(), np.datetime64("2001-01-01") + np.arange(count), np.linspace(-80, 80, rows),
         np.arange(columns) * 360 / columns, tuple("abcde"[:channels]), ("1",) * channels,
-        torch.zeros(channels), torch.ones(channels), split_days(count, (0.6, 0.2), (0.6, 0.2)), None, "made up")
+        torch.zeros(channels), torch.ones(channels), split_days(count, (0.6, 0.2), (0.6, 0.2)), None,
+        "made up")
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +35,10 @@ def climate():
 
 @pytest.fixture(scope="module")
 def scores(climate):
-    """RRMSE per lead of each baseline, after look-backs of 30 days, at 32 start days."""
-    first = climate.splits["downstream_test"].start + 29
-    last_days = torch.arange(first, first + 32)
+    """RRMSE per lead of each baseline, after look-backs of 30 days: the 33 starts that leave 100 leads."""
+    test = climate.splits["downstream_test"]
+    last_days = torch.arange(test.start + 29, test.stop - 100)
+    assert len(last_days) == 33
     truth = climate.physical(climate.values[target_days(last_days, 25)])
     return {name: rrmse(climate.physical(baseline.forecast(climate, last_days, 25)), truth)
             for name, baseline in fit_baselines(climate, 25).items()}
@@ -102,6 +105,17 @@ def test_damped_persistence_is_the_regression_by_loops():
             assert float(shares[lead - 1, variable]) == pytest.approx(products / squares, abs=1e-5)
 
 
+def test_damped_persistence_is_refused_beyond_its_fitted_leads():
+    fields = made_up(torch.randn(100, 1, 2, 2, generator=torch.Generator().manual_seed(7)))
+    model = DampedPersistence.fit(fields, Climatology.fit(fields), 1)
+    last = torch.tensor([70])
+    with pytest.raises(ExperimentError, match="fitted for 1 leads, not 3"):
+        model.forecast(fields, last, 3)
+    one, usual = model.forecast(fields, last, 1), model.climatology.forecast(fields, last, 1)
+    departure = model.climatology.departures(fields, last)
+    assert one[0, 0].numpy() == pytest.approx((usual[0, 0] + model.shares[0, 0] * departure[0]).numpy())
+
+
 def test_damped_persistence_of_an_autoregression_decays_as_its_powers():
     generator = torch.Generator().manual_seed(2)
     x = torch.zeros(4000, 1, 4, 8)
@@ -136,6 +150,20 @@ def test_linear_inverse_model_recovers_a_linear_system():
     assert forecast[0, 2].flatten().numpy() == pytest.approx(by_power.numpy(), abs=1e-4)
 
 
+def test_linear_inverse_model_is_ridge_regression_by_least_squares():
+    """A tenth of the mean eigenvalue on the diagonal, as rows sqrt(ridge) I below the days."""
+    fields = made_up(torch.randn(500, 2, 3, 4, generator=torch.Generator().manual_seed(8)).cumsum(0) / 5)
+    climatology = Climatology.fit(fields)
+    model = LinearInverseModel.fit(fields, climatology, modes=6)
+    x = climatology.departures(fields, range(300)).flatten(1).double().numpy()
+    scores = x @ model.eofs.double().numpy().T
+    today, tomorrow = scores[:-1], scores[1:]
+    ridge = 0.1 * np.linalg.eigvalsh(today.T @ today).mean()
+    rows = np.vstack([today, np.sqrt(ridge) * np.eye(6)])
+    expected = np.linalg.lstsq(rows, np.vstack([tomorrow, np.zeros((6, 6))]), rcond=None)[0]
+    assert model.step.numpy() == pytest.approx(expected, abs=1e-4)
+
+
 def test_eofs_are_the_principal_components_on_either_side():
     generator = torch.Generator().manual_seed(4)
     for count in (50, 400):  # fewer and more days than grid points
@@ -168,4 +196,5 @@ def fitted(values):
     fields = made_up(values)
     climatology = Climatology.fit(fields)
     model = LinearInverseModel.fit(fields, climatology, modes=10)
-    return climatology.coefficients, DampedPersistence.fit(fields, climatology, 5).shares, model.eofs, model.step
+    shares = DampedPersistence.fit(fields, climatology, 5).shares
+    return climatology.coefficients, shares, model.eofs, model.step

@@ -36,6 +36,22 @@ def test_rrmse_pools_samples_before_the_root_and_keeps_leads_apart():
     assert rrmse(forecast, truth).tolist() == pytest.approx([0, 100 * math.sqrt(2)])
 
 
+def test_rrmse_divides_by_the_mean_not_the_mean_size():
+    """Errors of 1 over the mean of 3, 3, -1, -1, as winds of either sign have it."""
+    truth = fields([[[3, 3], [-1, -1]]])
+    assert float(rrmse(truth + 1, truth)) == pytest.approx(100)
+
+
+def test_rrmse_of_float32_fields_has_the_digits_of_float64():
+    """A geopotential near 13,000 m2/s2 pooled over 10^5 values with one near 0."""
+    scale = torch.tensor([13_000.0, 0.01])[:, None, None]
+    truth = ((1 + 0.1 * random(50, 1, 2, 32, 64)) * scale).float()
+    forecast = (truth.double() + 0.02 * random(50, 1, 2, 32, 64, seed=1) * scale).float()
+    f, o = forecast.double().numpy(), truth.double().numpy()
+    expected = 100 * math.sqrt(np.mean((f - o) ** 2)) / np.mean(o)
+    assert float(rrmse(forecast, truth)) == pytest.approx(expected, rel=1e-12)
+
+
 def test_rmse_and_bias_by_hand():
     """Errors 2 in the small row, 0 in the large: mean square 4 x 0.5 / 2, mean 2 x 0.5 / 2."""
     truth = fields([[[1, 1], [1, 1]]])
@@ -87,7 +103,7 @@ def test_large_fields_keep_small_errors():
 
 
 def test_skill():
-    assert skill(torch.tensor([0.0, 1, 2]), torch.tensor(1.0)).tolist() == [1, 0, -1]
+    assert skill(torch.tensor([0.0, 1, 2]), torch.ones(3)).tolist() == [1, 0, -1]
 
 
 def test_psnr_of_a_constant_error():
@@ -96,6 +112,50 @@ def test_psnr_of_a_constant_error():
     low, high = torch.tensor([0.0, -5.0]), torch.tensor([1.0, 15.0])
     error = torch.tensor([0.1, 0.2])[:, None, None]
     assert psnr(truth + error, truth, low, high)[0].tolist() == pytest.approx([20, 40], rel=1e-6)
+
+
+def test_psnr_of_equal_fields_is_infinite():
+    truth = random(2, 1, 1, 4, 4)
+    assert psnr(truth, truth, torch.zeros(1), torch.ones(1)).tolist() == [[math.inf]]
+
+
+def test_psnr_pools_the_samples_before_the_logarithm():
+    """Errors 0.2 and 0: mean square 0.02; the mean of the samples' decibels would be infinite."""
+    truth = torch.zeros(2, 1, 1, 4, 4, dtype=torch.float64)
+    forecast = truth.clone()
+    forecast[0] = 0.2
+    score = psnr(forecast, truth, torch.zeros(1), torch.ones(1))
+    assert score.shape == (1, 1) and float(score) == pytest.approx(-10 * math.log10(0.02))
+
+
+def slow_ssim(a, b):
+    """Wang et al. (2004) by loops: Gaussian windows of 11 points, sigma 1.5, mirrored at the edges."""
+    line = np.exp(-np.arange(-5, 6) ** 2 / (2 * 1.5**2))
+    window = np.outer(line, line) / line.sum() ** 2
+    x, y = (np.pad(field, 5, mode="reflect") for field in (a, b))
+    total = 0.0
+    for i, j in np.ndindex(*a.shape):
+        p, q = x[i : i + 11, j : j + 11], y[i : i + 11, j : j + 11]
+        m, n = (window * p).sum(), (window * q).sum()
+        v, w = (window * (p - m) ** 2).sum(), (window * (q - n) ** 2).sum()
+        c = (window * (p - m) * (q - n)).sum()
+        total += (2 * m * n + 1e-4) * (2 * c + 9e-4) / ((m**2 + n**2 + 1e-4) * (v + w + 9e-4))
+    return total / a.size
+
+
+def test_ssim_by_loops_on_scaled_fields():
+    """Mean of the samples, each variable in its own range."""
+    generator = torch.Generator().manual_seed(5)
+    o = torch.rand(2, 2, 2, 12, 14, dtype=torch.float64, generator=generator)
+    f = 0.6 * o + 0.4 * torch.rand(2, 2, 2, 12, 14, dtype=torch.float64, generator=generator)
+    low, span = torch.tensor([-3.0, 250.0]), torch.tensor([8.0, 60.0])
+    wide = [x * span.view(-1, 1, 1) + low.view(-1, 1, 1) for x in (f, o)]
+    made = ssim(*wide, low, low + span)
+    for lead, variable in np.ndindex(2, 2):
+        pairs = zip(f[:, lead, variable].numpy(), o[:, lead, variable].numpy(), strict=True)
+        expected = np.mean([slow_ssim(x, y) for x, y in pairs])
+        assert 0.3 < expected < 0.95
+        assert float(made[lead, variable]) == pytest.approx(expected, abs=2e-5)  # in float32
 
 
 def test_ssim_of_equal_and_of_constant_fields():
@@ -137,6 +197,51 @@ def test_values_that_are_not_finite_are_refused(name, value):
         CALLS[name](bad, ONES)
     with pytest.raises(DataError, match="truth has NaN or infinite"):
         CALLS[name](ONES, bad)
+
+
+def test_a_climatology_that_is_not_finite_or_of_another_shape_is_refused():
+    with pytest.raises(DataError, match="climatology has NaN or infinite"):
+        acc(ONES, ONES, ONES * math.nan, AREA)
+    with pytest.raises(DataError, match=r"climatology has shape \(1, 1, 1, 2, 1\)"):
+        acc(ONES, ONES, ONES[..., :1], AREA)
+
+
+ZERO, ONE = torch.zeros(1), torch.ones(1)
+ARGUMENTS = {
+    "rmse area": lambda bad: rmse(ONES, ONES, bad(AREA)),
+    "bias area": lambda bad: bias(ONES, ONES, bad(AREA)),
+    "acc area": lambda bad: acc(ONES, ONES, ONES, bad(AREA)),
+    "psnr low": lambda bad: psnr(ONES, ONES, bad(ZERO), ONE),
+    "psnr high": lambda bad: psnr(ONES, ONES, ZERO, bad(ONE)),
+    "ssim low": lambda bad: ssim(ONES, ONES, bad(ZERO), ONE),
+    "ssim high": lambda bad: ssim(ONES, ONES, ZERO, bad(ONE)),
+    "skill error": lambda bad: skill(bad(AREA), AREA),
+    "skill reference": lambda bad: skill(AREA, bad(AREA)),
+}
+
+
+@pytest.mark.parametrize("call", ARGUMENTS)
+def test_weights_ranges_and_errors_are_checked_by_name(call):
+    name = call.split()[1]
+    with pytest.raises(DataError, match=f"{name} has NaN or infinite"):
+        ARGUMENTS[call](lambda x: x + math.nan)
+    wrong = "error|reference" if "skill" in call else name  # either of two that do not agree
+    with pytest.raises(DataError, match=rf"({wrong}) has shape"):
+        ARGUMENTS[call](lambda x: torch.cat([x, x[:1]]))
+
+
+def test_one_weight_or_range_is_not_stretched_over_many():
+    two = torch.ones(1, 1, 2, 2, 2)
+    with pytest.raises(DataError, match=r"area has shape \(1,\); the score needs \(2,\)"):
+        rmse(two, two, ONE)
+    with pytest.raises(DataError, match=r"low has shape \(1,\); the score needs \(2,\)"):
+        psnr(two, two, ZERO, torch.ones(2))
+
+
+@pytest.mark.parametrize("score", [psnr, ssim])
+def test_a_range_of_nothing_is_refused(score):
+    with pytest.raises(DataError, match="high is not above low"):
+        score(ONES, ONES, ONE, ONE)
 
 
 @pytest.mark.parametrize("name", CALLS)
