@@ -19,7 +19,8 @@ import papermill
 
 import sparta_core
 from sparta_core.evaluation.scores import forecast_scores, table
-from sparta_core.experiment import PRESETS, Experiment
+from sparta_core.experiment import Experiment
+from sparta_core.presets import PRESETS
 from sparta_core.training.progress import duration
 
 HERE = Path(__file__).parent

@@ -9,9 +9,11 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from sparta_core.errors import ExperimentError
+from sparta_core.presets import FORECAST_SETUPS, PRESETS
+from sparta_core.typed import check_choice, plain, typed
 
 WEATHERBENCH2_VARIABLES = (
     "2m_temperature",
@@ -32,11 +34,11 @@ PREREQUISITES = {
 }
 # The stage that leaves the frozen encoder and decoder which the downstream tasks use.
 REPRESENTATIONS = {"contrastive": "decoder", "autoencoder": "autoencoder"}
-DOWNSTREAM = ("forecast",)
+DOWNSTREAM = ("forecast", "diffusion", "classification")
 
 CHOICES = {
     "objective": tuple(REPRESENTATIONS),
-    "fusion": ("early",),
+    "fusion": ("early", "attention", "gnn", "hybrid"),
     "backbone": ("resnet18",),
     "head": ("pool", "flatten"),
     "mask_grid": ("enlarged", "native"),
@@ -44,38 +46,14 @@ CHOICES = {
     "precision": ("auto", "32-true", "bf16-mixed"),
 }
 
-# The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
-FORECAST_SETUPS: dict[tuple[int, int], dict[str, Any]] = {
-    (30, 1): {"forecast_weight_decay": 1e-6, "forecast_dropout": 0.0, "forecast_seeds": (0,)},
-    (5, 5): {"forecast_weight_decay": 1e-5, "forecast_dropout": 0.3, "forecast_seeds": (0, 42, 123)},
-    (5, 10): {"forecast_weight_decay": 1e-5, "forecast_dropout": 0.0, "forecast_seeds": (0, 42, 123)},
-}
-
-# What each preset changes of the paper's settings. demo and smoke see the bundled climate on its
-# own grid, where the encoder's last map is 1x2: one-channel norms would leave only signs there and
-# pooling would lose the place, hence the norm groups and the flattened head.
-_SMALL: dict[str, Any] = {
-    "view_size": (32, 64), "crop_from": (36, 72), "smoothing": 3, "norm_groups": 8, "head": "flatten",
-    "pretrain_rate": 1e-3, "blend_rate": 1e-3, "decoder_rate": 1e-3,
-}  # fmt: skip
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {"data": "data/era5_5.625deg.zarr"},
-    "demo": _SMALL | {
-        "width": 16, "embedding": 256, "soft_gap": 365, "autoencoder_epochs": 14, "pretrain_epochs": 6,
-        "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6,
-    },
-    "smoke": _SMALL | {
-        "days": 1000, "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
-        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1,
-        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 10,
-    },
-}  # fmt: skip
-
 _ABOVE_ZERO = (
     "view_size", "max_offset", "width", "embedding", "temperature", "projection", "smoothing",
     "autoencoder_epochs", "autoencoder_rate", "pretrain_epochs", "pretrain_rate", "blend_epochs",
     "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden",
-    "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads",
+    "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads", "attention_heads", "diffusion_steps",
+    "diffusion_betas", "diffusion_widths", "diffusion_heads", "diffusion_epochs", "diffusion_rate",
+    "diffusion_batch_size", "draws", "quick_steps", "classification_widths", "classification_epochs",
+    "classification_rate", "classification_batch_size",
 )  # fmt: skip
 
 
@@ -126,6 +104,10 @@ class Experiment:
     fusion: str = _since("pretrain", "early")
     hard_negatives: bool = _since("pretrain", True)
     cycle_weight: float = _since("pretrain", 1.0)  # 0: no cycle loss
+    attention_heads: int = _since("pretrain", 8)  # of the attention fusion
+    # The gnn fusion's graph: variables that see each other, beside themselves.
+    edges: tuple[tuple[str, str], ...] = _since("pretrain", (
+        ("2m_temperature", "geopotential"), ("u_component_of_wind", "v_component_of_wind")))  # fmt: skip
     temperature: float = _since("pretrain", 0.3)  # of NT-Xent
     projection: int = _since("pretrain", 128)  # size of the projections
     crop_from: tuple[int, int] = _since("pretrain", (80, 160))  # enlarged to this, then cropped to view_size
@@ -155,18 +137,36 @@ class Experiment:
     forecast_seeds: tuple[int, ...] = _since("scores", (0,))
     leads: int = _since("scores", 100)  # days ahead that are scored
 
+    diffusion_steps: int = _since("diffusion", 1000)  # T
+    diffusion_betas: tuple[float, float] = _since("diffusion", (1e-4, 0.02))  # first and last noise variance
+    diffusion_widths: tuple[int, ...] = _since("diffusion", (1024, 512, 256))  # of the vector U-Net, going down
+    diffusion_heads: int = _since("diffusion", 4)
+    diffusion_epochs: int = _since("diffusion", 300)
+    diffusion_rate: float = _since("diffusion", 1e-3)
+    diffusion_batch_size: int = _since("diffusion", 64)
+    draws: int = _since("scores", 20)  # of each condition
+    quick_steps: int = _since("scores", 50)  # of the quick sampler
+
+    classification_widths: tuple[int, ...] = _since("classification", (250, 62))
+    classification_dropout: float = _since("classification", 0.5)
+    classification_epochs: int = _since("classification", 100)
+    classification_rate: float = _since("classification", 1e-3)
+    classification_batch_size: int = _since("classification", 64)
+    classification_weight_decay: float = _since("classification", 1e-2)
+    classification_mask_ratio: tuple[float, float] = _since("classification", (0.2, 0.9))
+
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
-            object.__setattr__(self, name, _typed(name, kind, getattr(self, name)))
+            object.__setattr__(self, name, typed(name, kind, getattr(self, name)))
         for name, valid in CHOICES.items():
-            _check_choice(name, getattr(self, name), valid)
-        _check_choice("preset", self.preset, tuple(PRESETS))
+            check_choice(name, getattr(self, name), valid)
+        check_choice("preset", self.preset, tuple(PRESETS))
         self._check_ranges()
 
     @classmethod
     def from_preset(cls, preset: str = "demo", **changes: Any) -> "Experiment":
         """The experiment of `preset` with `changes`; a paper forecast set-up brings its own rates."""
-        _check_choice("preset", preset, tuple(PRESETS))
+        check_choice("preset", preset, tuple(PRESETS))
         _check_names(changes)
         settings = {"preset": preset, **PRESETS[preset]}
         pair = tuple(changes.get(n, settings.get(n, cls.__dataclass_fields__[n].default))
@@ -181,13 +181,13 @@ class Experiment:
     def settings(self, stage: str) -> dict[str, Any]:
         """The settings that the trained `stage` depends on, ready for JSON."""
         since = self._ancestry(stage)
-        return {f.name: _plain(getattr(self, f.name))
+        return {f.name: plain(getattr(self, f.name))
                 for f in dataclasses.fields(self) if f.metadata["since"] in since}
 
     def digest(self, stage: str) -> str:
         """Eight hexadecimal digits of `settings(stage)`: equal for experiments that share the stage."""
         # Only what differs from the paper counts, so that a new setting does not orphan old runs.
-        paper = {f.name: _plain(f.default) for f in dataclasses.fields(self)}
+        paper = {f.name: plain(f.default) for f in dataclasses.fields(self)}
         changed = {k: v for k, v in self.settings(stage).items() if v != paper[k]}
         text = json.dumps(changed, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -206,10 +206,29 @@ class Experiment:
         """The stage whose encoder and decoder the downstream tasks use."""
         return REPRESENTATIONS[self.objective]
 
+    def at_equal_steps(self) -> "Experiment":
+        """Without hard negatives, as many steps as with them: an epoch without has a third of the steps.
+
+        The paper compares equal epochs instead. An experiment with hard negatives stays as it is.
+        """
+        if self.hard_negatives:
+            return self
+        stages = {f"{stage}_epochs": 3 * getattr(self, f"{stage}_epochs") for stage in ("pretrain", "blend", "decoder")}
+        return self.replace(**stages, blend_decay=self.blend_decay / 3, plateau_patience=3 * self.plateau_patience)
+
+    def shortened(self, share: float) -> "Experiment":
+        """Every representation stage with `share` of its epochs, two at least; alpha ends where it did."""
+        if not 0 < share <= 1:
+            raise ExperimentError(f"share is {share}; it must be above 0 and at most 1")
+        names = [f"{stage}_epochs" for stage in ("autoencoder", "pretrain", "blend", "decoder")]
+        epochs = {name: min(getattr(self, name), max(2, round(share * getattr(self, name)))) for name in names}
+        steeper = (self.blend_epochs - 1) / (epochs["blend_epochs"] - 1) if self.blend_epochs > 1 else 1
+        return self.replace(**epochs, blend_decay=self.blend_decay * steeper)
+
     def _ancestry(self, stage: str) -> set[str]:
         if stage in PREREQUISITES:
             return {stage, *PREREQUISITES[stage]}
-        _check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
+        check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
         return {stage, "downstream", *self._ancestry(self.representation)}
 
     def _check_ranges(self) -> None:
@@ -218,9 +237,13 @@ class Experiment:
             if not (first > 0 and second > 0 and first + second < 1):
                 raise ExperimentError(
                     f"{name} is {(first, second)}; it must be two positive fractions with a sum below 1")
-        low, high = self.mask_ratio
-        if not 0 <= low <= high <= 1:
-            raise ExperimentError(f"mask_ratio is {(low, high)}; it must be 0 <= low <= high <= 1")
+        for name in ("mask_ratio", "classification_mask_ratio"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high <= 1:
+                raise ExperimentError(f"{name} is {(low, high)}; it must be 0 <= low <= high <= 1")
+        for name in ("variables", "forecast_seeds", "diffusion_widths", "classification_widths"):
+            if not getattr(self, name):
+                raise ExperimentError(f"{name} is empty; name one at least")
         if not 0 <= self.downstream_mask_ratio < 1:
             raise ExperimentError(
                 f"downstream_mask_ratio is {self.downstream_mask_ratio}; it must be at least 0 and below 1")
@@ -240,17 +263,16 @@ class Experiment:
                 raise ExperimentError(f"{name} is {value}; it must be above 0")
         if self.batch_size < 3:
             raise ExperimentError(f"batch_size is {self.batch_size}; one anchor with its negatives needs 3")
+        first, last = self.diffusion_betas
+        if not first <= last < 1:
+            raise ExperimentError(f"diffusion_betas are {(first, last)}; they must rise and stay below 1")
+        if self.fusion == "attention" and self.embedding % self.attention_heads:
+            raise ExperimentError(f"attention_heads is {self.attention_heads}; it must divide the embedding's "
+                                  f"size, here {self.embedding}")
+        if self.fusion == "gnn" and not {name for edge in self.edges for name in edge} <= set(self.variables):
+            raise ExperimentError(f"edges are {self.edges}; they may only join the variables {self.variables}")
         if len(set(self.variables)) != len(self.variables):
             raise ExperimentError(f"variables are {self.variables}; each may be named once")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _check_choice(name: str, value: Any, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise ExperimentError(f"{name} is {value!r}; choose one of: {', '.join(valid)}")
 
 
 def _check_names(changes: dict[str, Any]) -> None:
@@ -260,21 +282,3 @@ def _check_names(changes: dict[str, Any]) -> None:
             near = get_close_matches(name, valid, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ExperimentError(f"Experiment has no field {name!r}; {hint}valid fields: {', '.join(valid)}")
-
-
-def _typed(name: str, kind: Any, value: Any) -> Any:
-    """`value` as `kind`, where that loses nothing (a list becomes a tuple, 1 becomes 1.0)."""
-    if kind == int | None:
-        return None if value is None else _typed(name, int, value)
-    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
-        kinds = get_args(kind)
-        if kinds[-1] is Ellipsis:
-            kinds = kinds[:1] * len(value)
-        if len(value) == len(kinds) and value:
-            return tuple(_typed(name, k, v) for k, v in zip(kinds, value, strict=True))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(kind) is None and type(value) is kind and value == value:
-        return value
-    wanted = getattr(kind, "__name__", str(kind)) if get_origin(kind) is None else str(kind)
-    raise ExperimentError(f"{name} is {value!r}; it must be of type {wanted}")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-CONDA_NAMES = {"torch": "pytorch", "dask[array]": "dask-core"}
+CONDA_NAMES = {"torch": "pytorch", "torch-geometric": "pytorch_geometric", "dask[array]": "dask-core"}
 
 
 def requirement(text):

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import PRESETS, Experiment
+from sparta_core.experiment import Experiment
+from sparta_core.presets import PRESETS
 
 
 def test_the_paper_preset_is_the_papers():

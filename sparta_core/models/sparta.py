@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from sparta_core.experiment import Experiment
 from sparta_core.models.decoder import Decoder
+from sparta_core.models.fusion import AttentionFusion, ConcatFusion, GraphFusion, LateFusion
 from sparta_core.models.resnet import ResNet18
 
 
@@ -25,6 +26,20 @@ def build_encoder(experiment: Experiment, channels: int) -> nn.Module:
 
     A new backbone or fusion is a branch here and a name in the experiment's CHOICES.
     """
+    size, fusion = experiment.embedding, experiment.fusion
+    if fusion == "early":
+        return _backbone(experiment, channels)
+    encoders = [_backbone(experiment, 1) for _ in range(channels)]
+    if fusion == "attention":
+        return LateFusion(encoders, AttentionFusion(channels, size, experiment.attention_heads))
+    if fusion == "gnn":
+        place = experiment.variables.index
+        edges = [(place(a), place(b)) for a, b in experiment.edges]
+        return LateFusion(encoders, GraphFusion(channels, size, edges))
+    return LateFusion(encoders, ConcatFusion(channels + 1, size), _backbone(experiment, channels))
+
+
+def _backbone(experiment: Experiment, channels: int) -> nn.Module:
     return ResNet18(channels, experiment.embedding, experiment.view_size, experiment.width,
                     experiment.norm_groups, experiment.head)  # fmt: skip
 
@@ -40,7 +55,8 @@ class Sparta(nn.Module):
     @classmethod
     def build(cls, experiment: Experiment, stage: str, channels: int, grid: tuple[int, int]) -> "Sparta":
         """Fresh modules for `stage`, on fields of `channels` variables and `grid` (H, W)."""
-        encoder = build_encoder(experiment, channels)
+        fused = experiment.replace(fusion="early") if stage == "autoencoder" else experiment  # the baseline has one
+        encoder = build_encoder(fused, channels)
         projector = None if stage in ("autoencoder", "decoder") else Projector(
             experiment.embedding, experiment.projection)  # fmt: skip
         decoder = None if stage == "pretrain" else Decoder(

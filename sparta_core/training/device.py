@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
@@ -40,6 +41,16 @@ def resolve_device(name: str) -> str:
     return name
 
 
+def arrange(module: nn.Module, device: str, precision: str = "32-true") -> None:
+    """Put convolutions channels-last, in place, where that was measured to pay: on a CPU in float32.
+
+    The demo's whole step is a third faster so, the paper's equally fast; in bf16 the paper's encoder
+    would take twice as long.
+    """
+    if device == "cpu" and precision == "32-true":
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 @lru_cache
 def measured_precision(experiment: Experiment, device: str) -> str:
     """bf16-mixed where a step of this experiment's encoder and decoder is clearly faster so, else 32-true.
@@ -57,9 +68,11 @@ def _step_times(experiment: Experiment, device: str) -> list[float]:
     """Seconds of a forward and backward pass in float32 and in bf16: each the best of three, in turn."""
     channels = len(experiment.variables)
     with torch.random.fork_rng():
-        model = Sparta.build(experiment, "decoder", channels, (32, 64)).to(device)
+        models = [Sparta.build(experiment, "decoder", channels, (32, 64)).to(device) for _ in range(2)]
+        arrange(models[0], device)
         view = torch.randn(PROBE, channels, *experiment.view_size, device=device)
-        rounds = [[_step_time(model, view, bf16) for bf16 in (False, True)] for _ in range(4)]
+        rounds = [[_step_time(model, view, bf16) for model, bf16 in zip(models, (False, True), strict=True)]
+                  for _ in range(4)]  # fmt: skip
     return [min(times) for times in zip(*rounds[1:], strict=True)]  # the first round warms up
 
 

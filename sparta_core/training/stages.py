@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.training.device import arrange
 from sparta_core.training.fit import Schedule, fit
 from sparta_core.training.objectives import (
     BaselineReconstruction,
@@ -62,6 +63,7 @@ def _stage(experiment: Experiment, name: str, schedule: Schedule, objective: typ
         if before:
             _continue(model, before(experiment))
         fabric = bench.fabric(run)
+        arrange(model, fabric.device.type, fabric._precision.precision)
         parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
         fit(objective(bench, parts), schedule, experiment, run, fabric, experiment.seed)
     return bench.load(run)

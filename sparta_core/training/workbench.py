@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from sparta_core.data.fields import Fields, load_fields
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.device import make_fabric, resolve_device
+from sparta_core.training.device import arrange, make_fabric, resolve_device
 from sparta_core.training.fit import CHECKPOINT, MODEL, load_weights, seeded
 from sparta_core.training.runs import Run
 from sparta_core.views.augment import Views
@@ -26,7 +26,7 @@ class Workbench:
     @classmethod
     def of(cls, experiment: Experiment) -> "Workbench":
         device = resolve_device(experiment.device)
-        fields = _fields(experiment.replace(**_SHARED), device)
+        fields = _fields(Experiment(**{name: getattr(experiment, name) for name in _DAYS}), device)
         views = Views(experiment, fields.grid).to(device)
         return cls(experiment, fields, views)
 
@@ -53,11 +53,12 @@ class Workbench:
         model = self.build(run.stage)
         tensors, _ = run.load(MODEL)
         load_weights(model.parts, tensors)
+        arrange(model, self.device.type)
         return model.to(self.device).eval().requires_grad_(False)
 
 
-# Loading days is the same for experiments that differ elsewhere; notebooks call many stages.
-_SHARED = {"seed": 0, "objective": "contrastive", "fusion": "early", "hard_negatives": True, "cycle_weight": 1.0}
+# The settings that decide which days there are: experiments that differ elsewhere share them in memory.
+_DAYS = ("data", "variables", "level", "days", "split", "downstream_split")
 
 
 @lru_cache(maxsize=1)
