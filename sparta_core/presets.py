@@ -26,7 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "smoke": _SMALL | {
         "days": 1000, "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
         "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1,
-        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 10, "diffusion_steps": 50,
+        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 25, "diffusion_steps": 50,
         "diffusion_widths": (64, 32, 16), "diffusion_epochs": 2, "draws": 5, "quick_steps": 10,
         "classification_epochs": 2,
     },

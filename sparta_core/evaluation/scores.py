@@ -1,6 +1,6 @@
 """Scores as labelled Datasets (model, seed, lead, variable), kept beside the run that they judge."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from sparta_core.downstream.embeddings import decode
 from sparta_core.downstream.forecast import forecast_embeddings, forecast_starts
 from sparta_core.evaluation import metrics
 from sparta_core.evaluation.baselines import Baseline, Climatology, fit_baselines, target_days
+from sparta_core.evaluation.kept import kept
 from sparta_core.experiment import Experiment
-from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -30,9 +30,8 @@ def forecast_scores(experiment: Experiment) -> xr.Dataset:
     """
     parts = [baseline_scores(experiment)]
     for objective in ("autoencoder", "contrastive"):
-        one = experiment.replace(objective=objective)
-        seeds = [_model_scores(one, seed) for seed in experiment.forecast_seeds]
-        parts.append(xr.concat(seeds, "seed").expand_dims(model=[MODELS[objective]]))
+        scores = model_scores(experiment.replace(objective=objective))
+        parts.append(scores.expand_dims(model=[MODELS[objective]]))
     parts[0] = parts[0].expand_dims(seed=list(experiment.forecast_seeds))
     return xr.concat(parts, "model", coords="minimal", compat="override")
 
@@ -49,7 +48,7 @@ def baseline_scores(experiment: Experiment) -> xr.Dataset:
                   for model in fitted.values()]  # fmt: skip
         return xr.concat(scores, xr.Variable("model", list(fitted)))
 
-    return _kept(bench.run("baselines", f"-lookback{experiment.look_back}"), experiment, score)
+    return kept(bench.run("baselines", f"-lookback{experiment.look_back}"), FILE, score, leads=experiment.leads)
 
 
 def _all_leads(fields: Fields, last_days: Tensor, model: Baseline, leads: int) -> Iterator[Tensor]:
@@ -57,7 +56,12 @@ def _all_leads(fields: Fields, last_days: Tensor, model: Baseline, leads: int) -
     return iter(forecast.split(LEADS_AT_ONCE, dim=1))
 
 
-def _model_scores(experiment: Experiment, seed: int) -> xr.Dataset:
+def model_scores(experiment: Experiment) -> xr.Dataset:
+    """Scores of the forecasts with the experiment's own representation; (seed, lead, variable)."""
+    return xr.concat([_seed_scores(experiment, seed) for seed in experiment.forecast_seeds], "seed")
+
+
+def _seed_scores(experiment: Experiment, seed: int) -> xr.Dataset:
     bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
@@ -67,20 +71,7 @@ def _model_scores(experiment: Experiment, seed: int) -> xr.Dataset:
         chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
         return _scores(bench.fields, starts + experiment.look_back - 1, chunks)
 
-    return _kept(bench.run("forecast", f"-seed{seed}"), experiment, score).assign_coords(seed=seed)
-
-
-def _kept(run: Run, experiment: Experiment, score: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """The scores beside `run`, made if they are missing or for other leads."""
-    if run.has(FILE):
-        run.check_owner()
-        kept = xr.load_dataset(run.folder / FILE, engine="h5netcdf")
-        if kept.sizes["lead"] == experiment.leads:
-            return kept
-    scores = score()
-    run.open()
-    run.write(FILE, bytes(scores.to_netcdf(engine="h5netcdf")))
-    return scores
+    return kept(bench.run("forecast", f"-seed{seed}"), FILE, score, leads=experiment.leads).assign_coords(seed=seed)
 
 
 def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:

@@ -17,6 +17,7 @@ STYLES: dict[str, dict[str, object]] = {
     "persistence": {"color": "#E69F00", "linestyle": "--"},
     "damped persistence": {"color": "#CC79A7", "linestyle": "--"},
     "linear inverse model": {"color": "#009E73", "linestyle": "--"},
+    "nearest": {"color": "#56B4E9", "linestyle": "--"},
     "linear interpolation": {"color": "#E69F00", "linestyle": "--"},
     "EOF least squares": {"color": "#009E73", "linestyle": "--"},
     "autoencoder": {"color": "#0072B2"},
@@ -77,14 +78,19 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "") -> Figure:
 
 
 def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") -> Figure:
-    """Score `name` (model, ratio) over the share of values that are missing, a line a model."""
-    fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+    """Score `name` (model, mask_grid, ratio) over the share of values hidden: a panel a grid, a line a model."""
+    grids = scores.mask_grid.values
+    fig, axes = plt.subplots(1, len(grids), figsize=(3.5 + 3.5 * len(grids), 3.8), sharey=True, squeeze=False,
+                             layout="constrained")  # fmt: skip
     plt.close(fig)
-    _lines(ax, scores[name], "ratio")
-    ax.set(xlabel="values missing (%)", ylabel=f"{SCORES[name]} ({scores[name].attrs['units']})")
-    _logarithmic(ax)
-    ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
-    fig.legend(frameon=False, fontsize=9, loc="outside right center")
+    for ax, grid in zip(axes.flat, grids, strict=True):
+        _lines(ax, scores[name].sel(mask_grid=grid), "ratio")
+        ax.set_xlabel("values hidden (%)")
+        ax.set_title(f"hidden on the {grid} grid", fontsize=10)
+        _logarithmic(ax)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
+    axes[0, 0].set_ylabel(f"{SCORES[name]} ({scores[name].attrs['units']})")
+    _legend(fig, axes)
     fig.suptitle(title, fontsize=12)
     return fig
 

@@ -1,13 +1,11 @@
 """Scores of forecasts: joined by name, equal to the metrics of the whole forecast, and kept."""
 
 import pytest
-import torch
 import xarray as xr
 
 from sparta_core.downstream.forecast import forecast_embeddings, forecast_fields, forecast_starts
 from sparta_core.evaluation import metrics, scores
 from sparta_core.evaluation.baselines import fit_baselines, target_days
-from sparta_core.evaluation.reconstruction import fit_methods, interpolate, reconstruction_scores
 from sparta_core.evaluation.scores import forecast_scores, table
 from sparta_core.training.workbench import Workbench
 
@@ -71,44 +69,3 @@ def test_the_table_shows_the_mean_over_seeds(scored):
     assert len(text) == 7 and text[-1].startswith("SPARTA")
     mean = made.rrmse.sel(model="SPARTA", lead=10).mean("seed")
     assert float(text[-1].split()[-1]) == pytest.approx(float(mean), abs=0.005)
-
-
-def test_reconstruction_at_no_and_at_full_sparsity(tiny):
-    """With everything seen interpolation is exact and EOFs nearly so; with little seen they are not."""
-    made = reconstruction_scores(tiny(**SETTINGS), [0.0, 0.5, 0.95], modes=200, days=6).mse
-    assert float(made.sel(model="linear interpolation", ratio=0.0)) < 1e-9
-    for name in ("linear interpolation", "EOF least squares"):
-        errors = made.sel(model=name).values
-        assert errors[0] < errors[1] < errors[2]
-    assert len(set(made.sel(model="climatology").values.tolist())) == 1
-
-
-def test_interpolation_of_a_plane_is_exact_and_crosses_the_date_line():
-    latitude, longitude = torch.linspace(-75, 75, 12).numpy(), torch.arange(24).numpy() * 15.0
-    field = torch.from_numpy(latitude)[:, None].expand(12, 24).float() * 2 + 1
-    seen = torch.rand(12, 24, generator=torch.Generator().manual_seed(0)) > 0.4
-    seen[[0, -1]] = True  # so that every point lies between seen ones
-    made = interpolate(field[None, None], seen[None, None], latitude, longitude)
-    assert torch.allclose(made[0, 0], field, atol=1e-3)
-    bump = torch.zeros(12, 24)
-    bump[:, [0, 22]] = 1.0
-    hidden = torch.ones(12, 24, dtype=torch.bool)
-    hidden[:, 23] = False  # between columns 22 and 0, across the end of the grid
-    made = interpolate(bump[None, None], hidden[None, None], latitude, longitude)
-    assert torch.allclose(made[0, 0, :, 23], torch.ones(12), atol=1e-5)
-
-
-def test_eof_least_squares_is_the_dense_optimal_interpolation(tiny):
-    """P y with P = B H' (H B H' + R)^-1 and B = E V E', in float64 on every observed point."""
-    fields = Workbench.of(tiny()).fields
-    method = fit_methods(fields, 20)["EOF least squares"]
-    day = torch.tensor([550])
-    truth = fields.values[day]
-    seen = torch.rand(truth.shape, generator=torch.Generator().manual_seed(1)) > 0.8
-    eofs, variance = method.patterns.double(), method.variance.double()
-    usual = method.climatology.at(fields.day_of_year[day.numpy()]).double()
-    departure, mask = (truth - usual).flatten(), seen.flatten()
-    b = eofs.T @ torch.diag(variance) @ eofs
-    inner = b[mask][:, mask] + float(method.unexplained) * torch.eye(int(mask.sum())).double()
-    expected = usual.flatten() + b[:, mask] @ torch.linalg.solve(inner, departure[mask].double())
-    assert method(truth, seen, day).flatten().numpy() == pytest.approx(expected.numpy(), abs=1e-3)

@@ -57,13 +57,17 @@ def test_legends_are_inside_the_page():
         assert box.x1 <= page.x1 + 0.02 and box.y1 <= page.y1 + 0.02 and box.x0 >= -0.02
 
 
-def test_score_against_the_ratio():
-    mse = xr.DataArray([[0.1, 0.2], [0.3, 0.3]], {"model": ["SPARTA", "climatology"], "ratio": [0.5, 0.9]},
-                       ("model", "ratio"), attrs={"units": "training variance"})  # fmt: skip
-    (ax,) = score_against_ratio(xr.Dataset({"mse": mse})).axes
-    assert {line.get_label(): line.get_ydata().tolist() for line in ax.lines} == {
-        "SPARTA": [0.1, 0.2], "climatology": [0.3, 0.3]}
-    assert ax.xaxis.get_major_formatter()(0.5, 0) == "50"
+def test_score_against_the_ratio_has_a_panel_a_mask_grid():
+    values = np.array([[[0.1, 0.2], [0.15, 0.25]], [[0.3, 0.3], [0.3, 0.3]]])
+    mse = xr.DataArray(values, {"model": ["SPARTA", "climatology"], "mask_grid": ["native", "enlarged"],
+                                "ratio": [0.5, 0.9]}, attrs={"units": "training variance"})  # fmt: skip
+    axes = score_against_ratio(xr.Dataset({"mse": mse})).axes
+    for grid, ax in enumerate(axes):
+        assert {line.get_label(): line.get_ydata().tolist() for line in ax.lines} == {
+            "SPARTA": values[0, grid].tolist(), "climatology": [0.3, 0.3]}
+        assert ax.xaxis.get_major_formatter()(0.5, 0) == "50"
+    assert [ax.get_title() for ax in axes] == ["hidden on the native grid", "hidden on the enlarged grid"]
+    assert axes[0].get_ylim() == axes[1].get_ylim()
 
 
 def test_scatter_colours_close_over_new_year():

@@ -1,0 +1,156 @@
+"""Whole fields from sparse ones without a network: what a practitioner would use.
+
+A method takes an `Observed` and returns standardised fields (N, C, H, W) on the native grid.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.interpolate import griddata
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from sparta_core.data.fields import Fields
+from sparta_core.errors import DataError
+from sparta_core.evaluation.baselines import Climatology, eofs
+from sparta_core.views.augment import Views
+from sparta_core.views.masks import random_points
+
+
+@dataclass(frozen=True)
+class ObservationGrid:
+    """Where values are hidden: on the native grid, or after enlarging to the encoder's view."""
+
+    latitude: np.ndarray  # (h,)
+    longitude: np.ndarray  # (w,)
+    project: Callable[[Tensor], Tensor]  # whole fields (..., H, W) as they are on this grid (..., h, w)
+
+    @classmethod
+    def of(cls, mask_grid: str, fields: Fields, views: Views) -> "ObservationGrid":
+        if mask_grid == "native":
+            return cls(fields.latitude, fields.longitude, lambda days: days)
+        rows, columns = len(views.rows), len(views.columns)
+        return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.full)
+
+
+def resized(axis: np.ndarray, size: int) -> np.ndarray:
+    """The centres of `size` equal steps through the cells of `axis`, extended evenly at its ends."""
+    count = len(axis)
+    place = (np.arange(size) + 0.5) * count / size - 0.5
+    ends = 2 * axis[0] - axis[1], 2 * axis[-1] - axis[-2]
+    return np.interp(place, np.arange(-1, count + 1), np.concatenate([ends[:1], axis, ends[1:]]))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Sparse days: `values` (N, C, h, w) count where `seen`; `days` (N,) are their indices in the record."""
+
+    grid: ObservationGrid
+    values: Tensor
+    seen: Tensor
+    days: Tensor
+
+    @classmethod
+    def draw(cls, grid: ObservationGrid, fields: Fields, days: Tensor, ratio: float, seed: int) -> "Observed":
+        """The days with a fraction `ratio` hidden, by the same draw as `Views.sparse` from `seed`."""
+        values = grid.project(fields.values[days])
+        generator = torch.Generator(values.device).manual_seed(seed)
+        return cls(grid, values, random_points(values.shape, ratio, generator), days)
+
+    def points(self) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:
+        """Of each day and variable: its place, the mask (h, w) and the values that are seen."""
+        for place in np.ndindex(*self.values.shape[:2]):
+            mask = self.seen[place].cpu().numpy()
+            if mask.sum() < 4:
+                raise DataError(f"day {int(self.days[place[0]])} shows {mask.sum()} values of variable {place[1]}, "
+                                "too few to interpolate; hide fewer")
+            yield place, mask, self.values[place].cpu().numpy()[mask]
+
+
+Method = Callable[[Observed], Tensor]
+BASELINES = ("climatology", "nearest", "linear interpolation", "EOF least squares")
+
+
+def fit_methods(fields: Fields, modes: int) -> dict[str, Method]:
+    """The baselines by name, fitted on the training days."""
+    climatology = Climatology.fit(fields)
+
+    def usual(observed: Observed) -> Tensor:
+        return usual_fields(climatology, fields, observed.days)
+
+    return dict(zip(BASELINES, (
+        usual, lambda observed: nearest(observed, fields), lambda observed: linear(observed, fields),
+        EofLeastSquares(climatology, fields, modes)), strict=True))  # fmt: skip
+
+
+def usual_fields(climatology: Climatology, fields: Fields, days: Tensor) -> Tensor:
+    """The climatology of the days (N,), (N, C, H, W)."""
+    return climatology.at(fields.day_of_year[days.cpu().numpy()]).to(fields.values)
+
+
+def nearest(observed: Observed, fields: Fields) -> Tensor:
+    """Every grid point takes the value seen nearest to it on the sphere."""
+    sources = on_sphere(observed.grid.latitude, observed.grid.longitude)
+    targets = on_sphere(fields.latitude, fields.longitude)
+    made = np.empty((*observed.values.shape[:2], *fields.grid), dtype=np.float32)
+    for place, mask, values in observed.points():
+        _, index = cKDTree(sources[mask]).query(targets.reshape(-1, 3))
+        made[place] = values[index].reshape(fields.grid)
+    return torch.from_numpy(made).to(observed.values.device)
+
+
+def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Unit vectors (h, w, 3) of a grid's points."""
+    y, x = np.meshgrid(np.deg2rad(latitude), np.deg2rad(longitude), indexing="ij")
+    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
+
+
+def linear(observed: Observed, fields: Fields) -> Tensor:
+    """Linear interpolation between the values seen, round the date line; the nearest beyond them."""
+    latitude, longitude = observed.grid.latitude, observed.grid.longitude
+    wrap = len(longitude) // 6  # columns repeated on either side: 60 degrees bridge any gap
+    columns = np.pad(np.arange(len(longitude)), wrap, mode="wrap")
+    around = np.arange(-wrap, len(longitude) + wrap) * 360 / len(longitude) + longitude[0]
+    points = np.stack(np.meshgrid(latitude, around, indexing="ij"), axis=-1)
+    targets = np.stack(np.meshgrid(fields.latitude, fields.longitude, indexing="ij"), axis=-1)
+    made = np.empty((*observed.values.shape[:2], *fields.grid), dtype=np.float32)
+    for place, mask, values in observed.points():
+        sheet = np.zeros(mask.shape, dtype=values.dtype)
+        sheet[mask] = values
+        known, values = points[mask[:, columns]], sheet[:, columns][mask[:, columns]]
+        field = griddata(known, values, targets)
+        outside = np.isnan(field)
+        field[outside] = griddata(known, values, targets[outside], method="nearest")
+        made[place] = field
+    return torch.from_numpy(made).to(observed.values.device)
+
+
+class EofLeastSquares:
+    """Ridge-regressed scores of the leading EOFs of departures, from the observed points of each day.
+
+    Each EOF is penalised by its training variance, and an observation is trusted as far as the EOFs
+    explain the training days: the optimal interpolation in their span.
+    """
+
+    def __init__(self, climatology: Climatology, fields: Fields, modes: int) -> None:
+        x = climatology.departures(fields, fields.splits["train"]).flatten(1)
+        self.fields, self.climatology = fields, climatology
+        self.patterns = eofs(x, modes)
+        scores = x @ self.patterns.T
+        self.variance = scores.square().mean(0)
+        self.unexplained = (x.square().sum() - scores.square().sum()) / x.numel()
+
+    def __call__(self, observed: Observed) -> Tensor:
+        usual = usual_fields(self.climatology, self.fields, observed.days)
+        project = observed.grid.project
+        seen_patterns = project(self.patterns.unflatten(1, usual.shape[1:])).flatten(1)
+        departures = (observed.values - project(usual)).flatten(1)
+        made = []
+        for departure, mask in zip(departures, observed.seen.flatten(1), strict=True):
+            pattern = seen_patterns[:, mask]
+            gram = pattern @ pattern.T + torch.diag(self.unexplained / self.variance)
+            scores = torch.linalg.solve(gram.double(), (pattern @ departure[mask]).double())
+            made.append(scores.to(usual) @ self.patterns)
+        return usual + torch.stack(made).unflatten(1, usual.shape[1:])
