@@ -44,6 +44,7 @@ CHOICES = {
     "mask_grid": ("enlarged", "native"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "32-true", "bf16-mixed"),
+    "sampler": ("ddpm", "ddim", "dpm-solver++"),
 }
 
 _ABOVE_ZERO = (
@@ -51,7 +52,7 @@ _ABOVE_ZERO = (
     "autoencoder_epochs", "autoencoder_rate", "pretrain_epochs", "pretrain_rate", "blend_epochs",
     "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden",
     "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads", "attention_heads", "diffusion_steps",
-    "diffusion_betas", "diffusion_widths", "diffusion_heads", "diffusion_epochs", "diffusion_rate",
+    "diffusion_betas", "diffusion_widths", "diffusion_epochs", "diffusion_rate",
     "diffusion_batch_size", "draws", "quick_steps", "classification_widths", "classification_epochs",
     "classification_rate", "classification_batch_size",
 )  # fmt: skip
@@ -140,12 +141,12 @@ class Experiment:
     diffusion_steps: int = _since("diffusion", 1000)  # T
     diffusion_betas: tuple[float, float] = _since("diffusion", (1e-4, 0.02))  # first and last noise variance
     diffusion_widths: tuple[int, ...] = _since("diffusion", (1024, 512, 256))  # of the vector U-Net, going down
-    diffusion_heads: int = _since("diffusion", 4)
     diffusion_epochs: int = _since("diffusion", 300)
     diffusion_rate: float = _since("diffusion", 1e-3)
     diffusion_batch_size: int = _since("diffusion", 64)
     draws: int = _since("scores", 20)  # of each condition
-    quick_steps: int = _since("scores", 50)  # of the quick sampler
+    sampler: str = _since("scores", "ddpm")  # the others need quick_steps instead of diffusion_steps
+    quick_steps: int = _since("scores", 50)
 
     classification_widths: tuple[int, ...] = _since("classification", (250, 62))
     classification_dropout: float = _since("classification", 0.5)

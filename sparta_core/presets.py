@@ -21,13 +21,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "demo": _SMALL | {
         "width": 16, "embedding": 256, "soft_gap": 365, "autoencoder_epochs": 14, "pretrain_epochs": 6,
         "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6, "diffusion_widths": (512, 256, 128),
-        "diffusion_epochs": 60, "forecast_epochs": 60, "classification_epochs": 40,
+        "diffusion_epochs": 60, "sampler": "dpm-solver++", "forecast_epochs": 60, "classification_epochs": 40,
     },
     "smoke": _SMALL | {
-        "days": 1000, "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
+        "days": 1000, "split": (0.4, 0.2), "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
         "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1,
-        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 25, "diffusion_steps": 50,
-        "diffusion_widths": (64, 32, 16), "diffusion_epochs": 2, "draws": 5, "quick_steps": 10,
+        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 25,
+        "diffusion_widths": (64, 32, 16), "diffusion_epochs": 2, "draws": 5, "sampler": "dpm-solver++",
+        "quick_steps": 10,
         "classification_epochs": 2,
     },
 }  # fmt: skip

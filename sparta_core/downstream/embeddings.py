@@ -10,10 +10,13 @@ CHUNK = 256  # days at once: enough to fill a device, little enough for any
 
 
 @torch.no_grad()
-def embed(model: Sparta, views: Views, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
-    """Standardised days (T, C, H, W), a fraction `ratio` of each dropped, to embeddings (T, E)."""
-    seen = (views.sparse(chunk, generator, ratio) if ratio else views.full(chunk) for chunk in days.split(CHUNK))
-    return torch.cat([model.encoder(view) for view in seen])
+def embed(model: Sparta, views: Views, days: Tensor, ratio: float | Tensor, generator: torch.Generator) -> Tensor:
+    """Standardised days (T, C, H, W) to embeddings (T, E), a fraction `ratio`, one or one a day (T,), dropped."""
+    if isinstance(ratio, float) and ratio == 0:
+        return torch.cat([model.encoder(views.full(chunk)) for chunk in days.split(CHUNK)])
+    ratios = torch.as_tensor(ratio, dtype=days.dtype, device=days.device).expand(len(days))
+    chunks = zip(days.split(CHUNK), ratios.split(CHUNK), strict=True)
+    return torch.cat([model.encoder(views.sparse(chunk, generator, own)) for chunk, own in chunks])
 
 
 @torch.no_grad()

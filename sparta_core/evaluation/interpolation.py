@@ -53,8 +53,8 @@ class Observed:
     days: Tensor
 
     @classmethod
-    def draw(cls, grid: ObservationGrid, fields: Fields, days: Tensor, ratio: float, seed: int) -> "Observed":
-        """The days with a fraction `ratio` hidden, by the same draw as `Views.sparse` from `seed`."""
+    def draw(cls, grid: ObservationGrid, fields: Fields, days: Tensor, ratio: float | Tensor, seed: int) -> "Observed":
+        """The days with a fraction `ratio`, or one a day (N,), hidden, by the draw of `Views.sparse` from `seed`."""
         values = grid.project(fields.values[days])
         generator = torch.Generator(values.device).manual_seed(seed)
         return cls(grid, values, random_points(values.shape, ratio, generator), days)

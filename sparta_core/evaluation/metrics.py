@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from sparta_core.errors import DataError
+from sparta_core.evaluation.checks import area_mean, check_vector, checked
 
 
 def rrmse(forecast: Tensor, truth: Tensor) -> Tensor:
@@ -17,21 +18,21 @@ def rrmse(forecast: Tensor, truth: Tensor) -> Tensor:
 
     The paper's score. Geopotential is 10^4 times larger than the rest, so it is geopotential's alone.
     """
-    forecast, truth = _checked(forecast=forecast, truth=truth)
+    forecast, truth = checked(forecast=forecast, truth=truth)
     pooled = (0, 2, 3, 4)
     return 100 * (forecast - truth).square().mean(pooled).sqrt() / truth.mean(pooled)
 
 
 def rmse(forecast: Tensor, truth: Tensor, area: Tensor) -> Tensor:
     """Area-weighted root mean squared error (L, C), in each variable's unit."""
-    forecast, truth = _checked(forecast=forecast, truth=truth)
-    return _mean((forecast - truth).square(), area).mean(0).sqrt()
+    forecast, truth = checked(forecast=forecast, truth=truth)
+    return area_mean((forecast - truth).square(), area).mean(0).sqrt()
 
 
 def bias(forecast: Tensor, truth: Tensor, area: Tensor) -> Tensor:
     """Area-weighted mean of forecast minus truth (L, C), in each variable's unit."""
-    forecast, truth = _checked(forecast=forecast, truth=truth)
-    return _mean(forecast - truth, area).mean(0)
+    forecast, truth = checked(forecast=forecast, truth=truth)
+    return area_mean(forecast - truth, area).mean(0)
 
 
 def acc(forecast: Tensor, truth: Tensor, climatology: Tensor, area: Tensor) -> Tensor:
@@ -39,17 +40,17 @@ def acc(forecast: Tensor, truth: Tensor, climatology: Tensor, area: Tensor) -> T
 
     `climatology` has the forecast's shape. A forecast without anomaly, the climatology itself, scores 0.
     """
-    forecast, truth, climatology = _checked(forecast=forecast, truth=truth, climatology=climatology)
+    forecast, truth, climatology = checked(forecast=forecast, truth=truth, climatology=climatology)
     f, o = forecast - climatology, truth - climatology
-    size = (_mean(f.square(), area) * _mean(o.square(), area)).sqrt()
-    product = _mean(f * o, area)
+    size = (area_mean(f.square(), area) * area_mean(o.square(), area)).sqrt()
+    product = area_mean(f * o, area)
     return torch.where(size > 0, product / size.clamp(min=torch.finfo(size.dtype).tiny), 0.0).mean(0)
 
 
 def skill(error: Tensor, reference: Tensor) -> Tensor:
     """1 - error / reference, of one shape: 1 is perfect, 0 as good as the reference, below 0 worse."""
-    _check_vector("error", error, reference.shape)
-    _check_vector("reference", reference, error.shape)
+    check_vector("error", error, reference.shape)
+    check_vector("reference", reference, error.shape)
     return 1 - error / reference
 
 
@@ -59,7 +60,7 @@ def psnr(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
     low, high: (C,). From the mean squared error of all samples, as torchmetrics pools it; infinite
     where forecast and truth are equal.
     """
-    forecast, truth = _checked(forecast=forecast, truth=truth)
+    forecast, truth = checked(forecast=forecast, truth=truth)
     error = (forecast - truth).square().mean((0, 3, 4)) / _span(low, high, truth.shape[2]).double().square()
     return -10 * error.log10()
 
@@ -69,7 +70,7 @@ def ssim(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
     In Gaussian windows of 1.5 grid points, mirrored at every edge, the date line included.
     """
-    forecast, truth = _checked(forecast=forecast, truth=truth)
+    forecast, truth = checked(forecast=forecast, truth=truth)
     span = _span(low, high, truth.shape[2]).view(-1, 1, 1)
     low = low.view(-1, 1, 1)
     scores = []
@@ -89,36 +90,10 @@ def _as_images(fields: Tensor) -> Tensor:
     return fields.flatten(0, 1)[:, None].float()
 
 
-def _mean(fields: Tensor, area: Tensor) -> Tensor:
-    """Area-weighted mean over the grid."""
-    _check_vector("area", area, fields.shape[-2:-1])
-    return (fields * area.double()[:, None]).mean((-2, -1))
-
-
 def _span(low: Tensor, high: Tensor, variables: int) -> Tensor:
     """Each variable's range (C,); DataError unless it is above 0."""
     for name, values in (("low", low), ("high", high)):
-        _check_vector(name, values, torch.Size([variables]))
+        check_vector(name, values, torch.Size([variables]))
     if not (high > low).all():
         raise DataError("high is not above low for every variable; take them from days that vary")
     return high - low
-
-
-def _check_vector(name: str, values: Tensor, shape: torch.Size) -> None:
-    """DataError unless `values` are finite and of `shape`: broadcasting would hide a wrong one."""
-    if values.shape != shape:
-        raise DataError(f"{name} has shape {tuple(values.shape)}; the score needs {tuple(shape)}")
-    if not torch.isfinite(values).all():
-        raise DataError(f"{name} has NaN or infinite values; a score with them would mean nothing")
-
-
-def _checked(**fields: Tensor) -> list[Tensor]:
-    """The fields in float64; DataError names the first that is not as it should be."""
-    shape = fields["truth"].shape
-    for name, values in fields.items():
-        if values.ndim != 5 or values.shape != shape:
-            raise DataError(f"{name} has shape {tuple(values.shape)}; the scores need (samples, leads, "
-                            f"variables, latitude, longitude), here {tuple(shape)}")
-        if not torch.isfinite(values).all():
-            raise DataError(f"{name} has NaN or infinite values; a score of them would mean nothing")
-    return [values.double() for values in fields.values()]

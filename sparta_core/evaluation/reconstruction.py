@@ -70,10 +70,10 @@ def _baseline_scores(experiment: Experiment, ratios: Sequence[float], modes: int
     return kept(run, FILE, score, ratios=list(ratios), modes=modes, days=days)
 
 
-def evenly_spaced(fields: Fields, count: int) -> Tensor:
-    """`count` downstream test days, evenly spaced: indices (count,), fewer where there are fewer."""
+def evenly_spaced(fields: Fields, count: int | None) -> Tensor:
+    """`count` downstream test days, evenly spaced, or all: indices (count,), fewer where there are fewer."""
     test = fields.splits["downstream_test"]
-    return torch.linspace(test.start, test.stop - 1, min(count, len(test))).round().long()
+    return torch.linspace(test.start, test.stop - 1, min(count or len(test), len(test))).round().long()
 
 
 def mask_grids(bench: Workbench) -> tuple[str, ...]:

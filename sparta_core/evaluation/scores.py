@@ -77,7 +77,7 @@ def _seed_scores(experiment: Experiment, seed: int) -> xr.Dataset:
 def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:
     """All scores of standardised forecasts (N, L, C, H, W) that come a few leads at a time."""
     climatology = Climatology.fit(fields)
-    low, high = _training_range(fields)
+    low, high = training_range(fields)
     area = fields.cell_area
     rows: dict[str, list[Tensor]] = {}
     first = 0
@@ -109,7 +109,7 @@ def _dataset(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
     return dataset
 
 
-def _training_range(fields: Fields) -> tuple[Tensor, Tensor]:
+def training_range(fields: Fields) -> tuple[Tensor, Tensor]:
     """Physical minimum and maximum (C,) of the downstream training days, which scale SSIM and PSNR."""
     days = fields.split("downstream_train")
     return (days.amin((0, 2, 3)) * fields.std + fields.mean, days.amax((0, 2, 3)) * fields.std + fields.mean)

@@ -34,6 +34,17 @@ def draw_negatives(anchors: Tensor, days: range, near: int, far: int, generator:
     return torch.where(index < on_left, left + index, right + index - on_left)
 
 
+def batched(order: Tensor, size: int) -> list[Tensor]:
+    """`order` (N,) in batches of `size`, the last one partial; one left over joins its neighbours.
+
+    A batch of one has no statistics for batch norm and no negatives.
+    """
+    batches = list(order.split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Draws the batches of one split.
@@ -74,7 +85,7 @@ class Sampler:
         order = torch.randperm(len(self.anchors), generator=generator, device=generator.device)
         anchors = order + self.anchors.start
         if not self.hard_negatives:
-            return list(anchors.split(self.batch_size))
+            return batched(anchors, self.batch_size)
         hard = draw_negatives(anchors, self.anchors, *self.hard_gap, generator)
         soft = draw_negatives(anchors, self.anchors, self.soft_gap, len(self.anchors), generator)
         days = torch.stack([anchors, hard, soft])

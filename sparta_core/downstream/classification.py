@@ -1,0 +1,90 @@
+"""Which season a sparse day belongs to, from its embedding (paper, section 4.3)."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparta_core.downstream.embeddings import embed
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+from sparta_core.training.fit import MODEL, Schedule, fit, load_weights, seeded
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+from sparta_core.views.masks import draw_ratios
+from sparta_core.views.sampling import batched
+
+SEASONS = ("DJF", "MAM", "JJA", "SON")
+
+
+class SeasonClassifier(nn.Sequential):
+    """Embeddings (B, E) to the logits of the seasons (B, 4): 1000-250-62-4 in the paper."""
+
+    def __init__(self, embedding: int, widths: Sequence[int], dropout: float) -> None:
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([embedding, *widths]):
+            layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.LeakyReLU(), nn.Dropout(dropout)]
+        super().__init__(*layers, nn.Linear(widths[-1], len(SEASONS)))
+
+
+class SeasonCrossEntropy:
+    """Cross-entropy of the season of embedded days, each hidden at a ratio of its own; equation 12.
+
+    Every day has a fresh ratio and mask in every epoch.
+    """
+
+    trains: tuple[str, ...] = ("classifier",)
+    monitored = "loss"
+
+    def __init__(self, bench: Workbench, model: Sparta, classifier: nn.Module) -> None:
+        self.modules: Mapping[str, nn.Module] = {"classifier": classifier}
+        self.bench, self.model = bench, model
+        self.embeddings, self.seasons = torch.empty(0), torch.empty(0)
+
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """Days (B,) of the downstream part, from its first, in random order."""
+        experiment, name = self.bench.experiment, f"downstream_{part}"
+        days = self.bench.fields.split(name)
+        ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
+        self.embeddings = embed(self.model, self.bench.views, days, ratios, generator)
+        self.seasons = seasons(self.bench, name)
+        order = torch.randperm(len(days), generator=generator, device=days.device)
+        return batched(order, experiment.classification_batch_size)
+
+    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return {"loss": F.cross_entropy(self.modules["classifier"](self.embeddings[batch]), self.seasons[batch])}
+
+
+def seasons(bench: Workbench, split: str) -> Tensor:
+    """The season (days,) of every day of a split: an index of SEASONS."""
+    days = bench.fields.splits[split]
+    return torch.from_numpy(bench.fields.season[days.start : days.stop]).to(bench.device)
+
+
+def classification(experiment: Experiment) -> SeasonClassifier:
+    """The trained season classifier of `experiment`, frozen; trains what is missing."""
+    bench = Workbench.of(experiment)
+    run = bench.run("classification")
+    with seeded(experiment.seed, "classification", "build"):
+        classifier = SeasonClassifier(experiment.embedding, experiment.classification_widths,
+                                      experiment.classification_dropout)  # fmt: skip
+    if not run.finished:
+        schedule = Schedule(experiment.classification_epochs, experiment.classification_rate,
+                            experiment.classification_weight_decay)  # fmt: skip
+        fabric = bench.fabric(run)
+        objective = SeasonCrossEntropy(bench, representation(experiment), fabric.setup_module(classifier))
+        fit(objective, schedule, experiment, run, fabric, experiment.seed)
+    load_weights({"classifier": classifier}, run.load(MODEL)[0])
+    return classifier.to(bench.device).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
+    """Probabilities (days, 4) of the seasons of the downstream test days, a fraction `ratio` of each hidden."""
+    bench = Workbench.of(experiment)
+    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    classifier, model = classification(experiment), representation(experiment)
+    embeddings = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
+    return classifier(embeddings).softmax(1)

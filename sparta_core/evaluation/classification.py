@@ -1,0 +1,151 @@
+"""Scores of the season classifier against the mask ratio, beside classifiers of the sparse fields themselves."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons
+from sparta_core.errors import DataError
+from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.evaluation.kept import kept
+from sparta_core.evaluation.scores import MODELS
+from sparta_core.experiment import Experiment
+from sparta_core.training.workbench import Workbench
+from sparta_core.views.masks import draw_ratios
+
+FILE = "classification.nc"
+RATIOS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+BINS = 10  # of confidence
+COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
+BASELINES = ("PCA + logistic regression", "nearest seasonal mean")
+
+
+def classification_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
+    """Every score of the test days' seasons (model, ratio, ...): SPARTA's, the autoencoder's, the baselines'."""
+    parts = [model_classification(experiment.replace(objective=objective), ratios).expand_dims(model=[name])
+             for objective, name in MODELS.items()]  # fmt: skip
+    return xr.concat([*parts, baseline_classification(experiment, ratios)], "model")
+
+
+def model_classification(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
+    """The same of the experiment's own representation; trains what is missing."""
+    bench = Workbench.of(experiment)
+
+    def score() -> xr.Dataset:
+        return _against_ratio(bench, ratios, lambda ratio: season_probabilities(experiment, ratio).cpu().numpy())
+
+    return kept(bench.run("classification"), FILE, score, ratios=list(ratios))
+
+
+def baseline_classification(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
+    """The same of the baselines, fitted on the downstream training days, whose seasons the models learn from too."""
+    bench = Workbench.of(experiment)
+
+    def score() -> xr.Dataset:
+        grid = ObservationGrid.of(experiment.mask_grid, bench.fields, bench.views)
+        test = torch.as_tensor(bench.fields.splits["downstream_test"])
+        made = {}
+        for name, fitted in zip(BASELINES, (_fit_logistic(bench, grid), _fit_means(bench, grid)), strict=True):
+
+            def probabilities(ratio: float, fitted: Classifier = fitted) -> np.ndarray:
+                return fitted(Observed.draw(grid, bench.fields, test, ratio, experiment.seed))
+
+            made[name] = _against_ratio(bench, ratios, probabilities)
+        # Distances to means say which season, not how surely.
+        unsure = made[BASELINES[1]]
+        for name in ("cross_entropy", "confidence", "hits", "share"):
+            unsure[name] = xr.full_like(unsure[name], np.nan)
+        return xr.concat([made[name].expand_dims(model=[name]) for name in BASELINES], "model")
+
+    return kept(bench.run("baselines", "-classification"), FILE, score, ratios=list(ratios),
+                trained_on=list(experiment.classification_mask_ratio))  # fmt: skip
+
+
+Classifier = Callable[[Observed], np.ndarray]  # to probabilities (N, 4)
+
+
+def _fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
+    """Logistic regression on principal components of the sparse fields, hidden values at 0."""
+    experiment, fields = bench.experiment, bench.fields
+    days = torch.as_tensor(fields.splits["downstream_train"])
+    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    x = []
+    for mask in range(MASKS):
+        ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
+        x.append(_filled(Observed.draw(grid, fields, days, ratios, experiment.seed + 1 + mask)))
+    labels = np.tile(seasons(bench, "downstream_train").cpu().numpy(), MASKS)
+    if len(np.unique(labels)) < 2:
+        raise DataError(f"all downstream training days are of season {SEASONS[labels[0]]}; use more days, "
+                        "or a downstream_split that trains on more of them")
+    components = min(COMPONENTS, len(days) - 1)
+    pipeline = make_pipeline(PCA(components, random_state=experiment.seed), StandardScaler(),
+                             LogisticRegression(max_iter=1000))  # fmt: skip
+    pipeline.fit(np.concatenate(x), labels)
+
+    def probabilities(observed: Observed) -> np.ndarray:
+        made = np.zeros((len(observed.days), len(SEASONS)))
+        made[:, pipeline.classes_] = pipeline.predict_proba(_filled(observed))
+        return made
+
+    return probabilities
+
+
+def _fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
+    """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
+    labels = seasons(bench, "downstream_train")
+    days = grid.project(bench.fields.split("downstream_train"))
+    there = [season for season in range(len(SEASONS)) if (labels == season).any()]
+    means = {season: days[labels == season].mean(0) for season in there}
+
+    def probabilities(observed: Observed) -> np.ndarray:
+        distance = torch.full((len(observed.days), len(SEASONS)), torch.inf)
+        for season, mean in means.items():
+            squares = (observed.values - mean).square() * observed.seen
+            distance[:, season] = (squares.flatten(1).sum(1) / observed.seen.flatten(1).sum(1)).cpu()
+        return np.eye(len(SEASONS))[distance.argmin(1).numpy()]
+
+    return probabilities
+
+
+def _filled(observed: Observed) -> np.ndarray:
+    return (observed.values * observed.seen).flatten(1).cpu().numpy()
+
+
+def _against_ratio(bench: Workbench, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]
+                   ) -> xr.Dataset:  # fmt: skip
+    truth = seasons(bench, "downstream_test").cpu().numpy()
+    parts = [season_scores(probabilities(ratio), truth) for ratio in ratios]
+    return xr.concat(parts, xr.Variable("ratio", list(ratios))).assign_attrs(source=bench.fields.source)
+
+
+def season_scores(probabilities: np.ndarray | Tensor, truth: np.ndarray) -> xr.Dataset:
+    """cross_entropy (nats), accuracy, macro_f1, confusion (season, predicted) in days, and reliability (bin).
+
+    probabilities (N, 4), truth (N,). Of the days whose largest probability falls in a bin of `confidence`,
+    `hits` is the share that is right, and `share` how many of all days they are; NaN where there are none.
+    Raises DataError for probabilities that are not finite.
+    """
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    if not np.isfinite(probabilities).all():
+        raise DataError("the seasons' probabilities have NaN or infinite values; a score of them would mean nothing")
+    guess, labels = probabilities.argmax(1), np.arange(len(SEASONS))
+    sure = probabilities.max(1)
+    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    count = np.bincount(place, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        confidence, hits = (np.bincount(place, x, BINS) / count for x in (sure, guess == truth))
+    return xr.Dataset({
+        "cross_entropy": log_loss(truth, probabilities / probabilities.sum(1, keepdims=True), labels=labels),
+        "accuracy": accuracy_score(truth, guess),
+        "macro_f1": f1_score(truth, guess, average="macro", labels=np.unique(truth), zero_division=0),
+        "confusion": (("season", "predicted"), confusion_matrix(truth, guess, labels=labels)),
+        "confidence": ("bin", confidence), "hits": ("bin", hits), "share": ("bin", count / len(truth)),
+    }, {"season": list(SEASONS), "predicted": list(SEASONS)})  # fmt: skip
