@@ -73,7 +73,7 @@ Classifier = Callable[[Observed], np.ndarray]  # to probabilities (N, 4)
 
 
 def _fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
-    """Logistic regression on principal components of the sparse fields, hidden values at 0."""
+    """Logistic regression on the principal components of the sparse fields."""
     experiment, fields = bench.experiment, bench.fields
     days = torch.as_tensor(fields.splits["downstream_train"])
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
@@ -116,7 +116,9 @@ def _fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
 
 
 def _filled(observed: Observed) -> np.ndarray:
-    return (observed.values * observed.seen).flatten(1).cpu().numpy()
+    """Hidden values at 0, the mean, the others over the share seen: so a component's score is unbiased."""
+    seen = observed.seen.flatten(1).to(observed.values)
+    return (observed.values.flatten(1) * seen / seen.mean(1, keepdim=True)).cpu().numpy()
 
 
 def _against_ratio(bench: Workbench, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]
