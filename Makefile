@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo smoke test lint lab notebooks clean
+.PHONY: demo smoke test test-browser lab notebooks clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, e.g. make PYTHON=python3.12")'
@@ -26,6 +26,9 @@ test: $(INSTALLED)  ## style, types, and all tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+test-browser: $(INSTALLED)  ## the explorer in JupyterLab, in Chromium, which must be installed
+	$(BIN)/python -m pytest -m browser tests/browser
 
 lab: $(INSTALLED)  ## JupyterLab on notebooks/
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -141,6 +141,7 @@ class Experiment:
     diffusion_steps: int = _since("diffusion", 1000)  # T
     diffusion_betas: tuple[float, float] = _since("diffusion", (1e-4, 0.02))  # first and last noise variance
     diffusion_widths: tuple[int, ...] = _since("diffusion", (1024, 512, 256))  # of the vector U-Net, going down
+    noise_skip: bool = _since("diffusion", False)  # hand the noised embedding on to the denoiser's output
     diffusion_epochs: int = _since("diffusion", 300)
     diffusion_rate: float = _since("diffusion", 1e-3)
     diffusion_batch_size: int = _since("diffusion", 64)
@@ -218,10 +219,10 @@ class Experiment:
         return self.replace(**stages, blend_decay=self.blend_decay / 3, plateau_patience=3 * self.plateau_patience)
 
     def shortened(self, share: float) -> "Experiment":
-        """Every representation stage with `share` of its epochs, two at least; alpha ends where it did."""
+        """Every stage and task with `share` of its epochs, two at least; alpha ends where it did."""
         if not 0 < share <= 1:
             raise ExperimentError(f"share is {share}; it must be above 0 and at most 1")
-        names = [f"{stage}_epochs" for stage in ("autoencoder", "pretrain", "blend", "decoder")]
+        names = [f"{stage}_epochs" for stage in ("autoencoder", "pretrain", "blend", "decoder", *DOWNSTREAM)]
         epochs = {name: min(getattr(self, name), max(2, round(share * getattr(self, name)))) for name in names}
         steeper = (self.blend_epochs - 1) / (epochs["blend_epochs"] - 1) if self.blend_epochs > 1 else 1
         return self.replace(**epochs, blend_decay=self.blend_decay * steeper)

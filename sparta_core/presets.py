@@ -20,15 +20,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"data": "data/era5_5.625deg.zarr"},
     "demo": _SMALL | {
         "width": 16, "embedding": 256, "soft_gap": 365, "autoencoder_epochs": 14, "pretrain_epochs": 6,
-        "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6, "diffusion_widths": (512, 256, 128),
-        "diffusion_epochs": 60, "sampler": "dpm-solver++", "forecast_epochs": 60, "classification_epochs": 40,
+        "blend_epochs": 4, "blend_decay": 0.6, "decoder_epochs": 6, "diffusion_widths": (256, 128, 64),
+        "noise_skip": True, "diffusion_epochs": 200, "sampler": "dpm-solver++", "forecast_epochs": 60,
+        "classification_epochs": 40,
     },
     "smoke": _SMALL | {
         "days": 1000, "split": (0.4, 0.2), "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
-        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1,
-        "downstream_split": (0.4, 0.3), "forecast_epochs": 2, "leads": 25,
-        "diffusion_widths": (64, 32, 16), "diffusion_epochs": 2, "draws": 5, "sampler": "dpm-solver++",
-        "quick_steps": 10,
+        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "downstream_split": (0.4, 0.3),
+        "forecast_epochs": 2, "leads": 25, "diffusion_widths": (64, 32, 16), "noise_skip": True,
+        "diffusion_epochs": 2, "draws": 5, "sampler": "dpm-solver++", "quick_steps": 10,
         "classification_epochs": 2,
     },
 }  # fmt: skip
+
+# The part of its epochs that every model of a comparison trains: notebooks 09 and 10 train many.
+COMPARISON_SHARE = {"paper": 1.0, "demo": 0.5, "smoke": 1.0}

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import Experiment
+from sparta_core.experiment import DOWNSTREAM, Experiment
 from sparta_core.presets import PRESETS
 
 
@@ -94,3 +94,39 @@ def test_refusals(changes, message):
 def test_it_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Experiment().seed = 3  # type: ignore[misc]
+
+
+def test_equal_steps_without_hard_negatives_take_three_times_the_epochs():
+    """A third of the batches an epoch, so three times the epochs; alpha falls as far in as many steps."""
+    with_negatives = Experiment.from_preset("demo")
+    assert with_negatives.at_equal_steps() == with_negatives
+    made = with_negatives.replace(hard_negatives=False).at_equal_steps()
+    for stage in ("pretrain", "blend", "decoder"):
+        assert getattr(made, f"{stage}_epochs") == 3 * getattr(with_negatives, f"{stage}_epochs")
+    assert made.blend_decay == pytest.approx(with_negatives.blend_decay / 3)
+    assert made.plateau_patience == 3 * with_negatives.plateau_patience
+    assert made.autoencoder_epochs == with_negatives.autoencoder_epochs
+
+
+def test_shortened_training_ends_at_the_same_alpha():
+    whole = Experiment.from_preset("demo", pretrain_epochs=20, blend_epochs=11, decoder_epochs=1)
+    half = whole.shortened(0.5)
+    assert (half.pretrain_epochs, half.blend_epochs, half.decoder_epochs) == (10, 6, 1)
+    assert half.blend_decay * (half.blend_epochs - 1) == pytest.approx(whole.blend_decay * (whole.blend_epochs - 1))
+    assert whole.shortened(1.0) == whole
+    assert [2 * getattr(half, f"{task}_epochs") for task in DOWNSTREAM] == [
+        getattr(whole, f"{task}_epochs") for task in DOWNSTREAM]
+    for share in (0.0, 1.5):
+        with pytest.raises(ExperimentError, match="share is"):
+            whole.shortened(share)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"diffusion_betas": (0.02, 1e-4)}, "must rise and stay below 1"),
+    ({"fusion": "attention", "embedding": 30}, "must divide the embedding's size"),
+    ({"fusion": "gnn", "edges": (("2m_temperature", "rain"),)}, "may only join the variables"),
+    ({"sampler": "euler"}, "choose one of: ddpm, ddim, dpm-solver"),
+])  # fmt: skip
+def test_settings_of_the_later_parts_are_checked(change, message):
+    with pytest.raises(ExperimentError, match=message):
+        Experiment(**change)

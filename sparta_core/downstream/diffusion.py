@@ -86,7 +86,7 @@ class NoisePrediction:
         step = torch.randint(steps, (len(batch),), generator=generator, device=batch.device)
         noise = torch.randn(clean.shape, generator=generator, device=batch.device)
         noised = self.noising.add_noise(clean, noise, step)  # type: ignore[arg-type]
-        predicted = self.modules["denoiser"](noised, (step + 1) / steps, self.conditions[batch])
+        predicted = self.modules["denoiser"](noised, step, self.conditions[batch])
         return {"loss": F.mse_loss(predicted, noise)}
 
 
@@ -95,7 +95,8 @@ def diffusion(experiment: Experiment) -> Denoiser:
     bench = Workbench.of(experiment)
     run = bench.run("diffusion")
     with seeded(experiment.seed, "diffusion", "build"):
-        denoiser = Denoiser(experiment.embedding, experiment.diffusion_widths)
+        denoiser = Denoiser(experiment.embedding, experiment.diffusion_widths,
+                            noising(experiment).alphas_cumprod, experiment.noise_skip)  # fmt: skip
     if not run.finished:
         schedule = Schedule(experiment.diffusion_epochs, experiment.diffusion_rate)
         fabric = bench.fabric(run)
@@ -117,8 +118,7 @@ def _draws(denoiser: nn.Module, experiment: Experiment, conditions: Tensor, gene
     repeated = conditions.repeat_interleave(experiment.draws, dim=0)
     x = torch.randn(repeated.shape, generator=generator, device=repeated.device)
     for step in sampler.timesteps:
-        time = torch.full((len(x),), (int(step) + 1) / experiment.diffusion_steps, device=x.device)
-        noise = denoiser(x, time, repeated)
+        noise = denoiser(x, step.to(x.device).expand(len(x)), repeated)
         x = sampler.step(noise, step, x, generator=generator, return_dict=False)[0]
     return x.unflatten(0, (len(conditions), experiment.draws))
 

@@ -21,17 +21,18 @@ from sparta_core.views.augment import Views
 
 FILE = "reconstruction.nc"
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95)
+MODES, DAYS = 250, 32  # EOFs, test days
 
 
-def reconstruction_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS, modes: int = 250,
-                          days: int = 32) -> xr.Dataset:  # fmt: skip
+def reconstruction_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS, modes: int = MODES,
+                          days: int = DAYS) -> xr.Dataset:  # fmt: skip
     """Standardised MSE `mse` (model, mask_grid, ratio) over `days` test days, evenly spaced; trains what is missing."""
     parts = [model_reconstruction(experiment.replace(objective=kind), ratios, days).expand_dims(model=[name])
              for kind, name in MODELS.items()]  # fmt: skip
-    return xr.concat([*parts, _baseline_scores(experiment, ratios, modes, days)], "model")
+    return xr.concat([*parts, baseline_reconstruction(experiment, ratios, modes, days)], "model")
 
 
-def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = 32) -> xr.Dataset:
+def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
     """The same of the experiment's own representation; (mask_grid, ratio)."""
     bench = Workbench.of(experiment)
 
@@ -50,7 +51,9 @@ def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIO
     return kept(bench.run(experiment.representation), FILE, score, ratios=list(ratios), days=days)
 
 
-def _baseline_scores(experiment: Experiment, ratios: Sequence[float], modes: int, days: int) -> xr.Dataset:
+def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, modes: int = MODES,
+                            days: int = DAYS) -> xr.Dataset:  # fmt: skip
+    """The same of the methods without a network; (model, mask_grid, ratio)."""
     bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:

@@ -26,12 +26,17 @@ class TimeEmbedding(nn.Module):
 
 
 class ResidualMLP(nn.Module):
-    """(B, inputs) to (B, outputs): linear, batch norm, SiLU, linear, added to the input."""
+    """(B, inputs) to (B, outputs): linear, batch norm, SiLU, linear, added to the input.
+
+    The last layer starts at zero, so that a fresh denoiser is nearly linear: it then learns faster.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.SiLU(), nn.Linear(outputs, outputs))
+        last = nn.Linear(outputs, outputs)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.SiLU(), last)
         self.shortcut = nn.Linear(inputs, outputs) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,23 +79,30 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """The noise (B, E) in noised embeddings (B, E) at times (B,) in [0, 1], given conditions (B, E).
+    """The noise (B, E) in embeddings (B, E) after steps (B,), from 0, of noising, given conditions (B, E).
 
     Sizes go E, `widths`, the last width once more, and back up to E; on the way up every block also
     sees the output of its counterpart on the way down (1000-1024-512-256-256-512-1024-1000).
+
+    `signal` (steps,) is the share of variance that noising leaves, the paper's alpha bar. With `skip`,
+    not the paper's, the noise is sqrt(1 - signal) x + sqrt(signal) f(x): right by itself where x is all
+    noise, so that errors there, which the sampler multiplies by 1 / sqrt(signal), stay small.
     """
 
-    def __init__(self, embedding: int, widths: Sequence[int]) -> None:
+    signal: Tensor
+
+    def __init__(self, embedding: int, widths: Sequence[int], signal: Tensor, skip: bool = False) -> None:
         super().__init__()
-        down = [embedding, *widths]
-        up = [*reversed(widths), embedding]
+        down, up = [embedding, *widths], [*reversed(widths), embedding]
+        self.register_buffer("signal", signal, persistent=False)
+        self.skip = skip
         self.time = TimeEmbedding()
         self.down = nn.ModuleList(Block(a, b, embedding) for a, b in pairwise(down))
         self.middle = Block(widths[-1], widths[-1], embedding)
         self.up = nn.ModuleList(Block(2 * a, b, embedding) for a, b in pairwise(up))
 
-    def forward(self, noised: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        time = self.time(time)
+    def forward(self, noised: Tensor, step: Tensor, condition: Tensor) -> Tensor:
+        time = self.time((step + 1) / len(self.signal))
         x, skips = noised, []
         for block in self.down:
             x = block(x, time, condition)
@@ -98,4 +110,7 @@ class Denoiser(nn.Module):
         x = self.middle(x, time, condition)
         for block in self.up:
             x = block(torch.cat([x, skips.pop()], dim=1), time, condition)
-        return x
+        if not self.skip:
+            return x
+        signal = self.signal[step, None]
+        return (1 - signal).sqrt() * noised + signal.sqrt() * x

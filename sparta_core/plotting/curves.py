@@ -20,12 +20,17 @@ STYLES: dict[str, dict[str, object]] = {
     "nearest": {"color": "#56B4E9", "linestyle": "--"},
     "linear interpolation": {"color": "#E69F00", "linestyle": "--"},
     "EOF least squares": {"color": "#009E73", "linestyle": "--"},
+    "PCA + logistic regression": {"color": "#009E73", "linestyle": "--"},
+    "nearest seasonal mean": {"color": "#56B4E9", "linestyle": "--"},
+    "climatological ensemble": {"color": "0.45", "linestyle": "--"},
     "autoencoder": {"color": "#0072B2"},
     "SPARTA": {"color": "#D55E00", "linewidth": 2.0},
 }
 SCORES = {
     "rrmse": "RRMSE", "rmse": "RMSE", "bias": "bias", "acc": "anomaly correlation", "ssim": "SSIM", "psnr": "PSNR",
-    "skill": "skill over climatology", "mse": "mean squared error",
+    "skill": "skill over climatology", "mse": "mean squared error", "cross_entropy": "cross-entropy (nats)",
+    "accuracy": "accuracy", "macro_f1": "macro-averaged F1", "crps_skill": "CRPS skill over climatology",
+    "spread_skill": "spread / error", "sparse_to_full": "squared distance / random pairs",
 }  # fmt: skip
 ZERO_IS_MARKED = ("bias", "acc", "skill")
 
@@ -91,6 +96,21 @@ def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") 
         ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
     axes[0, 0].set_ylabel(f"{SCORES[name]} ({scores[name].attrs['units']})")
     _legend(fig, axes)
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def panels_against_ratio(scores: xr.Dataset, names: Sequence[str], title: str = "") -> Figure:
+    """A panel a score (model, ratio), over the share of values hidden, a line a model."""
+    fig, axes = plt.subplots(1, len(names), figsize=(2.6 + 2.5 * len(names), 3.3), squeeze=False, layout="constrained")
+    plt.close(fig)
+    for ax, name in zip(axes.flat, names, strict=True):
+        _lines(ax, scores[name].dropna("model", how="all"), "ratio")
+        ax.set(xlabel="values hidden (%)", title=SCORES[name])
+        ax.title.set_fontsize(10)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
+    handles = {text: handle for ax in axes.flat for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    fig.legend(handles.values(), handles.keys(), frameon=False, loc="outside right center", fontsize=9)
     fig.suptitle(title, fontsize=12)
     return fig
 

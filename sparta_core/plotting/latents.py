@@ -1,7 +1,11 @@
-"""Embeddings as points in a plane."""
+"""Embeddings as points in a plane: the year's loop, paths through it, and models side by side."""
+
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -13,14 +17,67 @@ def scatter_by_season(points: ArrayLike, day_of_year: ArrayLike, explained: Arra
 
     `explained` (2,) are the shares of variance of the two axes.
     """
-    points, explained = np.asarray(points), np.asarray(explained)
+    explained = np.asarray(explained)
     fig, ax = plt.subplots(figsize=(6.2, 4.6), layout="constrained")
     plt.close(fig)
-    dots = ax.scatter(points[:, 0], points[:, 1], c=day_of_year, cmap="twilight_shifted", vmin=1, vmax=366,
-                      s=14, linewidths=0.3, edgecolors="0.4")  # fmt: skip
+    dots = season_dots(ax, points, day_of_year, 14)
     ax.set(xlabel=f"first component ({explained[0]:.0%} of variance)",
            ylabel=f"second component ({explained[1]:.0%})", title=title)  # fmt: skip
     ax.set_aspect("equal", adjustable="datalim")
-    bar = fig.colorbar(dots, ax=ax, label="day of the year")
-    bar.set_ticks(list(MONTHS.values()), labels=list(MONTHS))
+    draw_months(fig, dots, ax)
     return fig
+
+
+def planes(points: Mapping[str, ArrayLike], day_of_year: ArrayLike, title: str = "") -> Figure:
+    """A panel a model, points (N, 2) each, all coloured by day of the year (N,)."""
+    columns = min(4, len(points))
+    rows = -(-len(points) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(10, 0.7 + 9.3 / columns * rows), squeeze=False,
+                             layout="constrained")  # fmt: skip
+    plt.close(fig)
+    for ax, (name, own) in zip(axes.flat, points.items(), strict=False):
+        dots = season_dots(ax, own, day_of_year, 7)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(name, fontsize=9)
+        ax.set_aspect("equal", adjustable="datalim")
+    for ax in axes.flat[len(points):]:
+        ax.set_axis_off()
+    draw_months(fig, dots, axes)
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def trajectories(points: ArrayLike, day_of_year: ArrayLike, starts: Sequence[int], length: int, dates: Sequence[str],
+                 title: str = "") -> Figure:  # fmt: skip
+    """Look-back windows of `length` days from each of `starts` as paths among all points (N, 2).
+
+    The dot is the first day of a window, the arrow leads from its last to the day after; `dates` name the windows.
+    """
+    points = np.asarray(points)
+    fig, ax = plt.subplots(figsize=(7.6, 5.2), layout="constrained")
+    plt.close(fig)
+    background = season_dots(ax, points, day_of_year, 8)
+    background.set_alpha(0.35)
+    for number, (start, date) in enumerate(zip(starts, dates, strict=True)):
+        path, colour = points[start : start + length], f"C{number}"
+        ax.plot(*path.T, color=colour, linewidth=1.3, marker=".", markersize=3, label=f"{length} days from {date}")
+        ax.plot(*path[0], "o", color=colour, markersize=7)
+        ax.annotate("", points[start + length], path[-1],
+                    arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.6, "mutation_scale": 14})  # fmt: skip
+    ax.set(xlabel="first component", ylabel="second component", title=title)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.legend(frameon=False, fontsize=9)
+    draw_months(fig, background, ax)
+    return fig
+
+
+def season_dots(ax: Axes, points: ArrayLike, day_of_year: ArrayLike, size: float) -> PathCollection:
+    x, y = np.asarray(points).T
+    return ax.scatter(x, y, c=day_of_year, cmap="twilight_shifted", vmin=1, vmax=366, s=size, linewidths=0.2,
+                      edgecolors="0.4")  # fmt: skip
+
+
+def draw_months(fig: Figure, dots: PathCollection, axes: Axes | np.ndarray) -> None:
+    bar = fig.colorbar(dots, ax=axes, label="day of the year")
+    bar.solids.set_alpha(1)  # type: ignore[union-attr]
+    bar.set_ticks(list(MONTHS.values()), labels=list(MONTHS))

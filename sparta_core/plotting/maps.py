@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from sparta_core.errors import DataError, ExperimentError, RunError
+from sparta_core.plotting.geometry import from_seam, latitude_edges, longitude_edges, refined
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
@@ -163,8 +164,8 @@ def draw(
 
     height, width = np.shape(panel.values)
     seam = ax.projection.proj4_params.get("lon_0", 0.0) - 180.0
-    x, order = _from_seam(_refined(_longitude_edges(longitude), width), seam)
-    y = _refined(_latitude_edges(latitude), height)
+    x, order = from_seam(refined(longitude_edges(longitude), width), seam)
+    y = refined(latitude_edges(latitude), height)
     colours = "RdBu_r" if panel.kind != "field" else panel.label.colours
     mesh = ax.pcolormesh(
         x, y, panel.shown[:, order], norm=norm or scale([panel]), transform=PlateCarree(), rasterized=True,
@@ -173,40 +174,6 @@ def draw(
     ax.set_title(panel.title, fontsize=10)
     ax.spines["geo"].set(linewidth=0.6, edgecolor="0.3")
     return mesh
-
-
-def _longitude_edges(longitude: ArrayLike) -> NDArray[np.float64]:
-    """The W + 1 cell edges of a cyclic axis, 360 degrees from first to last."""
-    x = np.asarray(longitude, dtype=np.float64)
-    around = np.concatenate([[x[-1] - 360.0], x, [x[0] + 360.0]])
-    return (around[1:] + around[:-1]) / 2
-
-
-def _latitude_edges(latitude: ArrayLike) -> NDArray[np.float64]:
-    """The H + 1 cell edges from pole to pole, in the order of `latitude`."""
-    y = np.asarray(latitude, dtype=np.float64)
-    pole = np.copysign(90.0, y[-1] - y[0])
-    return np.concatenate([[-pole], (y[1:] + y[:-1]) / 2, [pole]])
-
-
-def _refined(edges: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """The edges of `size` equal steps through the same cells, as in resizing without aligned corners."""
-    cells = len(edges) - 1
-    return np.interp(np.linspace(0, cells, size + 1), np.arange(cells + 1), edges)
-
-
-def _from_seam(edges: NDArray[np.float64], seam: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Edges from `seam` once around the globe, and the cell between each pair.
-
-    The cell on the map's own edge is cut in two, so that no cell is drawn across the whole map.
-    """
-    starts = np.round((edges[:-1] - seam) % 360.0, 6) % 360.0
-    order = np.argsort(starts)
-    starts = starts[order]
-    if starts[0] > 0:
-        starts, order = np.insert(starts, 0, 0.0), np.insert(order, 0, order[-1])
-    # A hair inside the map's edge, where rounding cannot throw a corner to the other side.
-    return seam + np.clip(np.append(starts, 360.0), 1e-4, 360.0 - 1e-4), order
 
 
 def _colour_bar(fig: Figure, mesh: QuadMesh, axes: list[Any], panel: Panel) -> None:

@@ -82,7 +82,7 @@ class _Loop:
         self.precision = fabric._precision.precision
         self.training_modules = [objective.modules[part] for part in objective.trains]
         parameters = [p for module in self.training_modules for p in module.parameters()]
-        self.adam = torch.optim.Adam(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay)
+        self.adam = torch.optim.Adam(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay, fused=True)
         self.optimiser: Any = fabric.setup_optimizers(self.adam)
         self.plateau = ReduceLROnPlateau(
             self.adam, factor=experiment.plateau_factor, patience=experiment.plateau_patience,

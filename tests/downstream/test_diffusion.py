@@ -58,10 +58,10 @@ class PerfectDenoiser(nn.Module):
 
     def __init__(self, experiment):
         super().__init__()
-        self.signal, self.steps = kept_signal(experiment), experiment.diffusion_steps
+        self.signal = kept_signal(experiment)
 
-    def forward(self, noised, time, condition):
-        signal = self.signal[round(float(time[0]) * self.steps) - 1].float()
+    def forward(self, noised, step, condition):
+        signal = self.signal[int(step[0])].float()
         total = signal * COVARIANCE + (1 - signal) * torch.eye(3)
         return (1 - signal).sqrt() * (noised - signal.sqrt() * condition) @ torch.linalg.inv(total)
 
@@ -99,12 +99,13 @@ class GivenEmbeddings(NoisePrediction):
         self.clean, self.conditions = clean, torch.zeros_like(clean)
 
 
-def test_a_trained_denoiser_recovers_a_known_gaussian():
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_trained_denoiser_recovers_a_known_gaussian(skip):
     """Our denoiser and loss, trained on draws of N(MEAN, COVARIANCE), then sampled."""
     torch.manual_seed(0)
     experiment = Experiment(embedding=3, diffusion_widths=(64, 32), draws=4000)
     clean = MEAN + torch.randn(20_000, 3, generator=generator(1)) @ ROOT.T
-    denoiser = Denoiser(3, experiment.diffusion_widths)
+    denoiser = Denoiser(3, experiment.diffusion_widths, kept_signal(experiment).float(), skip)
     objective = GivenEmbeddings(experiment, clean, denoiser)
     adam = torch.optim.Adam(denoiser.parameters(), lr=3e-3)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, 600)
@@ -123,7 +124,7 @@ def test_the_condition_and_the_target(tiny):
     """The whole day is noised, the same day hidden at the downstream ratio conditions; loss written out."""
     experiment = tiny(**QUICK, **SMALL)
     bench, model = Workbench.of(experiment), representation(experiment)
-    denoiser = Denoiser(16, (16, 8)).eval()
+    denoiser = Denoiser(16, (16, 8), kept_signal(experiment).float()).eval()
     objective = NoisePrediction(bench, model, denoiser)
     batch = objective.batches("train", generator(3))[0]
     days = bench.fields.split("downstream_train")
@@ -133,14 +134,14 @@ def test_the_condition_and_the_target(tiny):
     step = torch.randint(1000, (len(batch),), generator=g)
     noise = torch.randn(whole.shape, generator=g)
     signal = kept_signal(experiment)[step, None].float()
-    predicted = denoiser(signal.sqrt() * whole + (1 - signal).sqrt() * noise, (step + 1) / 1000, condition)
+    predicted = denoiser(signal.sqrt() * whole + (1 - signal).sqrt() * noise, step, condition)
     loss = objective.losses(batch, 0, generator(4))["loss"]
     assert loss.item() == pytest.approx((predicted - noise).square().mean().item(), rel=1e-5)
 
 
 def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
     experiment = tiny(**QUICK, **SMALL)
-    objective = NoisePrediction(Workbench.of(experiment), representation(experiment), Denoiser(16, (16, 8)))
+    objective = NoisePrediction(Workbench.of(experiment), representation(experiment), torch.nn.Identity())
     g = generator()
     objective.batches("train", g)
     clean, conditions = objective.clean, objective.conditions

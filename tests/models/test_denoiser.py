@@ -11,7 +11,7 @@ from sparta_core.models.denoiser import Block, ConditionAttention, Denoiser, Res
 
 def test_sizes_of_the_paper():
     """1000-1024-512-256-256-512-1024-1000 with concatenated skips (SPEC, section 6)."""
-    denoiser = Denoiser(1000, (1024, 512, 256))
+    denoiser = Denoiser(1000, (1024, 512, 256), torch.ones(5))
     blocks = [*denoiser.down, denoiser.middle, *denoiser.up]
     sizes = [(block.first.layers[0].in_features, block.last.layers[-1].out_features) for block in blocks]
     assert sizes == [(1000, 1024), (1024, 512), (512, 256), (256, 256), (512, 512), (1024, 1024), (2048, 1000)]
@@ -59,12 +59,31 @@ def test_a_block_written_out():
 def test_the_way_up_sees_the_way_down():
     """With the middle silenced, what the last block sees of the first still changes its output."""
     torch.manual_seed(0)
-    denoiser = Denoiser(4, (8, 6)).eval()
+    denoiser = Denoiser(4, (8, 6), torch.ones(5)).eval()
     seen = []
     denoiser.down[0].register_forward_hook(lambda *args: seen.append(args[2]))
     denoiser.up[1].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    denoiser(torch.randn(3, 4), torch.rand(3), torch.randn(3, 4))
+    denoiser(torch.randn(3, 4), torch.arange(3), torch.randn(3, 4))
     assert torch.equal(seen[1][:, 8:], seen[0])
+
+
+def test_the_skip_hands_pure_noise_on():
+    """Both forms share their weights; with the skip all noise is its own prediction, all signal the network's."""
+    torch.manual_seed(0)
+    signal = torch.tensor([1.0, 0.36, 0.0])
+    plain, skipping = Denoiser(4, (8, 6), signal).eval(), Denoiser(4, (8, 6), signal, skip=True).eval()
+    skipping.load_state_dict(plain.state_dict())
+    noised, condition = torch.randn(3, 4), torch.randn(3, 4)
+    f, made = (net(noised, torch.arange(3), condition) for net in (plain, skipping))
+    assert torch.allclose(made, torch.stack([f[0], 0.8 * noised[1] + 0.6 * f[1], noised[2]]), atol=1e-6)
+
+
+def test_the_last_step_is_time_one():
+    seen = []
+    denoiser = Denoiser(4, (8, 6), torch.ones(5)).eval()
+    denoiser.time.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    denoiser(torch.randn(2, 4), torch.tensor([0, 4]), torch.randn(2, 4))
+    assert seen[0].tolist() == pytest.approx([0.2, 1.0])
 
 
 def test_output_is_not_confined():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sparta_core.errors import DataError, ExperimentError, RunError
-from sparta_core.plotting import maps
+from sparta_core.plotting import geometry, maps
 from sparta_core.plotting.maps import Panel, map_grid, save, scale
 
 LATITUDE, LONGITUDE = np.linspace(-87.1875, 87.1875, 32), np.arange(64) * 5.625
@@ -79,15 +79,15 @@ def test_hidden_points_are_grey(no_network):
 @pytest.mark.parametrize("central_longitude", [0.0, 180.0])
 @pytest.mark.parametrize("shape", [(32, 64), (72, 144)])
 def test_cells_cover_the_globe_once(central_longitude, shape):
-    edges = maps._refined(maps._longitude_edges(LONGITUDE), shape[1])
-    x, order = maps._from_seam(edges, central_longitude - 180)
+    edges = geometry.refined(geometry.longitude_edges(LONGITUDE), shape[1])
+    x, order = geometry.from_seam(edges, central_longitude - 180)
     assert x[-1] - x[0] == pytest.approx(360, abs=1e-3) and (np.diff(x) > 0).all()
     assert set(order) == set(range(shape[1]))
     centres = (x[:-1] + x[1:]) / 2
     cells = (edges[order] <= (centres - edges[0]) % 360 + edges[0]) & (
         (centres - edges[0]) % 360 + edges[0] <= edges[order + 1])
     assert cells.all()
-    y = maps._refined(maps._latitude_edges(LATITUDE), shape[0])
+    y = geometry.refined(geometry.latitude_edges(LATITUDE), shape[0])
     assert (y[0], y[-1]) == (-90, 90)
 
 

@@ -6,6 +6,7 @@ import torch
 from sparta_core.errors import ExperimentError
 from sparta_core.training import device
 from sparta_core.training.device import make_fabric, measured_precision, resolve_device
+from sparta_core.training.workbench import Workbench
 
 
 def test_auto_is_the_best_device_there(monkeypatch):
@@ -47,3 +48,18 @@ def test_modules_compute_in_the_precision_and_hand_on_float32(tiny, precision, k
 
 def test_a_resumed_run_keeps_its_precision(tiny):
     assert make_fabric(tiny(precision="32-true"), "bf16-mixed")._precision.precision == "bf16-mixed"
+
+
+def test_channels_last_in_float32_on_a_cpu_only(tiny):
+    """The layout changes, the result does not."""
+    bench = Workbench.of(tiny())
+    view = torch.randn(3, 5, 16, 32)
+    plain = bench.build("autoencoder").eval()
+    expected = plain(view)
+    cases = (("cpu", "32-true", True), ("cpu", "bf16-mixed", False), ("cuda", "32-true", False))
+    for place, precision, changed in cases:
+        model = bench.build("autoencoder").eval()
+        device.arrange(model, place, precision)
+        convolutions = [p for p in model.parameters() if p.ndim == 4 and p.shape[1] > 1 and p.shape[2] > 1]
+        assert all(p.is_contiguous(memory_format=torch.channels_last) == changed for p in convolutions)
+        assert torch.allclose(model(view), expected, atol=1e-5)

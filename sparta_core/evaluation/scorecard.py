@@ -1,0 +1,120 @@
+"""One table of every task for every run: tidy rows of task, model, setup, metric, value, as the paper's numbers.
+
+What is read are the scores that each task keeps beside its run; nothing is trained or scored here.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from sparta_core.errors import DataError
+from sparta_core.training.runs import Run
+
+COLUMNS = ("preset", "task", "model", "training", "setup", "metric", "seed", "value")
+LEADS = (1, 5, 10, 25, 50, 75, 100)
+DIFFUSION = ("rrmse", "direct_rrmse", "std", "conditional_std", "latent_density", "realism", "ssim", "psnr",
+             "crps_skill", "spread_skill")  # fmt: skip
+# What the paper's numbers are called, and what brings ours to their unit.
+IN_THE_PAPER = {"rrmse": ("rrmse_percent", 1.0), "direct_rrmse": ("direct_rrmse_percent", 1.0),
+                "ssim": ("ssim_percent", 100.0), "psnr": ("psnr_db", 1.0)}  # fmt: skip
+Rows = Iterator[tuple[str, str, float]]  # setup, metric, value
+
+
+def method(settings: dict[str, Any]) -> str:
+    """The model's name as the paper's numbers have it: sparta_early_hn_cycle, autoencoder."""
+    if "fusion" not in settings:
+        return "autoencoder"
+    losses = ("_hn" if settings["hard_negatives"] else "") + ("_cycle" if settings["cycle_weight"] else "")
+    return f"sparta_{settings['fusion']}{losses}"
+
+
+def training(settings: dict[str, Any]) -> str:
+    """How long the representation trained: the epochs of its stages, 6/4/6."""
+    stages = ("pretrain", "blend", "decoder") if "fusion" in settings else ("autoencoder",)
+    return "/".join(str(settings[f"{stage}_epochs"]) for stage in stages if f"{stage}_epochs" in settings)
+
+
+def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
+    setup = f"LB{settings['look_back']}_S{settings['stride']}" if "stride" in settings else "whole fields"
+    for lead in (lead for lead in LEADS if lead in scores.lead):
+        yield setup, f"rrmse_percent_T{lead}", float(scores.rrmse.sel(lead=lead))
+        yield setup, f"skill_T{lead}", float(scores.skill.sel(lead=lead).mean())
+
+
+def reconstruction_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
+    for grid in scores.mask_grid.values:
+        for ratio in scores.ratio.values:
+            yield f"{grid}_mask{ratio:g}", "mse", float(scores.mse.sel(mask_grid=grid, ratio=ratio))
+
+
+def diffusion_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
+    for name in DIFFUSION:
+        if name in scores:
+            metric, factor = IN_THE_PAPER.get(name, (name, 1.0))
+            yield f"mask{settings['downstream_mask_ratio']:g}", metric, factor * float(scores[name].mean())
+
+
+def classification_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
+    low, high = float(scores.ratio.min()), float(scores.ratio.max())
+    for name in ("cross_entropy", "accuracy", "macro_f1"):
+        if not scores[name].isnull().all():
+            yield f"mask{low:g}-{high:g}", name, float(scores[name].mean("ratio"))
+
+
+def latent_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
+    for name in scores:
+        if not scores[name].dims:
+            yield f"mask{scores.attrs['mask_ratio']:g}_{scores.attrs['days']}days", str(name), float(scores[name])
+
+
+# Which files beside which stage hold the scores of which task.
+TASKS: dict[str, tuple[tuple[str, ...], str, Callable[[xr.Dataset, dict[str, Any]], Rows]]] = {
+    "forecast": (("forecast", "baselines"), "scores.nc", forecast_rows),
+    "reconstruction": (("decoder", "autoencoder", "baselines"), "reconstruction.nc", reconstruction_rows),
+    "diffusion": (("diffusion", "baselines"), "diffusion.nc", diffusion_rows),
+    "classification": (("classification", "baselines"), "classification.nc", classification_rows),
+    "latent": (("decoder", "autoencoder"), "latents.nc", latent_rows),
+}
+
+
+def scorecard(runs: str | Path) -> pd.DataFrame:
+    """Every score that is kept under the folder `runs`: columns COLUMNS. DataError where there is none."""
+    found = [row for path in sorted(Path(runs).glob("*/*/experiment.json")) for row in _rows(path)]
+    if not found:
+        raise DataError(f"{runs} holds no scores; run notebooks 05 to 08 or the tasks' score functions first")
+    return pd.DataFrame(found, columns=list(COLUMNS)).sort_values(list(COLUMNS[:-1]), ignore_index=True)
+
+
+def rows_of(run: Run, task: str) -> pd.DataFrame:
+    """The rows of one task's scores beside `run`."""
+    made = [row for row in _rows(run.folder / "experiment.json") if row[1] == task]
+    return pd.DataFrame(made, columns=list(COLUMNS))
+
+
+def write(table: pd.DataFrame, path: str | Path) -> Path:
+    """The table as CSV, six significant digits."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, float_format="%.6g")
+    return path
+
+
+def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
+    content = json.loads(record.read_text())
+    stage, settings = content["stage"], content["settings"]
+    preset = record.parent.parent.name.split("-")[0]
+    for task, (stages, file, rows) in TASKS.items():
+        path = record.parent / file
+        if stage not in stages or not path.exists():
+            continue
+        scores = xr.load_dataset(path, engine="h5netcdf")
+        named = {str(name): scores.sel(model=name) for name in scores.model.values} if "model" in scores.dims else {
+            method(settings): scores}  # fmt: skip
+        for model, own in named.items():
+            for setup, metric, value in rows(own, settings):
+                epochs = "" if stage == "baselines" else training(settings)
+                yield preset, task, model, epochs, setup, metric, settings["seed"], value

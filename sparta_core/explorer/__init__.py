@@ -1,0 +1,1 @@
+"""The explorer of latent space: what it shows, how it paints it fast, and its widgets."""

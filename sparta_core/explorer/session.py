@@ -1,0 +1,131 @@
+"""What the explorer shows: a day, what the encoder saw of it, what became of it, and where it lies among the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from sparta_core.downstream.embeddings import embed
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.evaluation.latents import analogues, tsne
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+PLANES = ("PCA", "t-SNE")
+SPLIT = "downstream"
+ANALOGUES, GAP = 5, 60  # how many, and how many days back they begin: before that it is the same weather
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One day of one variable in physical units, and the embedding of what the encoder saw of it."""
+
+    truth: NDArray[np.float32]  # (H, W)
+    seen: NDArray[np.float32]  # (h, w) on the grid where values are hidden; NaN where they are
+    reconstruction: NDArray[np.float32]  # (H, W)
+    rmse: float  # area-weighted
+    embedding: Tensor  # (E,)
+
+    @property
+    def error(self) -> NDArray[np.float32]:
+        return self.reconstruction - self.truth
+
+
+class Session:
+    """The downstream days under each model; models are trained or loaded, days embedded, when first asked for."""
+
+    def __init__(self, experiments: Mapping[str, Experiment]) -> None:
+        if not experiments:
+            raise ExperimentError("there is no model to explore; name at least one experiment")
+        self.experiments = dict(experiments)
+        self.benches = {name: Workbench.of(experiment) for name, experiment in experiments.items()}
+        self.fields = next(iter(self.benches.values())).fields
+        for name, bench in self.benches.items():
+            if bench.fields.fingerprint != self.fields.fingerprint:
+                raise DataError(f"{name} was trained on other days than the first model; explore them apart")
+        self.days = self.fields.splits[SPLIT]
+        self._models: dict[str, Sparta] = {}
+        self._embeddings: dict[str, Tensor] = {}
+        self._pca: dict[str, PCA] = {}
+        self._planes: dict[tuple[str, str], NDArray[np.float64]] = {}
+
+    def model(self, name: str) -> Sparta:
+        """The model, trained if it is missing."""
+        if name not in self._models:
+            self._models[name] = representation(self.experiments[name])
+        return self._models[name]
+
+    def embeddings(self, name: str) -> Tensor:
+        """All days, whole, under a model: (days, E)."""
+        if name not in self._embeddings:
+            bench = self.benches[name]
+            generator = torch.Generator(bench.device)
+            self._embeddings[name] = embed(self.model(name), bench.views, self.fields.split(SPLIT), 0.0, generator)
+        return self._embeddings[name]
+
+    def plane(self, name: str, method: str) -> NDArray[np.float64]:
+        """All days as points (days, 2) in one of PLANES."""
+        if (name, method) not in self._planes:
+            z = self.embeddings(name)
+            made = tsne(z, self.experiments[name].seed) if method == "t-SNE" else self._fitted(name).transform(_flat(z))
+            self._planes[name, method] = np.asarray(made, dtype=np.float64)
+        return self._planes[name, method]
+
+    def on_plane(self, name: str, method: str, embedding: Tensor) -> NDArray[np.float64] | None:
+        """Where another embedding (E,) lies in the plane (2,); t-SNE has no place for new points."""
+        return self._fitted(name).transform(_flat(embedding[None]))[0] if method == "PCA" else None
+
+    def _fitted(self, name: str) -> PCA:
+        if name not in self._pca:
+            self._pca[name] = PCA(2, svd_solver="full").fit(_flat(self.embeddings(name)))
+        return self._pca[name]
+
+    @torch.no_grad()
+    def frame(self, name: str, day: int, ratio: float, variable: int) -> Frame:
+        """Day `day`, counted from the first shown, with a fraction `ratio` hidden by a draw that is the day's own."""
+        bench, model = self.benches[name], self.model(name)
+        index = torch.tensor([self.days[day]], device=bench.device)
+        grid = ObservationGrid.of(self.experiments[name].mask_grid, self.fields, bench.views)
+        observed = Observed.draw(grid, self.fields, index, ratio, seed=day)
+        generator = torch.Generator(bench.device).manual_seed(day)
+        embedding = model.encoder(bench.views.sparse(self.fields.values[index], generator, ratio))
+        assert model.decoder is not None
+        truth, made = self.fields.values[index][0, variable], model.decoder(embedding)[0, variable]
+        seen = torch.where(observed.seen, observed.values, torch.nan)[0, variable]
+        square = ((made - truth).square() * self.fields.cell_area[:, None]).mean()
+        rmse = float(square.sqrt() * self.fields.std[variable])
+        truth_here, seen_here, made_here = (self._physical(x, variable) for x in (truth, seen, made))
+        return Frame(truth_here, seen_here, made_here, rmse, embedding[0])
+
+    def _physical(self, values: Tensor, variable: int) -> NDArray[np.float32]:
+        return (values * self.fields.std[variable] + self.fields.mean[variable]).cpu().numpy()
+
+    def analogues(self, name: str, day: int) -> list[tuple[int, float]]:
+        """The past days nearest in latent space, whole days, nearest first, each with its distance."""
+        days, distances = analogues(self.embeddings(name), day, ANALOGUES, GAP)
+        return list(zip(days.tolist(), distances.tolist(), strict=True))
+
+    def limits(self, variable: int) -> tuple[float, float, float]:
+        """Lowest and highest value, and the largest departure from the days' mean, in physical units.
+
+        Of all days shown, less one value in 200 at either end: the colour scales, the same for every day.
+        """
+        days = self.fields.split(SPLIT)[:, variable]
+        values = self._physical(days[:: max(1, len(days) // 100)], variable)
+        low, high = np.percentile(values, (0.5, 99.5))
+        return float(low), float(high), float(np.percentile(np.abs(values - values.mean(0)), 99.5))
+
+    def date(self, day: int) -> str:
+        """The date of a day counted from the first shown."""
+        return str(self.fields.time[self.days[day]])
+
+
+def _flat(embeddings: Tensor) -> NDArray[np.float64]:
+    return embeddings.double().cpu().numpy()

@@ -1,0 +1,66 @@
+"""Models side by side: a panel a measure, a dot a seed; and who attends to whom."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from sparta_core.evaluation.comparison import Measure
+from sparta_core.plotting.maps import label
+
+
+def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[str, Mapping[str, float]] | None = None,
+         title: str = "") -> Figure:  # fmt: skip
+    """Rows of the scorecard: a panel a measure, a line a model, a dot a seed, the mean as a bar.
+
+    `references` names baselines by a measure's label: dashed lines that a model should pass.
+    """
+    references = references or {}
+    models = list(frame.model.drop_duplicates())[::-1]
+    columns = min(4, len(measures))
+    rows = -(-len(measures) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(10, rows * (0.9 + 0.24 * len(models))), sharey=True,
+                             squeeze=False, layout="constrained")  # fmt: skip
+    plt.close(fig)
+    for ax, measure in zip(axes.flat, measures, strict=False):
+        values = measure.of(frame)
+        for place, model in enumerate(models):
+            own = values[values.model == model].value.to_numpy()
+            ax.plot(own, np.full(len(own), place), "o", markersize=4.5, color="#0072B2", alpha=0.7)
+            if len(own) > 1:
+                ax.plot([own.mean()] * 2, [place - 0.3, place + 0.3], color="#D55E00", linewidth=1.8)
+        for name, value in references.get(measure.label, {}).items():
+            ax.axvline(value, color="0.45", linestyle="--", linewidth=1)
+            ax.annotate(name, (value, 1), xycoords=("data", "axes fraction"), xytext=(2, -2), rotation=90,
+                        textcoords="offset points", fontsize=7, color="0.35", va="top")  # fmt: skip
+        ax.set_title(measure.label, fontsize=9)
+        ax.set_yticks(range(len(models)), [name.replace("_", " ") for name in models], fontsize=8)
+        ax.tick_params(axis="x", labelsize=8)
+        ax.margins(x=0.12, y=0.1)
+        ax.grid(axis="y", color="0.92")
+        ax.set_axisbelow(True)
+    for ax in axes.flat[len(measures):]:
+        ax.set_axis_off()
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def attention(weights: ArrayLike, names: Sequence[str], title: str = "") -> Figure:
+    """Who attends to whom, (to, from) with rows that sum to 1; `names` are variables or CLS."""
+    weights = np.asarray(weights)
+    words = [label(name).name.split(",")[0] for name in names]
+    fig, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+    plt.close(fig)
+    image = ax.imshow(weights, cmap="viridis", vmin=0, vmax=float(weights.max()))
+    for (i, j), value in np.ndenumerate(weights):
+        if value:
+            ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8,
+                    color="white" if value < 0.6 * weights.max() else "black")  # fmt: skip
+    ax.set_xticks(range(len(words)), words, rotation=30, ha="right", fontsize=9)
+    ax.set_yticks(range(len(words)), words, fontsize=9)
+    ax.set(xlabel="attended to", ylabel="who attends", title=title)
+    fig.colorbar(image, ax=ax, label="share of attention")
+    return fig

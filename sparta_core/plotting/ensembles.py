@@ -1,0 +1,61 @@
+"""Ensembles: where the truth falls among the members, and how good and how sure they are."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from sparta_core.plotting.curves import SCORES, STYLES
+from sparta_core.plotting.maps import label
+
+LINES = {"crps_skill": 0.0, "spread_skill": 1.0}  # no better than climatology; as wide as it is wrong
+
+
+def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "") -> Figure:
+    """A panel a variable: how often the truth has each rank among the members, a line an ensemble.
+
+    The thin line is a perfect ensemble's; a U means too little spread. `scores` hold ranks (variable, rank).
+    """
+    names = next(iter(scores.values())).variable.values
+    columns = min(3, len(names))
+    fig, axes = plt.subplots(-(-len(names) // columns), columns, figsize=(10, 3.1 * -(-len(names) // columns)),
+                             squeeze=False, sharey=True, layout="constrained")  # fmt: skip
+    plt.close(fig)
+    for ax, name in zip(axes.flat, names, strict=False):
+        for model, own in scores.items():
+            ranks = own.ranks.sel(variable=name).values
+            ax.stairs(100 * ranks, np.arange(len(ranks) + 1) - 0.5, label=model, baseline=None, **STYLES.get(model, {}))
+        ax.axhline(100 / len(ranks), color="0.6", linewidth=0.8, zorder=0)
+        ax.set(title=label(str(name)).name, xlabel="members below the truth")
+        ax.title.set_fontsize(10)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share of points (%)")
+    axes.flat[0].set_ylim(bottom=0)
+    for ax in axes.flat[len(names):]:
+        ax.set_axis_off()
+    fig.legend(*axes.flat[0].get_legend_handles_labels(), frameon=False, loc="outside right lower", fontsize=9)
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(LINES), title: str = "") -> Figure:
+    """A panel a score (variable), a row a variable, a dot an ensemble that has the score."""
+    variables = next(iter(scores.values())).variable.values[::-1]
+    fig, axes = plt.subplots(1, len(names), figsize=(2.8 + 3.2 * len(names), 2.9), squeeze=False, sharey=True,
+                             layout="constrained")  # fmt: skip
+    plt.close(fig)
+    for ax, name in zip(axes.flat, names, strict=True):
+        for model, own in scores.items():
+            if name in own:
+                ax.plot(own[name].sel(variable=variables), np.arange(len(variables)), "o", label=model,
+                        color=STYLES.get(model, {}).get("color"))  # fmt: skip
+        ax.axvline(LINES[name], color="0.45", linestyle="--", linewidth=1)
+        ax.set_xlabel(SCORES[name])
+        ax.set_yticks(range(len(variables)), [label(str(v)).name for v in variables])
+        ax.margins(y=0.15)
+        ax.grid(axis="y", color="0.92")
+    fig.legend(*axes.flat[-1].get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize=9)
+    fig.suptitle(title, fontsize=12)
+    return fig

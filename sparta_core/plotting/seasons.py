@@ -1,0 +1,56 @@
+"""The season classifier: what it confuses, and whether it is as sure as it is right."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from sparta_core.plotting.curves import STYLES
+
+
+def confusion(scores: xr.Dataset, title: str = "") -> Figure:
+    """Of each season's days the share (%) that is taken for each, a panel a model; blank for seasons without days.
+
+    `scores` hold confusion (model, season, predicted).
+    """
+    models, seasons = scores.model.values, scores.season.values
+    fig, axes = plt.subplots(1, len(models), figsize=(2.6 * len(models) + 0.8, 3.2), squeeze=False, sharey=True,
+                             layout="constrained")  # fmt: skip
+    plt.close(fig)
+    for ax, model in zip(axes.flat, models, strict=True):
+        counts = scores.confusion.sel(model=model)
+        share = (100 * counts / counts.sum("predicted").where(lambda n: n > 0)).values
+        image = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        for (i, j), value in np.ndenumerate(share):
+            if np.isfinite(value):
+                ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=9,
+                        color="white" if value > 60 else "black")  # fmt: skip
+        ax.set_xticks(range(len(seasons)), seasons)
+        ax.set_yticks(range(len(seasons)), seasons)
+        ax.set(xlabel="taken for", title=model)
+        ax.title.set_fontsize(9)
+    axes[0, 0].set_ylabel("season")
+    fig.colorbar(image, ax=axes, label="share of the season's days (%)", shrink=0.8)
+    fig.suptitle(title, fontsize=12)
+    return fig
+
+
+def reliability(scores: xr.Dataset, title: str = "") -> Figure:
+    """Share of days that are right over how sure the classifier was, a line a model; dots grow with their days.
+
+    `scores` hold confidence, hits and share (model, bin). On the diagonal a classifier is as sure as it is
+    right; below it, too sure.
+    """
+    fig, ax = plt.subplots(figsize=(5.6, 3.9), layout="constrained")
+    plt.close(fig)
+    ax.plot([0, 100], [0, 100], color="0.7", linewidth=0.8)
+    for model in scores.model.values:
+        own = scores.sel(model=model).dropna("bin", subset=["hits"])
+        if own.bin.size:
+            style = STYLES.get(str(model), {})
+            ax.plot(100 * own.confidence, 100 * own.hits, label=str(model), **style)  # type: ignore[arg-type]
+            ax.scatter(100 * own.confidence, 100 * own.hits, s=10 + 150 * own.share, color=style.get("color"))
+    ax.set(xlabel="probability given to the likeliest season (%)", ylabel="right (%)", title=title,
+           xlim=(20, 102), ylim=(-2, 102))  # fmt: skip
+    fig.legend(frameon=False, fontsize=9, loc="outside right center")
+    return fig

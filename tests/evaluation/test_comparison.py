@@ -1,0 +1,117 @@
+"""Comparisons: every task of every variant and seed, the scorecard on disk, the paper beside, verdicts on claims."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparta_core.data.published import published
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.evaluation import comparison
+from sparta_core.evaluation.comparison import Claim, Measure, baseline_values, beside_the_paper, compare, verdicts
+from sparta_core.evaluation.scorecard import COLUMNS, scorecard, training, write
+from sparta_core.evaluation.scores import model_scores
+
+SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs",
+                          "diffusion_epochs", "classification_epochs"), 1)  # fmt: skip
+SETTINGS |= {"diffusion_widths": (8,), "draws": 3, "sampler": "ddim", "quick_steps": 3, "forecast_seeds": (0, 1),
+             "classification_widths": (8, 4), "split": (0.5, 0.1), "downstream_split": (0.85, 0.05), "leads": 5}
+FORECAST = Measure("forecast", "rrmse_percent_T5", "RRMSE, day 5")
+REBUILT = Measure("reconstruction", "mse", "MSE", "native_mask0.7")
+SMOOTH = Measure("latent", "temporal_distance_mean", "temporal distance")
+
+
+@pytest.fixture
+def variants(tiny, write_weather):
+    base = tiny(**SETTINGS, data=str(write_weather(days=1100)))
+    return {"autoencoder": base.replace(objective="autoencoder"), "sparta_early_hn_cycle": base}
+
+
+def test_every_task_of_every_variant_and_seed(variants, capsys, monkeypatch, tmp_path):
+    frame = compare(variants, [0, 1])
+    counts = frame.groupby(["model", "task", "seed"]).size()
+    assert set(counts.index) == {(m, t, s) for m in variants for t in comparison.SCORERS for s in (0, 1)}
+    assert "[2/4] sparta_early_hn_cycle, seed 0: about" in capsys.readouterr().out
+    base = variants["sparta_early_hn_cycle"]
+    rrmse = model_scores(base.replace(seed=1)).rrmse.sel(lead=5)  # a mean over the forecaster's own seeds
+    rows = FORECAST.of(frame[(frame.model == "sparta_early_hn_cycle") & (frame.seed == 1)])
+    assert rows.value.item() == pytest.approx(rrmse.mean().item(), rel=1e-6)
+
+    values = baseline_values(base, [FORECAST, REBUILT, SMOOTH])
+    assert set(values) == {"RRMSE, day 5", "MSE"} and list(values["MSE"]) == ["climatology"]
+
+    monkeypatch.setattr(comparison, "SCORERS", {"forecast": model_scores})
+    card = scorecard(base.runs)
+    assert list(card.columns) == list(COLUMNS) and set(card.task) >= {"forecast", "diffusion", "latent"}
+    mine = card[(card.model == "sparta_early_hn_cycle") & (card.metric == "rrmse_percent_T5") & (card.seed == 1)]
+    assert mine.value.mean() == pytest.approx(rows.value.item()) and set(mine.training) == {"1/1/1"}
+    assert {"climatology", "linear inverse model"} <= set(card[card.task == "forecast"].model)
+    again = pd.read_csv(write(card, tmp_path / "deep" / "scorecard.csv"), keep_default_na=False)
+    assert again.value.values == pytest.approx(card.value.values, rel=1e-5)
+
+
+def test_finished_work_is_reused(variants, monkeypatch):
+    from sparta_core.training import fit as fitting
+
+    first = compare(variants, [0], ["reconstruction", "forecast"])
+
+    def never(*_):
+        raise AssertionError("trained twice")
+
+    monkeypatch.setattr(fitting._Loop, "train", never)
+    assert compare(variants, [0], ["reconstruction", "forecast"]).equals(first)
+
+
+def test_a_task_that_is_none(variants):
+    with pytest.raises(ExperimentError, match="no task 'forcast'; choose of: reconstruction, latent"):
+        compare(variants, [0], ["forcast"])
+
+
+def test_no_scores(tmp_path):
+    with pytest.raises(DataError, match="holds no scores; run notebooks"):
+        scorecard(tmp_path)
+
+
+def rows(**values):
+    """A frame of one measure: a list of values over seeds for each model."""
+    return pd.DataFrame([
+        {"preset": "demo", "task": "forecast", "model": model, "training": "", "setup": "LB30_S1",
+         "metric": "rrmse_percent_T5", "seed": seed, "value": value}
+        for model, own in values.items() for seed, value in enumerate(own)])  # fmt: skip
+
+
+@pytest.mark.parametrize(("lower", "higher", "verdict"), [
+    ([1.0, 2.0, 3.0], [1.5, 2.6, 3.4], "holds (3 seeds)"),
+    ([1.5, 2.6, 3.4], [1.0, 2.0, 3.0], "does not hold (3 seeds)"),
+    ([1.0, 2.0, 3.0], [1.5, 1.6, 3.1], "undecided"),
+    ([1.0], [1.1], "holds (one seed)"),
+])  # fmt: skip
+def test_verdicts_pair_the_seeds(lower, higher, verdict):
+    """Differences 0.5, 0.6, 0.4 are sure, though either model's own spread is 1; 0.5, -0.4, 0.1 are not."""
+    frame = rows(a=lower, b=higher)
+    assert Claim("a is better", FORECAST, "a", "b").verdict(frame) == verdict
+
+
+def test_tables_hold_mean_spread_and_the_papers_number():
+    day = Measure("forecast", "rrmse_percent_T25", "day 25", "LB30")
+    frame = rows(**{"autoencoder": [18.0, 20.0], "sparta_early_hn_cycle, equal steps": [15.0, 15.0]})
+    frame["metric"] = "rrmse_percent_T25"
+    table = beside_the_paper(frame, [day], published())
+    assert table.loc["autoencoder", "day 25"] == "19 ± 1.4 (19.7)"
+    theirs = published().set_index(["model", "setup", "metric"]).value
+    theirs = theirs["sparta_early_hn_cycle", "LB30_S1", "rrmse_percent_T25"]
+    assert table.iloc[1, 0] == f"15 ± 0 ({theirs:.3g})"
+    claim = Claim("better", day, "sparta_early_hn_cycle, equal steps", "autoencoder")
+    row = verdicts([claim], frame, published()).loc["better"]
+    assert row["here"] == "15 < 19?" and row["verdict"].startswith("holds") and row["paper"].endswith("< 19.7")
+
+
+def test_a_measure_that_the_paper_does_not_have():
+    frame = rows(a=[1.0, 3.0]).assign(metric="skill_T5")
+    table = beside_the_paper(frame, [Measure("forecast", "skill_T5", "skill")], published())
+    assert table.loc["a", "skill"] == f"2 ± {np.sqrt(2):.2g}"
+
+
+def test_training_is_told_by_its_epochs(tiny):
+    e = tiny(pretrain_epochs=4, blend_epochs=5, decoder_epochs=6, autoencoder_epochs=7)
+    assert training(e.settings("forecast")) == "4/5/6"
+    assert training(e.replace(objective="autoencoder").settings("forecast")) == "7"

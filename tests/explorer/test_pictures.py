@@ -1,0 +1,105 @@
+"""Pixels: every map shows the value of its cell where cartopy puts it, marks lie on their points."""
+
+import io
+
+import numpy as np
+import pytest
+from cartopy.crs import PlateCarree, Robinson
+from PIL import Image
+
+from sparta_core.explorer.pictures import ANALOGUE, DAY, SPARSE, MapPicture, MapScale, PlanePicture, png
+from sparta_core.plotting.maps import Panel
+
+LATITUDE, LONGITUDE = np.linspace(-84.375, 84.375, 16), np.arange(32) * 11.25
+LAND = np.zeros((16, 32))
+
+
+@pytest.fixture(scope="module")
+def maps():
+    panel = Panel(np.zeros((2, 2)), "truth", "geopotential")
+    error = Panel(np.zeros((2, 2)), "error", "geopotential", "error")
+    scales = [MapScale.of(panel, (0, 100))] * 3 + [MapScale.of(error, (-50, 50))]
+    return MapPicture(scales, LATITUDE, LONGITUDE, LAND)
+
+
+def pixel_of(maps, number, latitude, longitude):
+    """Row and column where a map shows a place, by cartopy's own projection of it onto the map's extent."""
+    rows, columns = np.divmod(maps.places[number], maps.base.shape[1])
+    x, y = Robinson().transform_point(longitude, latitude, PlateCarree())
+    edge_x, edge_y = Robinson().transform_point(180, 0, PlateCarree())[0], Robinson().transform_point(
+        0, 90, PlateCarree())[1]  # fmt: skip
+    middle = (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2
+    return (round(middle[1] - y / edge_y * (rows.max() - rows.min()) / 2),
+            round(middle[0] + x / edge_x * (columns.max() - columns.min()) / 2))  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(16, 32), (48, 96)])
+@pytest.mark.parametrize(("latitude", "longitude"), [(0.5, 1), (51, 0.5), (-34, 150), (62, -150), (-70, 45), (20, 160)])
+def test_a_place_has_the_colour_of_its_cell(maps, shape, latitude, longitude):
+    """A field of one hot cell: the pixel there is its colour, the one two cells away is not."""
+    row = int((latitude + 90) / 180 * shape[0])
+    column = int(((longitude + 5.625) % 360) / 360 * shape[1])
+    values = np.zeros(shape)
+    values[row, column] = 100
+    cold = np.zeros((16, 32))
+    painted = maps.painted([cold, values, cold, cold])
+    centre_y = (row + 0.5) * 180 / shape[0] - 90
+    centre_x = ((column + 0.5) * 360 / shape[1] - 5.625 + 180) % 360 - 180
+    hot, usual = (maps.scales[1].painted([[v]])[0].round() for v in (100, 0))
+    here = painted[pixel_of(maps, 1, centre_y, centre_x)]
+    assert np.abs(here - hot).max() <= 1
+    away = painted[pixel_of(maps, 1, centre_y * 0.6, centre_x * 0.6 + 3 * 360 / shape[1])]
+    assert np.abs(away - usual).max() <= 1 or (away < 120).all()  # or the map's own ink
+
+
+def test_hidden_values_are_grey_and_errors_centred(maps):
+    nothing = np.full((16, 32), np.nan)
+    painted = maps.painted([nothing, nothing, nothing, np.zeros((16, 32))])
+    assert painted[pixel_of(maps, 0, 30, 30)].tolist() == [221] * 3  # 0.87 of white
+    middle = painted[pixel_of(maps, 3, 30, 30)]
+    assert middle.min() > 240  # the centre of RdBu is nearly white
+
+
+def test_what_is_drawn_once_stays(maps):
+    """Titles and colour bars are outside the maps; painting twice leaves no trace of the first."""
+    cold, hot = np.zeros((16, 32)), np.full((16, 32), 100.0)
+    first = maps.painted([cold] * 4)
+    maps.painted([hot] * 4)
+    assert (maps.painted([cold] * 4) == first).all()
+    outside = np.ones(maps.base.shape[:2], dtype=bool)
+    outside.ravel()[np.concatenate(maps.places)] = False
+    assert (maps.painted([hot] * 4)[outside] == maps.base[outside]).all()
+
+
+def test_coasts_lie_over_the_values():
+    land = LAND.copy()
+    land[6:10, 10:20] = 1
+    scales = [MapScale.of(Panel(LAND, "truth", "geopotential"), (0, 100))] * 4
+    with_coast = MapPicture(scales, LATITUDE, LONGITUDE, land)
+    inside = with_coast.places[0]
+    painted = with_coast.painted([np.full((16, 32), 100.0)] * 4).reshape(-1, 3)[inside]
+    dark = with_coast.base.reshape(-1, 3)[inside].max(1) < 100
+    assert dark.sum() > 50 and (painted[dark].max(1) < 110).all()
+
+
+def test_marks_lie_on_their_points():
+    points = np.stack([np.cos(np.arange(60) / 6), np.sin(np.arange(60) / 6)], 1)
+    plane = PlanePicture(points, np.arange(1, 61), "title")
+    painted = plane.painted(40, [3], np.array([0.0, 0.0]))
+    for where, colour in ((points[40], DAY), (points[3], ANALOGUE), ((0, 0), SPARSE)):
+        column, row = plane.pixels(where)[0].round().astype(int)
+        assert tuple(painted[row, column]) == colour
+    assert not (plane.painted(40, [], None) == painted).all()
+    assert (plane.painted(40, [3], np.array([0.0, 0.0])) == painted).all()
+
+
+def test_a_sparse_day_far_outside_is_shown_at_the_edge():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    plane = PlanePicture(points, np.arange(1, 31), "title")
+    painted = plane.painted(5, [], np.array([1e6, 0.0]))
+    assert (painted[:, -14:] == SPARSE).all(2).any()
+
+
+def test_png_is_lossless():
+    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    assert (np.asarray(Image.open(io.BytesIO(png(picture)))) == picture).all()

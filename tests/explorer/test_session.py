@@ -1,0 +1,77 @@
+"""What the explorer shows is what the models do."""
+
+import numpy as np
+import pytest
+import torch
+
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.evaluation import metrics
+from sparta_core.explorer.session import GAP, Session
+from sparta_core.training.stages import representation
+
+SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
+
+
+@pytest.fixture
+def experiments(tiny):
+    experiment = tiny(**SETTINGS)
+    return {"SPARTA": experiment, "autoencoder": experiment.replace(objective="autoencoder")}
+
+
+@pytest.mark.parametrize("mask_grid", ["native", "enlarged"])
+def test_a_frame_is_the_models_reconstruction_of_what_is_shown(tiny, mask_grid):
+    experiment = tiny(**SETTINGS, mask_grid=mask_grid, view_size=(20, 40), crop_from=(22, 44))
+    session = Session({"SPARTA": experiment})
+    frame = session.frame("SPARTA", 7, 0.6, 2)
+    fields, bench, model = session.fields, session.benches["SPARTA"], representation(experiment)
+    day = fields.values[session.days[7]][None]
+    view = bench.views.sparse(day, torch.Generator().manual_seed(7), 0.6)
+    made = fields.physical(model(view))[0, 2].numpy()
+    truth = fields.physical(day)[0, 2].numpy()
+    assert frame.truth == pytest.approx(truth, rel=1e-5) and frame.reconstruction == pytest.approx(made, rel=1e-4)
+    assert frame.error == pytest.approx(made - truth, abs=1e-3)
+    assert np.isnan(frame.seen).mean() == pytest.approx(0.6, abs=0.06)
+    if mask_grid == "enlarged":  # what is shown as seen is the very view
+        seen = np.where(view[0, 2] == 0, np.nan, view[0, 2] * fields.std[2] + fields.mean[2])
+        assert np.allclose(frame.seen, seen, atol=1e-3, equal_nan=True)
+    else:
+        assert np.allclose(frame.seen[~np.isnan(frame.seen)], truth[~np.isnan(frame.seen)], atol=1e-3)
+    whole = metrics.rmse(fields.physical(model(view))[None], fields.physical(day)[None], fields.cell_area)
+    assert frame.rmse == pytest.approx(whole[0, 2].item(), rel=1e-4)
+    assert torch.allclose(frame.embedding, model.encoder(view)[0], atol=1e-5)
+
+
+def test_a_day_with_nothing_hidden_lies_on_its_point(experiments):
+    session = Session(experiments)
+    plane = session.plane("SPARTA", "PCA")
+    frame = session.frame("SPARTA", 5, 0.0, 0)
+    assert session.on_plane("SPARTA", "PCA", frame.embedding) == pytest.approx(plane[5], abs=1e-3)
+    assert session.on_plane("SPARTA", "t-SNE", frame.embedding) is None
+    assert session.plane("SPARTA", "t-SNE").shape == plane.shape == (len(session.days), 2)
+
+
+def test_analogues_are_the_nearest_of_the_past(experiments):
+    session = Session(experiments)
+    z, day = session.embeddings("autoencoder").double(), len(session.days) - 1
+    distances = [float((z[k] - z[day]).norm()) for k in range(day - GAP + 1)]
+    expected = sorted(range(len(distances)), key=distances.__getitem__)[:5]
+    found = session.analogues("autoencoder", day)
+    assert [k for k, _ in found] == expected
+    assert [d for _, d in found] == pytest.approx([distances[k] for k in expected], rel=1e-4)
+    assert session.analogues("autoencoder", 0) == []
+
+
+def test_colour_limits_are_of_the_days_shown(experiments):
+    session = Session(experiments)
+    low, high, apart = session.limits(1)
+    days = session.fields.physical(session.fields.split("downstream"))[:, 1].numpy()
+    assert days.min() <= low < high <= days.max() and ((days >= low) & (days <= high)).mean() > 0.98
+    assert 0 < apart <= np.abs(days - days.mean(0)).max() + 1
+
+
+def test_models_of_other_days_are_explored_apart(tiny, write_weather, experiments):
+    other = tiny(**SETTINGS, data=str(write_weather(days=620)))
+    with pytest.raises(DataError, match="other was trained on other days"):
+        Session({**experiments, "other": other})
+    with pytest.raises(ExperimentError, match="no model to explore"):
+        Session({})

@@ -1,0 +1,113 @@
+"""Figures of comparisons, ensembles, seasons and paths: what is drawn is what was given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from sparta_core.evaluation.comparison import Measure
+from sparta_core.plotting.comparison import attention, dots
+from sparta_core.plotting.curves import panels_against_ratio
+from sparta_core.plotting.ensembles import by_variable, rank_histograms
+from sparta_core.plotting.latents import planes, trajectories
+from sparta_core.plotting.seasons import confusion, reliability
+
+VARIABLES = ["2m_temperature", "geopotential"]
+
+
+def test_dots_stand_at_their_values_and_baselines_beside():
+    measure = Measure("forecast", "rrmse_percent_T5", "RRMSE (%)")
+    frame = pd.DataFrame([
+        {"task": "forecast", "metric": "rrmse_percent_T5", "setup": "LB30_S1", "model": model, "seed": seed, "value": v}
+        for model, values in {"autoencoder": [8.0, 9.0], "sparta_early": [6.0, 7.0]}.items()
+        for seed, v in enumerate(values)])  # fmt: skip
+    ax = dots(frame, [measure], {"RRMSE (%)": {"climatology": 7.5}}).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["sparta early", "autoencoder"]
+    drawn = {(round(x, 3), round(y, 3)) for line in ax.lines for x, y in line.get_xydata()}
+    assert {(6, 0), (7, 0), (8, 1), (9, 1)} <= drawn  # a dot a seed
+    assert {(6.5, 0.3), (8.5, 0.7)} <= drawn  # the mean as a bar
+    assert (7.5, 0) in drawn and ax.texts[0].get_text() == "climatology"
+
+
+def test_attention_names_who_attends_to_whom():
+    weights = np.array([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.4, 0.6]])
+    figure = attention(weights, ("CLS", *VARIABLES))
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["0.90", "0.10", "0.20", "0.50", "0.30", "0.40", "0.60"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["CLS", "2 m temperature", "geopotential"]
+    assert ax.get_xlabel() == "attended to" and (np.asarray(ax.images[0].get_array()) == weights).all()
+
+
+def ensemble(ranks, **scores):
+    data = {n: ("variable", np.array(v)) for n, v in scores.items()}
+    data["ranks"] = (("variable", "rank"), np.array(ranks))
+    return xr.Dataset(data, {"variable": VARIABLES})
+
+
+def test_rank_histograms_show_shares_and_the_flat_line():
+    ranks = [[0.5, 0.2, 0.3], [0.2, 0.2, 0.6]]
+    axes = rank_histograms({"SPARTA": ensemble(ranks), "climatological ensemble": ensemble(ranks)}).axes
+    for ax, expected in zip(axes, ranks, strict=False):
+        assert ax.patches[0].get_data().values == pytest.approx(100 * np.array(expected))
+        assert ax.lines[0].get_ydata()[0] == pytest.approx(100 / 3)
+    assert [ax.get_title() for ax in axes] == ["2 m temperature", "geopotential, 850 hPa"]
+
+
+def test_scores_by_variable_leave_out_what_an_ensemble_has_not():
+    flat = np.full((2, 3), 1 / 3)
+    scores = {"SPARTA": ensemble(flat, crps_skill=[0.1, -0.2], spread_skill=[0.9, 0.8]),
+              "climatological ensemble": ensemble(flat, spread_skill=[1.0, 1.1])}  # fmt: skip
+    skill, spread = by_variable(scores).axes
+    assert skill.lines[0].get_xdata().tolist() == [-0.2, 0.1]  # first variable on top
+    assert len(skill.lines) == 2 and len(spread.lines) == 3  # dots, and the line of reference
+    assert skill.lines[-1].get_xdata() == [0, 0] and spread.lines[-1].get_xdata() == [1, 1]
+
+
+def test_panels_against_the_ratio():
+    scores = xr.Dataset({"accuracy": (("model", "ratio"), [[0.9, 0.8], [0.7, 0.6]]),
+                         "cross_entropy": (("model", "ratio"), [[0.2, 0.3], [np.nan, np.nan]])},
+                        {"model": ["SPARTA", "nearest seasonal mean"], "ratio": [0.2, 0.9]})  # fmt: skip
+    entropy, accuracy = panels_against_ratio(scores, ["cross_entropy", "accuracy"]).axes
+    assert [line.get_label() for line in entropy.lines] == ["SPARTA"]
+    assert accuracy.lines[1].get_ydata().tolist() == [0.7, 0.6]
+
+
+def season_scores():
+    counts = np.array([[[8, 2, 0, 0], [1, 9, 0, 0], [0, 0, 0, 0], [0, 0, 5, 5]]])
+    return xr.Dataset({
+        "confusion": (("model", "season", "predicted"), counts),
+        "confidence": (("model", "bin"), [[np.nan, 0.4, 0.9]]), "hits": (("model", "bin"), [[np.nan, 0.3, 0.95]]),
+        "share": (("model", "bin"), [[0.0, 0.25, 0.75]])},
+        {"model": ["SPARTA"], "season": list("WSUA"), "predicted": list("WSUA")})  # fmt: skip
+
+
+def test_confusion_is_a_share_of_each_seasons_days():
+    ax = confusion(season_scores()).axes[0]
+    texts = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in ax.texts}
+    assert texts[0, 0] == "80" and texts[0, 1] == "20" and texts[3, 2] == "50"
+    assert (2, 0) not in texts  # a season without days
+
+
+def test_reliability_leaves_out_empty_bins():
+    ax = reliability(season_scores()).axes[0]
+    diagonal, line = ax.lines
+    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
+    assert np.column_stack(line.get_data()) == pytest.approx(np.array([[40, 30], [90, 95]]))
+
+
+def test_planes_share_their_colours():
+    points = np.random.default_rng(0).normal(size=(20, 2))
+    figure = planes({"a": points, "b": 2 * points}, np.arange(1, 21))
+    first, second = figure.axes[:2]
+    assert np.asarray(second.collections[0].get_offsets()) == pytest.approx(2 * points)
+    assert first.collections[0].get_clim() == second.collections[0].get_clim() == (1, 366)
+
+
+def test_arrows_lead_to_the_day_after_the_window():
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    ax = trajectories(points, np.arange(1, 41), [3, 20], 10, ["2001-01-04", "2001-01-21"]).axes[0]
+    assert np.column_stack(ax.lines[0].get_data()) == pytest.approx(points[3:13])
+    arrow = ax.texts[0]
+    assert arrow.xyann == pytest.approx(points[12]) and arrow.xy == pytest.approx(points[13])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "10 days from 2001-01-04", "10 days from 2001-01-21"]

@@ -1,0 +1,52 @@
+"""Late fusion through all stages: every encoder trains, nothing frozen moves, tasks take the embedding."""
+
+import pytest
+import torch
+
+from sparta_core.downstream.forecast import forecast_embeddings
+from sparta_core.training import objectives
+from sparta_core.training.stages import STAGES
+from sparta_core.training.workbench import Workbench
+
+LATE = ("attention", "gnn", "hybrid")
+SETTINGS = dict.fromkeys(("pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs"), 1)
+
+
+@pytest.mark.parametrize("fusion", LATE)
+def test_all_stages_and_a_forecast(tiny, fusion):
+    experiment = tiny(fusion=fusion, **SETTINGS)
+    before = Workbench.of(experiment).build("pretrain").encoder.state_dict()
+    first, second, third = (STAGES[name](experiment) for name in ("pretrain", "blend", "decoder"))
+    still = [key for key, value in first.encoder.state_dict().items() if torch.equal(value, before[key])]
+    assert not still
+    assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=False))
+    for a, b in zip(second.encoder.state_dict().values(), third.encoder.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    assert forecast_embeddings(experiment, 0).shape[1:] == (experiment.leads, experiment.embedding)
+
+
+@pytest.mark.parametrize("fusion", LATE)
+def test_a_step_in_bf16_is_close_to_float32(tiny, fusion):
+    """Fabric's autocast reaches the fused encoder: one stage-one loss in either precision, gradients finite."""
+    losses = []
+    for precision in ("32-true", "bf16-mixed"):
+        bench = Workbench.of(tiny(fusion=fusion, precision=precision))
+        run = bench.run("pretrain")
+        model, fabric = bench.build("pretrain"), bench.fabric(run)
+        parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
+        objective = objectives.Contrast(bench, parts)
+        generator = torch.Generator().manual_seed(0)
+        loss = objective.losses(objective.batches("train", generator)[0], 0, generator)["loss"]
+        fabric.backward(loss)
+        assert all(torch.isfinite(p.grad).all() for p in model.encoder.parameters() if p.grad is not None)
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_validation_of_late_fusion_has_the_cycle_term(tiny):
+    """The authors' validation leaves it out for early fusion only (SPEC, section 10)."""
+    bench = Workbench.of(tiny(fusion="gnn", blend_decay=0.1))
+    objective = objectives.Blend(bench, bench.build("blend").parts)
+    generator = torch.Generator().manual_seed(0)
+    losses = objective.losses(objective.batches("train", generator)[0], 3, generator)
+    assert torch.equal(losses["monitored"], losses["loss"])
