@@ -13,7 +13,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: $(INSTALLED)  ## notebooks 01 to 06 on the bundled climate, figures/, and the table of scores
+demo: $(INSTALLED)  ## the notebooks on the bundled climate, figures/, and the table of scores; 09 and 10 apart
 	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures
 
 smoke: $(INSTALLED)  ## the same in seconds, to see that everything works

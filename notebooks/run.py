@@ -25,6 +25,8 @@ from sparta_core.training.progress import duration
 
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
+WIDGET = "application/vnd.jupyter.widget-view+json"
+COMPARISONS = ("09_ablation", "10_fusion")  # train many models: run when asked for
 LEADS = (1, 2, 3, 5, 10, 25, 50, 75, 100)
 
 
@@ -32,13 +34,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="demo", choices=PRESETS)
     parser.add_argument("--figures", type=Path, help="copy the notebooks' figures into this folder")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these notebooks; else all but the comparisons")
     parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
     options = parser.parse_args()
     # papermill logs what a notebook prints; the training loop's lines are what a person waits for.
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stdout)
     logging.getLogger("papermill").setLevel(logging.INFO)
     logging.getLogger("papermill").addFilter(_is_progress)
-    notebooks = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+    notebooks = [path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+                 if (path.stem in options.only if options.only else path.stem not in COMPARISONS)]
     begun = time.monotonic()
     took: dict[Path, float] = {}
     for number, source in enumerate(notebooks, 1):
@@ -102,14 +106,18 @@ def run(source: Path, preset: str, head: str, left: float) -> bool:
 
 
 def keep(executed: Path, source: Path) -> None:
-    """Put the outputs of `executed` into the cells of `source`, matched by id; warnings on stderr are dropped."""
+    """Put the outputs of `executed` into the cells of `source`, matched by id.
+
+    Warnings on stderr are dropped, and widgets, which live only with their kernel.
+    """
     copy, notebook = nbformat.read(executed, 4), nbformat.read(source, 4)
     made = {cell.id: cell for cell in copy.cells if cell.cell_type == "code"}
     notebook.metadata["seconds"] = copy.metadata["seconds"]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, 1):  # papermill's own parameters cell is counted in the copy, not here
         cell.execution_count = count
-        cell.outputs = [out for out in made[cell.id].outputs if out.get("name") != "stderr"]
+        cell.outputs = [out for out in made[cell.id].outputs
+                        if out.get("name") != "stderr" and WIDGET not in out.get("data", {})]  # fmt: skip
         for result in cell.outputs:
             if "execution_count" in result:
                 result["execution_count"] = count

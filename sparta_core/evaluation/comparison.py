@@ -12,7 +12,7 @@ from sparta_core.evaluation.classification import baseline_classification, model
 from sparta_core.evaluation.generation import climatological_scores, diffusion_scores
 from sparta_core.evaluation.latents import distance_scores
 from sparta_core.evaluation.reconstruction import baseline_reconstruction, model_reconstruction
-from sparta_core.evaluation.scorecard import rows_of
+from sparta_core.evaluation.scorecard import method, rows_of
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.training.progress import duration
@@ -31,6 +31,27 @@ BASELINES: dict[str, tuple[Callable[[Experiment], Any], str, str]] = {
     "diffusion": (climatological_scores, "-diffusion", "climatological ensemble"),
     "classification": (baseline_classification, "-classification", "PCA + logistic regression"),
 }
+
+
+def losses_variants(base: Experiment) -> dict[str, Experiment]:
+    """The paper's ablation, by name: the autoencoder, and `base` with hard negatives and cycle loss on and off."""
+    return _named([base.replace(objective="autoencoder"), *(
+        base.replace(hard_negatives=hard_negatives, cycle_weight=cycle_weight)
+        for hard_negatives in (False, True) for cycle_weight in (0.0, 1.0))])  # fmt: skip
+
+
+def fusion_variants(base: Experiment, fusions: Sequence[str] = ("early", "attention", "gnn")) -> dict[str, Experiment]:
+    """The autoencoder, and `base` with each fusion, by name."""
+    return _named([base.replace(objective="autoencoder"), *(base.replace(fusion=fusion) for fusion in fusions)])
+
+
+def _named(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
+    return {method(one.settings(one.representation)): one for one in experiments}
+
+
+def trained(variants: Mapping[str, Experiment]) -> dict[str, Experiment]:
+    """Those whose representation is finished."""
+    return {name: one for name, one in variants.items() if Workbench.of(one).run(one.representation).finished}
 
 
 def compare(variants: Mapping[str, Experiment], seeds: Sequence[int], tasks: Sequence[str] = tuple(SCORERS)

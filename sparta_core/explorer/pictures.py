@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from sparta_core.plotting.geometry import cells_at
 from sparta_core.plotting.latents import draw_months, season_dots
-from sparta_core.plotting.maps import Panel, coastlines
+from sparta_core.plotting.maps import KINDS, Panel, coastlines
 
 DPI = 100
 MAPS = (7.6, 5.3)  # inches, of the four maps
@@ -38,10 +38,9 @@ class MapScale:
     def of(cls, panel: Panel, limits: tuple[float, float]) -> "MapScale":
         """As `plotting.maps` would draw `panel`, between `limits` in SI units."""
         label = panel.label
-        name = "RdBu_r" if panel.kind != "field" else label.colours
-        text = f"{label.name}{' error' if panel.kind == 'error' else ''} ({label.units})"
+        text = f"{label.name}{KINDS[panel.kind]} ({label.units})"
         norm = Normalize(limits[0] * label.factor, limits[1] * label.factor)
-        return cls(panel.title, plt.get_cmap(name).with_extremes(bad="0.87"), norm, text, label.factor)
+        return cls(panel.title, plt.get_cmap(panel.colours).with_extremes(bad="0.87"), norm, text, label.factor)
 
     def painted(self, values: ArrayLike) -> NDArray[np.float32]:
         """Colours (h w, 3) from 0 to 255 of values (h, w) in SI units; grey where there are none."""

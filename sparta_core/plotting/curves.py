@@ -77,7 +77,7 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "") -> Figure:
             ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     for ax in axes.flat[count:]:
         ax.set_axis_off()
-    _legend(fig, axes)
+    legend(fig, axes)
     fig.suptitle(title, fontsize=12)
     return fig
 
@@ -95,14 +95,14 @@ def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") 
         _logarithmic(ax)
         ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
     axes[0, 0].set_ylabel(f"{SCORES[name]} ({scores[name].attrs['units']})")
-    _legend(fig, axes)
+    legend(fig, axes)
     fig.suptitle(title, fontsize=12)
     return fig
 
 
 def panels_against_ratio(scores: xr.Dataset, names: Sequence[str], title: str = "") -> Figure:
     """A panel a score (model, ratio), over the share of values hidden, a line a model."""
-    fig, axes = plt.subplots(1, len(names), figsize=(2.6 + 2.5 * len(names), 3.3), squeeze=False, layout="constrained")
+    fig, axes = plt.subplots(1, len(names), figsize=(4.2 + 2.3 * len(names), 3.3), squeeze=False, layout="constrained")
     plt.close(fig)
     for ax, name in zip(axes.flat, names, strict=True):
         _lines(ax, scores[name].dropna("model", how="all"), "ratio")
@@ -144,7 +144,7 @@ def _score_label(scores: xr.Dataset, name: str, variable: str) -> str:
     return SCORES[name] if units == "1" else f"{SCORES[name]} ({units})"
 
 
-def _legend(fig: Figure, axes: np.ndarray) -> None:
+def legend(fig: Figure, axes: np.ndarray) -> None:
     """One legend: in the free panel where there is one, else at the side."""
     handles, names = axes.flat[0].get_legend_handles_labels()
     free = [ax for ax in axes.flat if not ax.axison]

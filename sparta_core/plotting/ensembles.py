@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from sparta_core.plotting.curves import SCORES, STYLES
+from sparta_core.plotting.curves import SCORES, STYLES, legend
 from sparta_core.plotting.maps import label
 
 LINES = {"crps_skill": 0.0, "spread_skill": 1.0}  # no better than climatology; as wide as it is wrong
@@ -35,7 +35,7 @@ def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "") -> Figure
     axes.flat[0].set_ylim(bottom=0)
     for ax in axes.flat[len(names):]:
         ax.set_axis_off()
-    fig.legend(*axes.flat[0].get_legend_handles_labels(), frameon=False, loc="outside right lower", fontsize=9)
+    legend(fig, axes)
     fig.suptitle(title, fontsize=12)
     return fig
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 DPI = 110  # a figure of 10 inches is 1,100 pixels wide: text of 9 points stays readable in a notebook
 WIDTH = 10.0  # inches
 DOWNLOAD_SECONDS = 5.0
-KINDS = {"field": "", "anomaly": " anomaly", "error": " error"}
+KINDS = {"field": "", "anomaly": " anomaly", "error": " error", "spread": " spread"}
+CENTRED = ("anomaly", "error")
 
 
 class Label(NamedTuple):
@@ -58,7 +59,7 @@ def label(variable: str, units: str = "", level: int = 850) -> Label:
 class Panel:
     """One map: values (H, W) of `variable` in SI units, NaN where nothing was observed.
 
-    `kind` is field, anomaly or error; the last two, and winds, get a scale centred on zero.
+    `kind` is field, anomaly, error or spread; anomalies, errors and winds get a scale centred on zero.
     `units` counts for variables that LABELS does not know. Values on a finer or coarser grid over
     the same cells (the enlarged views) are placed by their shape.
     """
@@ -82,7 +83,12 @@ class Panel:
 
     @property
     def signed(self) -> bool:
-        return self.kind != "field" or self.label.signed
+        return self.kind in CENTRED or (self.kind == "field" and self.label.signed)
+
+    @property
+    def colours(self) -> str:
+        """The name of its colour map."""
+        return "RdBu_r" if self.kind in CENTRED else "cividis" if self.kind == "spread" else self.label.colours
 
     @property
     def shown(self) -> NDArray[np.float64]:
@@ -166,10 +172,9 @@ def draw(
     seam = ax.projection.proj4_params.get("lon_0", 0.0) - 180.0
     x, order = from_seam(refined(longitude_edges(longitude), width), seam)
     y = refined(latitude_edges(latitude), height)
-    colours = "RdBu_r" if panel.kind != "field" else panel.label.colours
     mesh = ax.pcolormesh(
         x, y, panel.shown[:, order], norm=norm or scale([panel]), transform=PlateCarree(), rasterized=True,
-        cmap=plt.get_cmap(colours).with_extremes(bad="0.87"))  # fmt: skip
+        cmap=plt.get_cmap(panel.colours).with_extremes(bad="0.87"))  # fmt: skip
     ax.set_global()
     ax.set_title(panel.title, fontsize=10)
     ax.spines["geo"].set(linewidth=0.6, edgecolor="0.3")
@@ -243,10 +248,17 @@ def save(fig: Figure, folder: str | Path, name: str) -> Path:
 
     raw = io.BytesIO()
     fig.savefig(raw, dpi=DPI)
+    return save_picture(np.asarray(Image.open(raw).convert("RGB")), folder, name)
+
+
+def save_picture(picture: NDArray[np.uint8], folder: str | Path, name: str) -> Path:
+    """The same for pixels (height, width, 3)."""
+    from PIL import Image
+
     path = Path(folder) / f"{name}.png"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.open(raw).convert("RGB").save(path, optimize=True)
+        Image.fromarray(picture).save(path, optimize=True)
     except OSError as error:
         raise RunError(f"figure {path} cannot be written ({error.strerror}); choose another folder") from error
     return path

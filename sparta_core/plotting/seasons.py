@@ -41,7 +41,7 @@ def reliability(scores: xr.Dataset, title: str = "") -> Figure:
     `scores` hold confidence, hits and share (model, bin). On the diagonal a classifier is as sure as it is
     right; below it, too sure.
     """
-    fig, ax = plt.subplots(figsize=(5.6, 3.9), layout="constrained")
+    fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     plt.close(fig)
     ax.plot([0, 100], [0, 100], color="0.7", linewidth=0.8)
     for model in scores.model.values:
@@ -50,7 +50,8 @@ def reliability(scores: xr.Dataset, title: str = "") -> Figure:
             style = STYLES.get(str(model), {})
             ax.plot(100 * own.confidence, 100 * own.hits, label=str(model), **style)  # type: ignore[arg-type]
             ax.scatter(100 * own.confidence, 100 * own.hits, s=10 + 150 * own.share, color=style.get("color"))
-    ax.set(xlabel="probability given to the likeliest season (%)", ylabel="right (%)", title=title,
-           xlim=(20, 102), ylim=(-2, 102))  # fmt: skip
+    ax.set(xlabel="probability given to the likeliest season (%)", ylabel="right (%)", xlim=(20, 102),
+           ylim=(-2, 102))  # fmt: skip
+    fig.suptitle(title, fontsize=12)
     fig.legend(frameon=False, fontsize=9, loc="outside right center")
     return fig

@@ -18,6 +18,7 @@ import pytest
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
+SMOOTH = 200  # milliseconds from a slider move to the new picture
 PATIENCE = 120_000  # milliseconds for the kernel to start and the first picture
 SHOW = """\
 from sparta_core.experiment import Experiment
@@ -77,27 +78,50 @@ def page(lab):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.goto(lab)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=PATIENCE)
-        page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
-        page.keyboard.press("Shift+Enter")
+        run_first_cell(page)
         page.locator("img.sparta-maps").wait_for(timeout=PATIENCE)
         yield page
         browser.close()
 
 
+def run_first_cell(page):
+    """Lab drops a key press now and then while it is still loading."""
+    for _ in range(10):
+        page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(2000)
+        if page.locator(".jp-CodeCell .jp-InputPrompt").first.inner_text() != "[ ]:":
+            return
+    raise AssertionError("JupyterLab does not run the cell")
+
+
 def picture(page, name):
     """A digest of the picture that the browser shows."""
-    script = "async (name) => Array.from(new Uint8Array(await (await fetch(document.querySelector('img.' + name).src))" \
-             ".arrayBuffer()))"
+    script = """async (name) => Array.from(new Uint8Array(
+        await (await fetch(document.querySelector('img.' + name).src)).arrayBuffer()))"""
     return hashlib.sha256(bytes(page.evaluate(script, name))).hexdigest()
 
 
-def seconds_until_changed(page, name, before):
+def wait_until_changed(page, name, before):
     begun = time.perf_counter()
-    while time.perf_counter() - begun < 30:
-        if picture(page, name) != before:
-            return time.perf_counter() - begun
-        time.sleep(0.02)
-    raise AssertionError(f"{name} did not change")
+    while picture(page, name) == before:
+        assert time.perf_counter() - begun < 30, f"{name} did not change"
+        time.sleep(0.05)
+
+
+def milliseconds_to_new_picture(page, moves):
+    """From the key that moves the slider to the new map on the screen, by the browser's own clock."""
+    page.evaluate("""() => {
+        document.addEventListener('keydown', () => { window.moved = performance.now() }, true);
+        document.querySelector('img.sparta-maps').addEventListener('load', () => { window.shown = performance.now() });
+    }""")
+    times = []
+    for _ in range(moves):
+        page.evaluate("window.moved = window.shown = 0")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("window.shown > window.moved && window.moved > 0", timeout=30_000)
+        times.append(page.evaluate("window.shown - window.moved"))
+    return times
 
 
 def both(page):
@@ -110,23 +134,22 @@ def test_slider_play_analogue_and_choices(page):
     plane, maps = both(page)
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.focus()
-    page.keyboard.press("ArrowRight")
-    took = seconds_until_changed(page, "sparta-maps", maps)
-    seconds_until_changed(page, "sparta-plane", plane)
-    print(f"slider move to new picture: {1000 * took:.0f} ms")
-    assert took < 2  # the kernel's share is tested at 200 ms; a browser on a busy machine needs its own
+    times = milliseconds_to_new_picture(page, 8)
+    print("slider to picture, ms:", *(round(t) for t in times))
+    assert min(times) < SMOOTH
+    assert both(page)[0] != plane and both(page)[1] != maps
 
     plane, maps = both(page)
     page.locator(".widget-slider .noUi-handle").nth(1).focus()  # the share hidden
     page.keyboard.press("ArrowLeft")
-    seconds_until_changed(page, "sparta-maps", maps)
+    wait_until_changed(page, "sparta-maps", maps)
 
     maps = picture(page, "sparta-maps")
     page.locator(".widget-dropdown select").nth(2).select_option(label="geopotential, 850 hPa")
-    seconds_until_changed(page, "sparta-maps", maps)
+    wait_until_changed(page, "sparta-maps", maps)
     plane = picture(page, "sparta-plane")
     page.locator(".widget-dropdown select").nth(0).select_option(label="autoencoder")
-    seconds_until_changed(page, "sparta-plane", plane)
+    wait_until_changed(page, "sparta-plane", plane)
 
     caption = page.locator(".widget-html-content", has_text="hidden")
     said = caption.inner_text()

@@ -7,7 +7,17 @@ import pytest
 from sparta_core.data.published import published
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation import comparison
-from sparta_core.evaluation.comparison import Claim, Measure, baseline_values, beside_the_paper, compare, verdicts
+from sparta_core.evaluation.comparison import (
+    Claim,
+    Measure,
+    baseline_values,
+    beside_the_paper,
+    compare,
+    fusion_variants,
+    losses_variants,
+    trained,
+    verdicts,
+)
 from sparta_core.evaluation.scorecard import COLUMNS, scorecard, training, write
 from sparta_core.evaluation.scores import model_scores
 
@@ -115,3 +125,23 @@ def test_training_is_told_by_its_epochs(tiny):
     e = tiny(pretrain_epochs=4, blend_epochs=5, decoder_epochs=6, autoencoder_epochs=7)
     assert training(e.settings("forecast")) == "4/5/6"
     assert training(e.replace(objective="autoencoder").settings("forecast")) == "7"
+
+
+def test_the_papers_variants_by_name(tiny):
+    base = tiny(blend_epochs=7)
+    assert list(losses_variants(base)) == [
+        "autoencoder", "sparta_early", "sparta_early_cycle", "sparta_early_hn", "sparta_early_hn_cycle"]
+    fused = fusion_variants(base)
+    assert list(fused) == ["autoencoder", *(f"sparta_{f}_hn_cycle" for f in ("early", "attention", "gnn"))]
+    assert all(one.blend_epochs == 7 for one in fused.values())
+    plain = losses_variants(base)["sparta_early"]
+    assert not plain.hard_negatives and not plain.cycle_weight
+
+
+def test_only_trained_variants_are_found(tiny):
+    from sparta_core.training.stages import autoencoder
+
+    variants = losses_variants(tiny(**SETTINGS))
+    assert trained(variants) == {}
+    autoencoder(variants["autoencoder"])
+    assert list(trained(variants)) == ["autoencoder"]

@@ -169,3 +169,11 @@ def test_bad_input(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         save(plt.figure(), tmp_path / "file", "x")
+
+
+@pytest.mark.filterwarnings("ignore:Natural Earth")
+def test_a_spread_has_no_sign(no_network):
+    """A standard deviation, of winds too, begins at its lowest value, in colours that have no centre."""
+    spread = Panel(np.abs(FIELD) + 1, "spread", "u_component_of_wind", "spread")
+    (mesh,) = meshes(map_grid([[spread]], **WHERE))
+    assert mesh.norm.vmin > 0 and mesh.cmap.name == "cividis"
