@@ -34,4 +34,4 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 # The part of its epochs that every model of a comparison trains: notebooks 09 and 10 train many.
-COMPARISON_SHARE = {"paper": 1.0, "demo": 0.5, "smoke": 1.0}
+COMPARISON_SHARE = {"paper": 1.0, "demo": 0.25, "smoke": 1.0}

@@ -157,15 +157,14 @@ class Claim:
 
 
 def verdicts(claims: Sequence[Claim], frame: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """A row a claim: both models' means here, the paper's numbers, and the verdict."""
+    """A row a claim: both models' means here, the paper's numbers where it has them, and the verdict."""
     rows = []
     for claim in claims:
         ours = claim.measure.of(frame).groupby("model").value.mean()
         theirs = claim.measure.of(paper).drop_duplicates("model").set_index("model").value
-        rows.append({
-            "claim": claim.text, "measure": claim.measure.label,
-            "here": f"{ours[claim.lower]:.3g} < {ours[claim.higher]:.3g}?",
-            "paper": f"{theirs[_papers_name(claim.lower)]:.3g} < {theirs[_papers_name(claim.higher)]:.3g}",
-            "verdict": claim.verdict(frame),
-        })  # fmt: skip
-    return pd.DataFrame(rows).set_index("claim")
+        numbers = [theirs.get(_papers_name(model)) for model in (claim.lower, claim.higher)]
+        rows.append((
+            claim.text, claim.measure.label, f"{ours[claim.lower]:.3g} < {ours[claim.higher]:.3g}?",
+            "" if None in numbers else "{:.3g} < {:.3g}".format(*numbers), claim.verdict(frame),
+        ))  # fmt: skip
+    return pd.DataFrame(rows, columns=["claim", "measure", "here", "paper", "verdict"]).set_index("claim")

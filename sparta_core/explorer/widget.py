@@ -25,8 +25,10 @@ class Explorer:
         self.session = Session(experiments)
         self._planes: dict[tuple[str, str], PlanePicture] = {}
         self._maps: dict[int, MapPicture] = {}
-        names = self.session.fields.variables
-        shown = [(label(name).name, number) for number, name in enumerate(names)]
+        self.level = next(iter(experiments.values())).level
+        self.labels = [label(name, units, self.level)
+                       for name, units in zip(self.session.fields.variables, self.session.fields.units, strict=True)]
+        shown = [(one.name, number) for number, one in enumerate(self.labels)]
         wide = {"style": {"description_width": "6em"}, "layout": widgets.Layout(width="24em")}
         self.model = widgets.Dropdown(options=list(experiments), description="model", **wide)
         self.variable = widgets.Dropdown(options=shown, value=0, description="variable", **wide)
@@ -85,7 +87,7 @@ class Explorer:
 
     def _say(self, rmse: float, past: list[tuple[int, float]]) -> None:
         """The caption, and the analogues on their buttons."""
-        shown = label(self.session.fields.variables[self.variable.value])
+        shown = self.labels[self.variable.value]
         self.caption.value = (
             f"<b>{self.session.date(self.day.value)}</b>, {self.ratio.value:.0%} hidden: {shown.name}, "
             f"root mean squared error {rmse * shown.factor:.3g} {shown.units} ({self.session.fields.source})")
@@ -109,7 +111,7 @@ class Explorer:
             low, high, apart = self.session.limits(variable)
             name, units = fields.variables[variable], fields.units[variable]
             kinds = {"truth": "field", "what the encoder saw": "field", "reconstruction": "field", "error": "error"}
-            panels = [Panel(np.zeros((2, 2)), title, name, kind, units) for title, kind in kinds.items()]
+            panels = [Panel(np.zeros((2, 2)), title, name, kind, units, self.level) for title, kind in kinds.items()]
             if panels[0].signed:
                 low, high = -max(-low, high), max(-low, high)
             scales = [MapScale.of(p, (-apart, apart) if p.kind == "error" else (low, high)) for p in panels]

@@ -116,8 +116,10 @@ def test_tables_hold_mean_spread_and_the_papers_number():
 
 
 def test_a_measure_that_the_paper_does_not_have():
-    frame = rows(a=[1.0, 3.0]).assign(metric="skill_T5")
-    table = beside_the_paper(frame, [Measure("forecast", "skill_T5", "skill")], published())
+    frame, skill = rows(a=[1.0, 3.0], b=[2.0, 4.0]).assign(metric="skill_T5"), Measure("forecast", "skill_T5", "skill")
+    assert verdicts([Claim("a is lower", skill, "a", "b")], frame, published()).paper.item() == ""
+    assert verdicts([], frame, published()).empty
+    table = beside_the_paper(frame, [skill], published())
     assert table.loc["a", "skill"] == f"2 ± {np.sqrt(2):.2g}"
 
 
