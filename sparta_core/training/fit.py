@@ -184,6 +184,7 @@ class _Loop:
         groups = self.adam.state_dict()["param_groups"]
         groups = [group | saved for group, saved in zip(groups, record["groups"], strict=True)]
         self.adam.load_state_dict({"state": state, "param_groups": groups})
+        self._arrange_moments()
         self.plateau.load_state_dict(record["plateau"])
         self.generator.set_state(tensors["generator"])
         torch.set_rng_state(tensors["global_generator"])
@@ -191,6 +192,12 @@ class _Loop:
             torch.cuda.set_rng_state(tensors["cuda_generator"], self.fabric.device)
         self.epoch, self.history = record["epoch"], record["history"]
         self.run.write_history(self.history)
+
+    def _arrange_moments(self) -> None:
+        """Put Adam's moments in memory in their parameters' order: the fused kernel walks both side by side."""
+        for parameter, moments in self.adam.state.items():
+            for name in ("exp_avg", "exp_avg_sq"):
+                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(moments[name])
 
 
 def load_weights(modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
