@@ -1,6 +1,6 @@
 """What each preset changes of the paper's settings, and the paper's forecast set-ups."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 # The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
 FORECAST_SETUPS: dict[tuple[int, int], dict[str, Any]] = {
@@ -25,13 +25,25 @@ PRESETS: dict[str, dict[str, Any]] = {
         "classification_epochs": 40,
     },
     "smoke": _SMALL | {
-        "days": 1000, "split": (0.4, 0.2), "width": 8, "embedding": 32, "soft_gap": 90, "autoencoder_epochs": 2,
-        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "downstream_split": (0.4, 0.3),
+        "days": 800, "split": (0.46, 0.15), "width": 8, "embedding": 32, "soft_gap": 45, "autoencoder_epochs": 2,
+        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "downstream_split": (0.5, 0.2),
         "forecast_epochs": 2, "leads": 25, "diffusion_widths": (64, 32, 16), "noise_skip": True,
         "diffusion_epochs": 2, "draws": 5, "sampler": "dpm-solver++", "quick_steps": 10,
         "classification_epochs": 2,
     },
 }  # fmt: skip
 
-# The part of its epochs that every model of a comparison trains: notebooks 09 and 10 train many.
-COMPARISON_SHARE = {"paper": 1.0, "demo": 0.25, "smoke": 1.0}
+
+class Comparison(NamedTuple):
+    """How notebooks 09 and 10 compare many models in the time that suits a preset."""
+
+    share: float  # of its epochs that every model and task trains
+    seeds: str
+    equal_steps: str  # the variants that also train for as many steps as those with hard negatives
+
+
+COMPARISONS = {
+    "paper": Comparison(1.0, "0,1,2", "sparta_early,sparta_early_cycle"),
+    "demo": Comparison(0.25, "0,1", "sparta_early_cycle"),
+    "smoke": Comparison(1.0, "0", ""),
+}

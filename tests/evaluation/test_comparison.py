@@ -143,7 +143,7 @@ def test_the_papers_variants_by_name(tiny):
 def test_only_trained_variants_are_found(tiny):
     from sparta_core.training.stages import autoencoder
 
-    variants = losses_variants(tiny(**SETTINGS))
+    variants = losses_variants(tiny(autoencoder_epochs=1))
     assert trained(variants) == {}
     autoencoder(variants["autoencoder"])
     assert list(trained(variants)) == ["autoencoder"]
