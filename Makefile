@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo smoke test test-browser lab notebooks clean
+.PHONY: demo comparisons smoke test test-browser lab notebooks clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, e.g. make PYTHON=python3.12")'
@@ -16,11 +16,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## the notebooks on the bundled climate, figures/, and the table of scores; 09 and 10 apart
 	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures
 
+comparisons: $(INSTALLED)  ## notebooks 09 and 10 on the bundled climate: many models, several seeds
+	cd notebooks && ../$(BIN)/python run.py --preset demo --only 09_ablation 10_fusion --figures ../figures
+
 smoke: $(INSTALLED)  ## the same in seconds, to see that everything works
 	cd notebooks && ../$(BIN)/python run.py --preset smoke
 
-notebooks: $(INSTALLED)  ## run the demo and keep its outputs in notebooks/
-	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures --keep
+notebooks: $(INSTALLED)  ## run them all and keep their outputs in notebooks/
+	cd notebooks && ../$(BIN)/python run.py --preset demo --all --figures ../figures --keep
 
 test: $(INSTALLED)  ## style, types, and all tests
 	$(BIN)/ruff check .

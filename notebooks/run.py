@@ -2,7 +2,8 @@
 
 Executed notebooks go to ../runs/notebooks/<preset>/, figures beside the runs. A notebook whose text,
 code and parameters have not changed since it last ran to the end is not run again. `--figures DIR`
-copies the figures there, `--keep` the outputs back into the notebooks of this folder.
+copies the figures there, `--keep` the outputs back into the notebooks of this folder. Two notebooks that
+train many models run with `--all`, or named after `--only`.
 """
 
 import argparse
@@ -26,23 +27,26 @@ from sparta_core.training.progress import duration
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
 WIDGET = "application/vnd.jupyter.widget-view+json"
-COMPARISONS = ("09_ablation", "10_fusion")  # train many models: run when asked for
+WHEN_ASKED = ("09_ablation", "10_fusion")  # each trains many models
+FORECAST = "06_forecast"  # after which the table of scores is printed
 LEADS = (1, 2, 3, 5, 10, 25, 50, 75, 100)
 
 
 def main() -> None:
+    there = {path.stem: path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="demo", choices=PRESETS)
     parser.add_argument("--figures", type=Path, help="copy the notebooks' figures into this folder")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these notebooks; else all but the comparisons")
+    parser.add_argument("--only", nargs="+", choices=there, metavar="NAME", help="these notebooks")
+    parser.add_argument("--all", action="store_true", help=f"{' and '.join(WHEN_ASKED)}, too")
     parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
     options = parser.parse_args()
     # papermill logs what a notebook prints; the training loop's lines are what a person waits for.
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stdout)
     logging.getLogger("papermill").setLevel(logging.INFO)
     logging.getLogger("papermill").addFilter(_is_progress)
-    notebooks = [path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
-                 if (path.stem in options.only if options.only else path.stem not in COMPARISONS)]
+    notebooks = [path for name, path in there.items()
+                 if (name in options.only if options.only else options.all or name not in WHEN_ASKED)]  # fmt: skip
     begun = time.monotonic()
     took: dict[Path, float] = {}
     for number, source in enumerate(notebooks, 1):
@@ -58,10 +62,11 @@ def main() -> None:
         options.figures.mkdir(parents=True, exist_ok=True)
         for figure in sorted((RUNS / "figures" / experiment.name("decoder")).glob("[0-9][0-9]_*.png")):
             shutil.copy(figure, options.figures)
-    scores = forecast_scores(experiment)
-    print(f"\nForecasts of the test days, {scores.attrs['source']}; models see "
-          f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
-    print(table(scores, LEADS))
+    if FORECAST in [path.stem for path in notebooks]:
+        scores = forecast_scores(experiment)
+        print(f"\nForecasts of the test days, {scores.attrs['source']}; models see "
+              f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
+        print(table(scores, LEADS))
     whole = duration(time.monotonic() - begun)
     print(f"\nAll notebooks in {whole}; executed copies in runs/notebooks/{options.preset}/")
 

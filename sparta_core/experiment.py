@@ -124,7 +124,7 @@ class Experiment:
     decoder_epochs: int = _since("decoder", 200)
     decoder_rate: float = _since("decoder", 1e-4)
 
-    objective: str = _since("downstream", "contrastive")  # whose embeddings the tasks use
+    objective: str = _since("tasks", "contrastive")  # whose embeddings they use
     downstream_split: tuple[float, float] = _since("downstream", (0.6, 0.2))
     downstream_mask_ratio: float = _since("downstream", 0.7)
     look_back: int = _since("forecast", 30)  # days
@@ -231,7 +231,7 @@ class Experiment:
         if stage in PREREQUISITES:
             return {stage, *PREREQUISITES[stage]}
         check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
-        return {stage, "downstream", *self._ancestry(self.representation)}
+        return {stage, "tasks", "downstream", *self._ancestry(self.representation)}
 
     def _check_ranges(self) -> None:
         for name in ("split", "downstream_split"):

@@ -25,8 +25,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "classification_epochs": 40,
     },
     "smoke": _SMALL | {
-        "days": 800, "split": (0.46, 0.15), "width": 8, "embedding": 32, "soft_gap": 45, "autoencoder_epochs": 2,
-        "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "downstream_split": (0.5, 0.2),
+        "days": 500, "split": (0.4, 0.2), "width": 8, "embedding": 32, "soft_gap": 41, "autoencoder_epochs": 1,
+        "pretrain_epochs": 1, "blend_epochs": 1, "decoder_epochs": 1, "downstream_split": (0.45, 0.2),
         "forecast_epochs": 2, "leads": 25, "diffusion_widths": (64, 32, 16), "noise_skip": True,
         "diffusion_epochs": 2, "draws": 5, "sampler": "dpm-solver++", "quick_steps": 10,
         "classification_epochs": 2,

@@ -48,7 +48,7 @@ def test_settings_survive_json(preset):
     ({"cycle_weight": 0.0}, ["autoencoder"], ["pretrain"]),
     ({"width": 8}, [], ["autoencoder", "pretrain", "blend", "decoder", "forecast"]),
     ({"look_back": 7}, ["autoencoder", "decoder"], ["forecast"]),
-    ({"objective": "autoencoder"}, ["autoencoder", "decoder"], ["forecast"]),
+    ({"objective": "autoencoder"}, ["autoencoder", "decoder", "baselines"], ["forecast"]),
     ({"runs": "elsewhere", "device": "cpu", "leads": 3}, ["autoencoder", "decoder", "forecast"], []),
 ])
 def test_experiments_share_the_stages_on_which_they_agree(changes, shared, separate):

@@ -12,7 +12,7 @@ from sparta_core.evaluation.classification import baseline_classification, model
 from sparta_core.evaluation.generation import climatological_scores, diffusion_scores
 from sparta_core.evaluation.latents import distance_scores
 from sparta_core.evaluation.reconstruction import baseline_reconstruction, model_reconstruction
-from sparta_core.evaluation.scorecard import method, rows_of
+from sparta_core.evaluation.scorecard import WHOLE_FIELDS, method, rows_of
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.training.progress import duration
@@ -97,8 +97,9 @@ class Measure:
     setup: str = ""  # the beginning of the set-up's name
 
     def of(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `frame` that hold it."""
-        return frame[(frame.task == self.task) & (frame.metric == self.metric) & frame.setup.str.startswith(self.setup)]
+        """The rows of `frame` that hold it; baselines that have no set-up of their own count for each."""
+        setups = frame.setup.str.startswith((self.setup, WHOLE_FIELDS))
+        return frame[(frame.task == self.task) & (frame.metric == self.metric) & setups]
 
 
 def baseline_values(experiment: Experiment, measures: Sequence[Measure]) -> dict[str, dict[str, float]]:

@@ -20,7 +20,7 @@ from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 
 FILE = "reconstruction.nc"
-RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95)
+RATIOS = (0.3, 0.5, 0.7, 0.9, 0.95)
 MODES, DAYS = 250, 32  # EOFs, test days
 
 

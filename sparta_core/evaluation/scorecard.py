@@ -16,6 +16,7 @@ from sparta_core.training.runs import Run
 
 COLUMNS = ("preset", "task", "model", "training", "setup", "metric", "seed", "value")
 LEADS = (1, 5, 10, 25, 50, 75, 100)
+WHOLE_FIELDS = "whole fields"  # the set-up of forecasts that see them
 DIFFUSION = ("rrmse", "direct_rrmse", "std", "conditional_std", "latent_density", "realism", "ssim", "psnr",
              "crps_skill", "spread_skill")  # fmt: skip
 # What the paper's numbers are called, and what brings ours to their unit.
@@ -39,7 +40,7 @@ def training(settings: dict[str, Any]) -> str:
 
 
 def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
-    setup = f"LB{settings['look_back']}_S{settings['stride']}" if "stride" in settings else "whole fields"
+    setup = f"LB{settings['look_back']}_S{settings['stride']}" if "stride" in settings else WHOLE_FIELDS
     for lead in (lead for lead in LEADS if lead in scores.lead):
         yield setup, f"rrmse_percent_T{lead}", float(scores.rrmse.sel(lead=lead))
         yield setup, f"skill_T{lead}", float(scores.skill.sel(lead=lead).mean())

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
+from sparta_core.models.dropout import Dropout
 
 NARROWEST = 15  # channels of the paper's last block; blocks beyond its five keep them
 
@@ -17,7 +18,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, expansion * channels, 3, padding=1)
         self.conv2 = nn.Conv2d(expansion * channels, channels, 3, padding=1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(self.dropout(F.relu(self.conv1(x))))

@@ -14,12 +14,13 @@ from sparta_core.plotting.maps import label
 
 def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[str, Mapping[str, float]] | None = None,
          title: str = "") -> Figure:  # fmt: skip
-    """Rows of the scorecard: a panel a measure, a line a model, a dot a seed, the mean as a bar.
+    """Rows of the scorecard: a panel a measure, a line a model that has any, a dot a seed, the mean as a bar.
 
     `references` names baselines by a measure's label: dashed lines that a model should pass.
     """
     references = references or {}
-    models = list(frame.model.drop_duplicates())[::-1]
+    shown = pd.concat([measure.of(frame) for measure in measures])
+    models = [name for name in frame.model.drop_duplicates() if name in set(shown.model)][::-1]
     columns = min(4, len(measures))
     rows = -(-len(measures) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(10, rows * (0.9 + 0.24 * len(models))), sharey=True,
@@ -52,9 +53,9 @@ def attention(weights: ArrayLike, names: Sequence[str], title: str = "") -> Figu
     """Who attends to whom, (to, from) with rows that sum to 1; `names` are variables or CLS."""
     weights = np.asarray(weights)
     words = [label(name).name.split(",")[0] for name in names]
-    fig, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+    fig, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
     plt.close(fig)
-    image = ax.imshow(weights, cmap="viridis", vmin=0, vmax=float(weights.max()))
+    image = ax.imshow(weights, cmap="viridis", vmin=0, vmax=float(weights.max()), aspect="auto")
     for (i, j), value in np.ndenumerate(weights):
         if value:
             ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8,

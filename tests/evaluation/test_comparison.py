@@ -123,6 +123,13 @@ def test_a_measure_that_the_paper_does_not_have():
     assert table.loc["a", "skill"] == f"2 ± {np.sqrt(2):.2g}"
 
 
+def test_baselines_that_see_whole_fields_count_for_every_setup():
+    frame = rows(a=[1.0], b=[2.0], climatology=[3.0])
+    frame["setup"] = ["LB30_S1", "LB5_S5", "whole fields"]
+    day = Measure("forecast", "rrmse_percent_T5", "day 5", "LB30_S1")
+    assert list(day.of(frame).model) == ["a", "climatology"]
+
+
 def test_training_is_told_by_its_epochs(tiny):
     e = tiny(pretrain_epochs=4, blend_epochs=5, decoder_epochs=6, autoencoder_epochs=7)
     assert training(e.settings("forecast")) == "4/5/6"

@@ -21,6 +21,8 @@ def test_dots_stand_at_their_values_and_baselines_beside():
         {"task": "forecast", "metric": "rrmse_percent_T5", "setup": "LB30_S1", "model": model, "seed": seed, "value": v}
         for model, values in {"autoencoder": [8.0, 9.0], "sparta_early": [6.0, 7.0]}.items()
         for seed, v in enumerate(values)])  # fmt: skip
+    other = frame.iloc[:1].assign(model="nearest seasonal mean", task="classification")  # has no line here
+    frame = pd.concat([frame, other])
     ax = dots(frame, [measure], {"RRMSE (%)": {"climatology": 7.5}}).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["sparta early", "autoencoder"]
     drawn = {(round(x, 3), round(y, 3)) for line in ax.lines for x, y in line.get_xydata()}
