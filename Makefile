@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo comparisons smoke test test-browser lab notebooks clean
+.PHONY: demo comparisons smoke test test-browser bench lab notebooks clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, e.g. make PYTHON=python3.12")'
@@ -32,6 +32,9 @@ test: $(INSTALLED)  ## style, types, and all tests
 
 test-browser: $(INSTALLED)  ## the explorer in JupyterLab, in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser tests/browser
+
+bench: $(INSTALLED)  ## timings against the per-sample pipeline: benchmarks/RESULTS.md; a quarter of an hour on two cores
+	$(BIN)/python -m benchmarks
 
 lab: $(INSTALLED)  ## JupyterLab on notebooks/
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -241,8 +241,8 @@ class Experiment:
                     f"{name} is {(first, second)}; it must be two positive fractions with a sum below 1")
         for name in ("mask_ratio", "classification_mask_ratio"):
             low, high = getattr(self, name)
-            if not 0 <= low <= high <= 1:
-                raise ExperimentError(f"{name} is {(low, high)}; it must be 0 <= low <= high <= 1")
+            if not 0 <= low <= high < 1:
+                raise ExperimentError(f"{name} is {(low, high)}; it must be 0 <= low <= high < 1")
         for name in ("variables", "forecast_seeds", "diffusion_widths", "classification_widths"):
             if not getattr(self, name):
                 raise ExperimentError(f"{name} is empty; name one at least")

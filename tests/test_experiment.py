@@ -77,7 +77,7 @@ def test_names_tell_the_ablations_apart():
     ({"view_size": (32,)}, "view_size is (32,); it must be of type tuple[int, int]"),
     ({"autoencoder_rate": float("nan")}, "autoencoder_rate is nan; it must be of type float"),
     ({"split": (0.7, 0.3)}, "split is (0.7, 0.3); it must be two positive fractions with a sum below 1"),
-    ({"mask_ratio": (0.9, 0.5)}, "mask_ratio is (0.9, 0.5); it must be 0 <= low <= high <= 1"),
+    ({"mask_ratio": (0.9, 0.5)}, "mask_ratio is (0.9, 0.5); it must be 0 <= low <= high < 1"),
     ({"downstream_mask_ratio": 1.0}, "downstream_mask_ratio is 1.0; it must be at least 0 and below 1"),
     ({"hard_gap": (4, 40)}, "hard_gap is (4, 40); it must lie between max_offset"),
     ({"crop_from": (10, 10)}, "crop_from (10, 10) is smaller than view_size"),

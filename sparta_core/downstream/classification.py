@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from sparta_core.downstream.embeddings import embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.fit import MODEL, Schedule, fit, load_weights, seeded
+from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.masks import draw_ratios
@@ -67,17 +67,27 @@ def classification(experiment: Experiment) -> SeasonClassifier:
     """The trained season classifier of `experiment`, frozen; trains what is missing."""
     bench = Workbench.of(experiment)
     run = bench.run("classification")
-    with seeded(experiment.seed, "classification", "build"):
-        classifier = SeasonClassifier(experiment.embedding, experiment.classification_widths,
-                                      experiment.classification_dropout)  # fmt: skip
     if not run.finished:
-        schedule = Schedule(experiment.classification_epochs, experiment.classification_rate,
-                            experiment.classification_weight_decay)  # fmt: skip
-        fabric = bench.fabric(run)
-        objective = SeasonCrossEntropy(bench, representation(experiment), fabric.setup_module(classifier))
-        fit(objective, schedule, experiment, run, fabric, experiment.seed)
+        fit(job(bench, representation(experiment)))
+    classifier = _build(experiment)
     load_weights({"classifier": classifier}, run.load(MODEL)[0])
     return classifier.to(bench.device).eval().requires_grad_(False)
+
+
+def job(bench: Workbench, model: Sparta) -> Job:
+    """The training of a fresh classifier on the embeddings of `model`."""
+    experiment, run = bench.experiment, bench.run("classification")
+    fabric = bench.fabric(run)
+    objective = SeasonCrossEntropy(bench, model, fabric.setup_module(_build(experiment)))
+    schedule = Schedule(experiment.classification_epochs, experiment.classification_rate,
+                        experiment.classification_weight_decay)  # fmt: skip
+    return Job(objective, schedule, experiment, run, fabric, experiment.seed)
+
+
+def _build(experiment: Experiment) -> SeasonClassifier:
+    with seeded(experiment.seed, "classification", "build"):
+        return SeasonClassifier(experiment.embedding, experiment.classification_widths,
+                                experiment.classification_dropout)  # fmt: skip
 
 
 @torch.no_grad()

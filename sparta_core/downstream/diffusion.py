@@ -18,7 +18,7 @@ from sparta_core.downstream.embeddings import embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.fit import MODEL, Schedule, fit, load_weights, seeded
+from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
@@ -94,16 +94,26 @@ def diffusion(experiment: Experiment) -> Denoiser:
     """The trained denoiser of `experiment`, frozen; trains what is missing."""
     bench = Workbench.of(experiment)
     run = bench.run("diffusion")
-    with seeded(experiment.seed, "diffusion", "build"):
-        denoiser = Denoiser(experiment.embedding, experiment.diffusion_widths,
-                            noising(experiment).alphas_cumprod, experiment.noise_skip)  # fmt: skip
     if not run.finished:
-        schedule = Schedule(experiment.diffusion_epochs, experiment.diffusion_rate)
-        fabric = bench.fabric(run)
-        objective = NoisePrediction(bench, representation(experiment), fabric.setup_module(denoiser))
-        fit(objective, schedule, experiment, run, fabric, experiment.seed)
+        fit(job(bench, representation(experiment)))
+    denoiser = _build(experiment)
     load_weights({"denoiser": denoiser}, run.load(MODEL)[0])
     return denoiser.to(bench.device).eval().requires_grad_(False)
+
+
+def job(bench: Workbench, model: Sparta) -> Job:
+    """The training of a fresh denoiser on the embeddings of `model`."""
+    experiment, run = bench.experiment, bench.run("diffusion")
+    fabric = bench.fabric(run)
+    objective = NoisePrediction(bench, model, fabric.setup_module(_build(experiment)))
+    schedule = Schedule(experiment.diffusion_epochs, experiment.diffusion_rate)
+    return Job(objective, schedule, experiment, run, fabric, experiment.seed)
+
+
+def _build(experiment: Experiment) -> Denoiser:
+    with seeded(experiment.seed, "diffusion", "build"):
+        return Denoiser(experiment.embedding, experiment.diffusion_widths,
+                        noising(experiment).alphas_cumprod, experiment.noise_skip)  # fmt: skip
 
 
 @torch.no_grad()

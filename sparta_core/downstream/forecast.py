@@ -10,7 +10,7 @@ from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.fit import MODEL, Schedule, fit, load_weights, seeded
+from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -73,17 +73,27 @@ def forecast(experiment: Experiment, seed: int) -> Forecaster:
     """The trained forecaster of `experiment` for one of its forecast_seeds; trains what is missing."""
     bench = Workbench.of(experiment)
     run = bench.run("forecast", f"-seed{seed}")
-    with seeded(seed, "forecast", "build"):
-        forecaster = Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
     if not run.finished:
         for part in ("train", "validation"):  # before anything is trained or written
             training_starts(experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
-        schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay)
-        fabric = bench.fabric(run)
-        objective = NextEmbedding(bench, representation(experiment), fabric.setup_module(forecaster))
-        fit(objective, schedule, experiment, run, fabric, seed)
+        fit(job(bench, representation(experiment), seed))
+    forecaster = _build(experiment, seed)
     load_weights({"forecaster": forecaster}, run.load(MODEL)[0])
     return forecaster.to(bench.device).eval().requires_grad_(False)
+
+
+def job(bench: Workbench, model: Sparta, seed: int) -> Job:
+    """The training of a fresh forecaster on the embeddings of `model`."""
+    experiment, run = bench.experiment, bench.run("forecast", f"-seed{seed}")
+    schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay)
+    fabric = bench.fabric(run)
+    objective = NextEmbedding(bench, model, fabric.setup_module(_build(experiment, seed)))
+    return Job(objective, schedule, experiment, run, fabric, seed)
+
+
+def _build(experiment: Experiment, seed: int) -> Forecaster:
+    with seeded(seed, "forecast", "build"):
+        return Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
 
 
 def training_starts(experiment: Experiment, part: str, days: int) -> Tensor:

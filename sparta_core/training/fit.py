@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -47,6 +48,18 @@ class Schedule:
     weight_decay: float = 0.0
 
 
+@dataclass(frozen=True)
+class Job:
+    """One training: what trains and how long, where it computes and where it is kept."""
+
+    objective: Objective
+    schedule: Schedule
+    experiment: Experiment
+    run: Run
+    fabric: Fabric
+    seed: int
+
+
 @contextmanager
 def seeded(seed: int, *purpose: str) -> Iterator[int]:
     """Global randomness (module initialisation, dropout) from `seed` and `purpose`, restored after."""
@@ -56,39 +69,45 @@ def seeded(seed: int, *purpose: str) -> Iterator[int]:
         yield value
 
 
-def fit(objective: Objective, schedule: Schedule, experiment: Experiment, run: Run, fabric: Fabric,
-        seed: int) -> None:  # fmt: skip
-    """Train `objective` to the end, from the run's last checkpoint if there is one, and save its modules.
+def fit(job: Job) -> None:
+    """Train to the end, from the run's last checkpoint if there is one, and save the modules.
 
     Raises RunError for a checkpoint that does not belong here, a loss that is no longer a number,
     or a disk that takes no more; what was saved before is kept in each case.
     """
-    run.open()
-    with torch.enable_grad(), seeded(seed, run.stage, "fit") as start:
-        loop = _Loop(objective, schedule, experiment, run, fabric, start)
-        if run.has(CHECKPOINT):
+    job.run.open()
+    with torch.enable_grad(), seeded(job.seed, job.run.stage, "fit") as start:
+        loop = _Loop(job, start)
+        if job.run.has(CHECKPOINT):
             loop.resume()
         loop.train()
-    run.save(MODEL, loop.weights(), {"epochs": schedule.epochs, "precision": loop.precision})
-    run.drop(CHECKPOINT)
+    job.run.save(MODEL, loop.weights(), {"epochs": job.schedule.epochs, "precision": loop.precision})
+    job.run.drop(CHECKPOINT)
+
+
+def timed_epoch(job: Job) -> tuple[int, float]:
+    """Steps of an epoch, and the seconds that it will take with its validation: its first steps are timed.
+
+    The job's modules train these steps; nothing is written.
+    """
+    with torch.enable_grad(), seeded(job.seed, job.run.stage, "fit") as start:
+        return _Loop(job, start).timed_epoch()
 
 
 class _Loop:
     """The state of one fit: what a checkpoint keeps."""
 
-    def __init__(self, objective: Objective, schedule: Schedule, experiment: Experiment, run: Run,
-                 fabric: Fabric, seed: int) -> None:  # fmt: skip
-        self.objective, self.schedule, self.run, self.fabric = objective, schedule, run, fabric
-        self.precision = fabric._precision.precision
-        self.training_modules = [objective.modules[part] for part in objective.trains]
+    def __init__(self, job: Job, seed: int) -> None:
+        self.objective, self.schedule, self.run, self.fabric = job.objective, job.schedule, job.run, job.fabric
+        self.precision = job.fabric._precision.precision
+        self.training_modules = [self.objective.modules[part] for part in self.objective.trains]
         parameters = [p for module in self.training_modules for p in module.parameters()]
-        self.adam = torch.optim.Adam(parameters, lr=schedule.rate, weight_decay=schedule.weight_decay, fused=True)
-        self.optimiser: Any = fabric.setup_optimizers(self.adam)
-        self.plateau = ReduceLROnPlateau(
-            self.adam, factor=experiment.plateau_factor, patience=experiment.plateau_patience,
-            threshold=experiment.plateau_threshold,
-        )  # fmt: skip
-        self.generator = torch.Generator(fabric.device).manual_seed(seed)
+        rate, decay, settings = job.schedule.rate, job.schedule.weight_decay, job.experiment
+        self.adam = torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
+        self.optimiser: Any = job.fabric.setup_optimizers(self.adam)
+        self.plateau = ReduceLROnPlateau(self.adam, factor=settings.plateau_factor,
+                                         patience=settings.plateau_patience, threshold=settings.plateau_threshold)
+        self.generator = torch.Generator(job.fabric.device).manual_seed(seed)
         self.validation_seed = seed + 1
         self.epoch = 0
         self.history: list[dict[str, Any]] = []
@@ -111,12 +130,18 @@ class _Loop:
 
     def _steps(self, batches: Sequence[Tensor], progress: Progress) -> Iterator[dict[str, Tensor]]:
         for step, batch in enumerate(batches):
-            losses = self.objective.losses(batch, self.epoch, self.generator)
-            self.optimiser.zero_grad(set_to_none=True)
-            self.fabric.backward(losses["loss"])
-            self.optimiser.step()
+            yield self._step(batch)
             progress.step(step)
-            yield losses
+
+    def _losses(self, batch: Tensor) -> dict[str, Tensor]:
+        return self.objective.losses(batch, self.epoch, self.generator)
+
+    def _step(self, batch: Tensor) -> dict[str, Tensor]:
+        losses = self._losses(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(losses["loss"])
+        self.optimiser.step()
+        return losses
 
     @torch.no_grad()
     def _validation(self) -> dict[str, float]:
@@ -126,6 +151,28 @@ class _Loop:
             module.eval()
         batches = self.objective.batches("validation", generator)
         return _mean(self.objective.losses(batch, self.epoch, generator) for batch in batches)
+
+    def timed_epoch(self) -> tuple[int, float]:
+        """Training steps, and seconds with validation: what is timed runs twice, the first time to warm up."""
+        for module in self.training_modules:
+            module.train()
+        steps, training = self._timed_part("train", self._step)
+        with torch.no_grad():
+            _, validation = self._timed_part("validation", self._losses)
+        return steps, training + validation
+
+    def _timed_part(self, part: str, work: Callable[[Tensor], Any]) -> tuple[int, float]:
+        batches, preparing = self._timed(lambda: self.objective.batches(part, self.generator))
+        _, working = self._timed(lambda: work(batches[0]))
+        return len(batches), preparing + len(batches) * working
+
+    def _timed(self, work: Callable[[], Any]) -> tuple[Any, float]:
+        for _ in range(2):
+            begun = time.perf_counter()
+            made = work()
+            if self.fabric.device.type == "cuda":
+                torch.cuda.synchronize(self.fabric.device)
+        return made, time.perf_counter() - begun
 
     def _close_epoch(self, training: dict[str, float], validation: dict[str, float]) -> None:
         rate = self.adam.param_groups[0]["lr"]

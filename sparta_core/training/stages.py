@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.device import arrange
-from sparta_core.training.fit import Schedule, fit
+from sparta_core.training.fit import Job, Schedule, fit
 from sparta_core.training.objectives import (
     BaselineReconstruction,
     Blend,
@@ -19,29 +19,30 @@ from sparta_core.training.objectives import (
 )
 from sparta_core.training.workbench import Workbench
 
+OBJECTIVES: dict[str, type[DayObjective]] = {
+    "autoencoder": BaselineReconstruction, "pretrain": Contrast, "blend": Blend, "decoder": DecoderReconstruction,
+}  # fmt: skip
+CONTINUES = {"blend": "pretrain", "decoder": "blend"}  # whose modules a stage starts from
+
 
 def autoencoder(experiment: Experiment) -> Sparta:
     """The baseline: encoder and decoder on masked input, hard-negative batches, reconstruction loss."""
-    schedule = Schedule(experiment.autoencoder_epochs, experiment.autoencoder_rate)
-    return _stage(experiment, "autoencoder", schedule, BaselineReconstruction)
+    return _stage(experiment, "autoencoder")
 
 
 def pretrain(experiment: Experiment) -> Sparta:
     """Stage 1: encoder and projector on the contrastive and cycle losses."""
-    schedule = Schedule(experiment.pretrain_epochs, experiment.pretrain_rate)
-    return _stage(experiment, "pretrain", schedule, Contrast)
+    return _stage(experiment, "pretrain")
 
 
 def blend(experiment: Experiment) -> Sparta:
     """Stage 2: everything, from contrast to reconstruction as alpha decays."""
-    schedule = Schedule(experiment.blend_epochs, experiment.blend_rate)
-    return _stage(experiment, "blend", schedule, Blend, pretrain)
+    return _stage(experiment, "blend")
 
 
 def decoder(experiment: Experiment) -> Sparta:
     """Stage 3: the decoder alone, on the frozen embeddings of masked days."""
-    schedule = Schedule(experiment.decoder_epochs, experiment.decoder_rate)
-    return _stage(experiment, "decoder", schedule, DecoderReconstruction, blend)
+    return _stage(experiment, "decoder")
 
 
 STAGES: dict[str, Callable[[Experiment], Sparta]] = {
@@ -54,23 +55,23 @@ def representation(experiment: Experiment) -> Sparta:
     return STAGES[experiment.representation](experiment)
 
 
-def _stage(experiment: Experiment, name: str, schedule: Schedule, objective: type[DayObjective],
-           before: Callable[[Experiment], Sparta] | None = None) -> Sparta:  # fmt: skip
+def _stage(experiment: Experiment, name: str) -> Sparta:
     bench = Workbench.of(experiment)
     run = bench.run(name)
     if not run.finished:
-        model = bench.build(name)
-        if before:
-            _continue(model, before(experiment))
-        fabric = bench.fabric(run)
-        arrange(model, fabric.device.type, fabric._precision.precision)
-        parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
-        fit(objective(bench, parts), schedule, experiment, run, fabric, experiment.seed)
+        earlier = STAGES[CONTINUES[name]](experiment) if name in CONTINUES else None
+        fit(job(bench, name, earlier))
     return bench.load(run)
 
 
-def _continue(model: Sparta, earlier: Sparta) -> None:
-    """Start every part that the earlier stage has from its weights."""
-    for name, part in earlier.parts.items():
-        if name in model.parts:
-            model.parts[name].load_state_dict(part.state_dict())
+def job(bench: Workbench, name: str, earlier: Sparta | None = None) -> Job:
+    """The training of a stage, from the modules of the `earlier` one as far as it has them, else from fresh ones."""
+    experiment, run = bench.experiment, bench.run(name)
+    model, fabric = bench.build(name), bench.fabric(run)
+    for part, module in (earlier.parts if earlier else {}).items():
+        if part in model.parts:
+            model.parts[part].load_state_dict(module.state_dict())
+    arrange(model, fabric.device.type, fabric._precision.precision)
+    parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
+    schedule = Schedule(getattr(experiment, f"{name}_epochs"), getattr(experiment, f"{name}_rate"))
+    return Job(OBJECTIVES[name](bench, parts), schedule, experiment, run, fabric, experiment.seed)

@@ -97,14 +97,16 @@ class Views(nn.Module):
         )  # type: ignore[return-value]
 
     def _cropped(self, days: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        left, right = self.crop_rows[i][:, None], self.crop_columns[j][:, None]
-        return left @ days @ right.transpose(-1, -2)
+        # Columns first: it takes a quarter fewer operations.
+        right = self.crop_columns[j].transpose(1, 2)
+        wide = (days.flatten(1, 2) @ right).unflatten(1, days.shape[1:3])
+        return self.crop_rows[i][:, None] @ wide
 
     def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
                 ratio: float | Tensor | None) -> Tensor:  # fmt: skip
         if ratio is None:
             ratio = draw_ratios(len(days), self.mask_ratio, generator)
         if self.mask_grid == "native":
-            return view(days * random_points(days.shape, ratio, generator))
+            return view(days * random_points(days.shape, ratio, generator, days.dtype))
         seen = view(days)
-        return seen * random_points(seen.shape, ratio, generator)
+        return seen.mul_(random_points(seen.shape, ratio, generator, seen.dtype))

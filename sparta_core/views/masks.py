@@ -1,9 +1,12 @@
 """Sparsity: which values of a day are observed. A dropped value becomes 0, the training mean."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from sparta_core.draws import random_bits, threshold
 
 
 def draw_ratios(count: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
@@ -12,12 +15,13 @@ def draw_ratios(count: int, bounds: tuple[float, float], generator: torch.Genera
     return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)
 
 
-def random_points(shape: Sequence[int], ratio: float | Tensor, generator: torch.Generator) -> Tensor:
+def random_points(shape: Sequence[int], ratio: float | Tensor, generator: torch.Generator,
+                  dtype: torch.dtype = torch.bool) -> Tensor:  # fmt: skip
     """Keep-mask (B, C, H, W): every variable and point is dropped by itself with probability `ratio`.
 
-    `ratio` is one number or one per sample (B,). Returns True where the value is observed.
+    `ratio` is one number or one per sample (B,), below 1, and met to 2**-16. True, or 1, where the value is observed.
     """
-    draw = torch.rand(tuple(shape), generator=generator, device=generator.device)
-    if isinstance(ratio, Tensor):
-        ratio = ratio.view(-1, *[1] * (len(shape) - 1))
-    return draw >= ratio
+    ratio = torch.as_tensor(ratio, device=generator.device).view(-1, *[1] * (len(shape) - 1))
+    bits = random_bits(math.prod(shape), generator.device, generator).view(*shape)
+    # Written as numbers at once: multiplying by a mask of booleans takes twice the time of both.
+    return torch.ge(bits, threshold(ratio), out=torch.empty_like(bits, dtype=dtype))

@@ -63,3 +63,8 @@ def test_channels_last_in_float32_on_a_cpu_only(tiny):
         convolutions = [p for p in model.parameters() if p.ndim == 4 and p.shape[1] > 1 and p.shape[2] > 1]
         assert all(p.is_contiguous(memory_format=torch.channels_last) == changed for p in convolutions)
         assert torch.allclose(model(view), expected, atol=1e-5)
+
+
+def test_denormal_numbers_are_flushed():
+    """In every thread: enough numbers for all of them."""
+    assert (torch.full((1_000_000,), 1e-39) * 1.0 == 0).all()

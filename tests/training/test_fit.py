@@ -13,7 +13,7 @@ from torch import nn
 
 from sparta_core.errors import RunError
 from sparta_core.training import fit as fitting
-from sparta_core.training.fit import CHECKPOINT, MODEL, Schedule, fit, seeded
+from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Schedule, fit, seeded
 from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 
@@ -48,7 +48,7 @@ def run_of(experiment):
 
 def fit_line(experiment, objective, epochs=5, rate=0.1):
     run, fabric = run_of(experiment)
-    fit(objective, Schedule(epochs, rate), experiment, run, fabric, 0)
+    fit(Job(objective, Schedule(epochs, rate), experiment, run, fabric, 0))
     return run
 
 
@@ -177,4 +177,4 @@ def test_a_checkpoint_of_another_model(tiny):
     run.open()
     run.save(CHECKPOINT, {"model.line.weight": torch.ones(2, 2)}, {"epoch": 1, "precision": "32-true"})
     with pytest.raises(RunError, match=r"checkpoint.safetensors does not fit this model .*; delete it"):
-        fit(Line(), Schedule(2, 0.1), experiment, run, fabric, 0)
+        fit(Job(Line(), Schedule(2, 0.1), experiment, run, fabric, 0))

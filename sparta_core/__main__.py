@@ -1,0 +1,68 @@
+"""Train stages from a terminal: `python -m sparta_core --preset paper --fusion gnn decoder forecast`.
+
+Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
+moment, the same command goes on. Every setting of Experiment is a flag: numbers, true, false and lists
+as JSON has them (--view_size 64,128), words as they are.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from sparta_core.downstream.plan import STAGES, costs, ordered, train
+from sparta_core.errors import SpartaError
+from sparta_core.experiment import Experiment
+from sparta_core.presets import PRESETS
+from sparta_core.training.progress import duration
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    options = vars(_parser().parse_args(words))
+    names, preset = options.pop("stages"), options.pop("preset")
+    only_cost = options.pop("cost")
+    changes = {name: _value(name, text) for name, text in options.items() if text is not None}
+    try:
+        experiment = Experiment.from_preset(preset, **changes)
+        _announce(experiment, names)
+        for name in [] if only_cost else ordered(experiment, names):
+            train(experiment, name)
+    except SpartaError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped; the same command goes on after the last whole epoch.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m sparta_core", description=__doc__, formatter_class=about)
+    parser.add_argument("stages", nargs="+", choices=STAGES, metavar="stage", help=", ".join(STAGES))
+    parser.add_argument("--preset", default="demo", choices=PRESETS)
+    parser.add_argument("--cost", action="store_true", help="say what it will cost, and no more")
+    for field in fields(Experiment):
+        if field.name != "preset":
+            parser.add_argument(f"--{field.name}", metavar="VALUE", help=f"the paper's: {field.default}")
+    return parser
+
+
+def _value(name: str, text: str) -> Any:
+    """What a flag says; several values, or one where the setting is a list, make a list."""
+    alone = isinstance(Experiment.__dataclass_fields__[name].default, tuple) and not text.startswith("[")
+    try:
+        return json.loads(f"[{text}]" if alone else text)
+    except ValueError:
+        return text.split(",") if alone else text
+
+
+def _announce(experiment: Experiment, names: Sequence[str]) -> None:
+    total = 0.0
+    for cost in costs(experiment, names):
+        print(cost, flush=True)
+        total += cost.seconds
+    print(f"In all about {duration(total)}." if total else "All of it is trained.", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What a command will train, in order, and what it will cost: days, steps, and time from timed first steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sparta_core.downstream import classification, diffusion, forecast
+from sparta_core.experiment import DOWNSTREAM, PREREQUISITES, Experiment
+from sparta_core.training import stages
+from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
+from sparta_core.training.progress import duration
+from sparta_core.training.runs import Run
+from sparta_core.training.workbench import Workbench
+
+STAGES = (*stages.STAGES, *DOWNSTREAM)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training still to do: training days, steps an epoch, epochs left, seconds in all."""
+
+    name: str
+    days: int
+    steps: int
+    epochs: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (f"{self.name}: {self.days:,} days, {self.steps:,} steps an epoch, {self.epochs:,} epochs: "
+                f"about {duration(self.seconds)}")  # fmt: skip
+
+
+def ordered(experiment: Experiment, names: Sequence[str]) -> list[str]:
+    """The stages called `names` with all that they need first, in the order in which they train."""
+    needed = set(names)
+    for name in names:
+        if name in DOWNSTREAM:
+            needed.add(experiment.representation)
+    for name in tuple(needed):
+        needed |= set(PREREQUISITES.get(name, ()))
+    return [name for name in STAGES if name in needed]
+
+
+def train(experiment: Experiment, name: str) -> None:
+    """Train the stage called `name` and what it needs, as far as that is not done."""
+    if name in stages.STAGES:
+        stages.STAGES[name](experiment)
+    elif name == "forecast":
+        for seed in experiment.forecast_seeds:
+            forecast.forecast(experiment, seed)
+    else:
+        {"diffusion": diffusion.diffusion, "classification": classification.classification}[name](experiment)
+
+
+def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
+    """Of each training in `ordered` that is not finished; a few steps of fresh modules are timed, nothing is kept."""
+    bench = Workbench.of(experiment)
+    for name in ordered(experiment, names):
+        for run, job in _jobs(bench, name):
+            if not run.finished:
+                yield _cost(bench, name, run, job())
+
+
+def _jobs(bench: Workbench, name: str) -> list[tuple[Run, Callable[[], Job]]]:
+    """The runs of a stage, each with its training on modules that know nothing yet."""
+    experiment = bench.experiment
+    if name in stages.STAGES:
+        return [(bench.run(name), partial(stages.job, bench, name))]
+    untrained = bench.build(experiment.representation).to(bench.device).eval().requires_grad_(False)
+    if name == "forecast":
+        return [(bench.run(name, f"-seed{seed}"), partial(forecast.job, bench, untrained, seed))
+                for seed in experiment.forecast_seeds]  # fmt: skip
+    of = {"diffusion": diffusion.job, "classification": classification.job}[name]
+    return [(bench.run(name), partial(of, bench, untrained))]
+
+
+def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
+    part = f"{'downstream_' if name in DOWNSTREAM else ''}train"
+    done = run.record(CHECKPOINT)["epoch"] if run.has(CHECKPOINT) else 0
+    steps, seconds = timed_epoch(job)
+    left = job.schedule.epochs - done
+    return Cost(run.folder.name, len(bench.fields.splits[part]), steps, left, left * seconds)

@@ -1,0 +1,17 @@
+"""Random bits, four values to a draw: on a CPU torch's floats and Bernoulli numbers cost more than what they decide."""
+
+import torch
+from torch import Tensor
+
+BITS = 16  # of a value: shares are exact to 2**-16
+
+
+def random_bits(count: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
+    """`count` uniform int16 from the `generator`, None being torch's global one."""
+    draws = torch.empty(-(-count // 4), dtype=torch.int64, device=device)
+    return draws.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
+
+
+def threshold(share: Tensor) -> Tensor:
+    """The int16 below which a `share` in [0, 1) of random bits lies."""
+    return ((share * 2**BITS).round() - 2 ** (BITS - 1)).clamp(max=2 ** (BITS - 1) - 1).to(torch.int16)

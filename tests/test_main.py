@@ -1,0 +1,110 @@
+"""`python -m sparta_core`: what a command trains, what it says beforehand, and how it takes bad input."""
+
+import itertools
+
+import pytest
+
+from sparta_core import __main__ as command
+from sparta_core.downstream import plan
+from sparta_core.experiment import Experiment
+from sparta_core.training import fit as fitting
+from sparta_core.training.stages import STAGES
+from sparta_core.training.workbench import Workbench
+
+SETTINGS = {"autoencoder_epochs": 1, "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "forecast_epochs": 1}
+
+
+def flags(experiment):
+    """The experiment as a person types it, where it differs from the paper's."""
+    paper = Experiment()
+    changed = {name: getattr(experiment, name) for name in Experiment.__dataclass_fields__ if name != "preset"
+               and getattr(experiment, name) != getattr(paper, name)}  # fmt: skip
+    words = [[f"--{name}", ",".join(map(str, v)) if isinstance(v, tuple) else str(v)] for name, v in changed.items()]
+    return ["--preset", "paper", *itertools.chain(*words)]
+
+
+@pytest.mark.parametrize(("objective", "names", "expected"), [
+    ("contrastive", ["forecast"], ["pretrain", "blend", "decoder", "forecast"]),
+    ("contrastive", ["blend"], ["pretrain", "blend"]),
+    ("autoencoder", ["classification", "diffusion"], ["autoencoder", "diffusion", "classification"]),
+    ("contrastive", ["decoder", "autoencoder"], ["autoencoder", "pretrain", "blend", "decoder"]),
+])
+def test_what_is_needed_comes_first(tiny, objective, names, expected):
+    assert plan.ordered(tiny(objective=objective), names) == expected
+
+
+def test_it_trains_what_it_says_and_goes_on(tiny, capsys):
+    experiment = tiny(**SETTINGS)
+    command.main([*flags(experiment), "pretrain"])
+    said = capsys.readouterr().out
+    bench = Workbench.of(experiment)
+    assert said.startswith(f"{bench.run('pretrain').folder.name}: 360 days, 9 steps an epoch, 2 epochs: about ")
+    assert "In all about" in said and "pretrain: epoch 2/2" in said
+    command.main([*flags(experiment), "forecast"])
+    said = capsys.readouterr().out
+    told = [line.split("-")[0] for line in said.splitlines() if "days," in line]
+    assert told == ["blend", "decoder", "forecast"] and "pretrain: epoch" not in said
+    assert bench.run("forecast", "-seed0").finished
+    command.main([*flags(experiment), "forecast"])
+    assert capsys.readouterr().out == "All of it is trained.\n"
+
+
+def test_what_it_trains_is_what_a_notebook_trains(tiny, tmp_path):
+    """Timing first steps must leave no trace: the same bits as without."""
+    mine, theirs = tiny(**SETTINGS, runs=str(tmp_path / "a")), tiny(**SETTINGS, runs=str(tmp_path / "b"))
+    command.main([*flags(mine), "pretrain"])
+    made, expected = (STAGES["pretrain"](one).state_dict() for one in (mine, theirs))
+    assert all(made[key].equal(expected[key]) for key in expected)
+
+
+def test_cost_only_writes_nothing(tiny, tmp_path, capsys):
+    command.main([*flags(tiny(**SETTINGS)), "--cost", "decoder", "diffusion"])
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_time_of_an_epoch_is_the_sum_of_its_parts(tiny, monkeypatch):
+    """A clock that ticks once a reading makes every timed part one second long."""
+    experiment = tiny(**SETTINGS)
+    bench = Workbench.of(experiment)
+    job = plan._jobs(bench, "pretrain")[0][1]()
+    monkeypatch.setattr(fitting.time, "perf_counter", itertools.count().__next__)
+    steps, seconds = fitting.timed_epoch(job)
+    held_out = len(job.objective.batches("validation", fitting.torch.Generator()))
+    assert steps == len(job.objective.batches("train", fitting.torch.Generator()))
+    assert seconds == steps + held_out + 2  # and both parts' days in order
+
+
+def test_epochs_that_are_done_cost_nothing(tiny, monkeypatch):
+    experiment = tiny(**SETTINGS | {"pretrain_epochs": 5})
+    plain = fitting._Loop._close_epoch
+
+    def stop_after_two(loop, *losses):
+        plain(loop, *losses)
+        if loop.epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting._Loop, "_close_epoch", stop_after_two)
+    with pytest.raises(SystemExit, match="the same command goes on"):
+        command.main([*flags(experiment), "pretrain"])
+    assert [cost.epochs for cost in plan.costs(experiment, ["pretrain"])] == [3]
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--fusion", "late", "pretrain"], "fusion is 'late'; choose one of"),
+    (["--width", "wide", "pretrain"], "width is 'wide'; it must be of type int"),
+    (["--data", "nowhere.zarr", "pretrain"], "nowhere.zarr"),
+])
+def test_bad_input_gets_one_sentence(words, message):
+    with pytest.raises(SystemExit, match=message) as error:
+        command.main(words)
+    assert "\n" not in str(error.value.code)
+
+
+@pytest.mark.parametrize(("name", "text", "value"), [
+    ("seed", "3", 3), ("hard_negatives", "false", False), ("days", "null", None), ("fusion", "gnn", "gnn"),
+    ("view_size", "64,128", [64, 128]), ("forecast_seeds", "7", [7]), ("variables", "geopotential", ["geopotential"]),
+    ("edges", '[["a", "b"]]', [["a", "b"]]), ("blend_rate", "1e-4", 1e-4),
+])  # fmt: skip
+def test_flags_say_what_json_says(name, text, value):
+    assert command._value(name, text) == value
