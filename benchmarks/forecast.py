@@ -11,23 +11,20 @@ from benchmarks.per_sample import window_step, with_torchs_dropout
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_fields
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.downstream.forecast import Forecaster, NextEmbedding, training_starts
-from sparta_core.experiment import Experiment
-from sparta_core.training.device import arrange, make_fabric
+from sparta_core.downstream.forecast import Forecaster, job, training_starts
+from sparta_core.training.device import arrange
 from sparta_core.training.workbench import Workbench
 
 
 class OurEpoch:
     """An epoch as training.fit takes it."""
 
-    def __init__(self, bench: Workbench, forecaster: Forecaster) -> None:
-        experiment = bench.experiment
-        model = bench.build("decoder")
+    def __init__(self, bench: Workbench) -> None:
+        experiment, model = bench.experiment, bench.build("decoder")
         arrange(model, bench.device.type)
-        model.to(bench.device).eval().requires_grad_(False)
-        self.fabric = make_fabric(experiment)
-        self.objective = NextEmbedding(bench, model, self.fabric.setup_module(forecaster))
-        adam = torch.optim.Adam(forecaster.parameters(), experiment.forecast_rate,
+        made = job(bench, model.to(bench.device).eval().requires_grad_(False), experiment.seed)
+        self.fabric, self.objective = made.fabric, made.objective
+        adam = torch.optim.Adam(self.objective.modules["forecaster"].parameters(), experiment.forecast_rate,
                                 weight_decay=experiment.forecast_weight_decay, fused=True)  # fmt: skip
         self.optimiser: Any = self.fabric.setup_optimizers(adam)
         self.generator = torch.Generator(bench.device).manual_seed(experiment.seed)
@@ -70,8 +67,9 @@ class WindowEpoch:
 def forecast(setting: Setting) -> Iterator[Row]:
     experiment = setting.experiment(look_back=30, stride=1)
     bench = workbench(experiment, noise_fields(experiment, setting.forecast_years))
-    ours = OurEpoch(bench, _forecaster(experiment))
-    theirs = WindowEpoch(bench, _forecaster(experiment), setting.forecast_batches)
+    ours = OurEpoch(bench)
+    forecaster = Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
+    theirs = WindowEpoch(bench, forecaster, setting.forecast_batches)
     windows = len(training_starts(experiment, "train", len(theirs.days)))
     contenders = {"ours": Contender(repeated(ours), windows), "theirs": Contender(repeated(theirs), theirs.windows)}
     times = interleaved(contenders, setting.device, setting.rounds, warmup=1)
@@ -79,7 +77,3 @@ def forecast(setting: Setting) -> Iterator[Row]:
     part = "" if theirs.windows == windows else f"; {theirs.windows} of them where a day is embedded per window"
     yield Row(f"training epoch at LB 30, {windows} windows{part}", ours_rate, their_rate,
               ratio(times["theirs"], times["ours"]), Goal(20))  # fmt: skip
-
-
-def _forecaster(experiment: Experiment) -> Forecaster:
-    return Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)

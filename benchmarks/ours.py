@@ -9,14 +9,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sparta_core.data.fields import Fields
 from sparta_core.experiment import Experiment
-from sparta_core.training.device import arrange, make_fabric
-from sparta_core.training.objectives import Blend, Contrast, DecoderReconstruction
+from sparta_core.training.stages import OBJECTIVES, job
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 from sparta_core.views.sampling import Sampler
 
-STAGES = {"pretrain": Contrast, "blend": Blend, "decoder": DecoderReconstruction}
 NUMBERS = {"pretrain": "stage 1", "blend": "stage 2", "decoder": "stage 3"}
+STAGES = {name: OBJECTIVES[name] for name in NUMBERS}
 SOFT_GAP = 252  # days: 504 anchors, twelve of the paper's batches
 EPOCH = 1  # past the first, where the blend gives the reconstruction no weight
 
@@ -33,14 +32,10 @@ class TrainingStep:
     """
 
     def __init__(self, experiment: Experiment, stage: str, fields: Fields, precision: str | None = None) -> None:
-        bench = workbench(experiment, fields)
-        model = bench.build(stage)
-        self.fabric = make_fabric(experiment, precision)
+        made = job(workbench(experiment.replace(precision=precision or experiment.precision), fields), stage)
+        self.fabric, self.objective = made.fabric, made.objective
         self.precision = self.fabric._precision.precision
-        arrange(model, self.fabric.device.type, self.precision)
-        parts = {name: self.fabric.setup_module(module) for name, module in model.parts.items()}
-        self.objective = STAGES[stage](bench, parts)
-        trained = [p for name in self.objective.trains for p in parts[name].parameters()]
+        trained = [p for name in self.objective.trains for p in self.objective.modules[name].parameters()]
         adam = torch.optim.Adam(trained, lr=experiment.pretrain_rate, fused=True)
         self.optimiser: Any = self.fabric.setup_optimizers(adam)
         self.generator = torch.Generator(self.fabric.device).manual_seed(experiment.seed)

@@ -182,7 +182,7 @@ class Experiment:
 
     def settings(self, stage: str) -> dict[str, Any]:
         """The settings that the trained `stage` depends on, ready for JSON."""
-        since = self._ancestry(stage)
+        since = self.ancestry(stage)
         return {f.name: plain(getattr(self, f.name))
                 for f in dataclasses.fields(self) if f.metadata["since"] in since}
 
@@ -196,7 +196,7 @@ class Experiment:
 
     def name(self, stage: str) -> str:
         """The folder that `stage` shares with its neighbours; what no fusion or loss changes has its own."""
-        since = self._ancestry(stage)
+        since = self.ancestry(stage)
         if "pretrain" not in since:
             return f"{self.preset}-seed{self.seed}"
         parts = [self.preset, self.fusion, "hn" if self.hard_negatives else "",
@@ -207,6 +207,13 @@ class Experiment:
     def representation(self) -> str:
         """The stage whose encoder and decoder the downstream tasks use."""
         return REPRESENTATIONS[self.objective]
+
+    def ancestry(self, stage: str) -> set[str]:
+        """The stage and everything that it depends on, as settings name it: stages, "data", "downstream", "tasks"."""
+        if stage in PREREQUISITES:
+            return {stage, *PREREQUISITES[stage]}
+        check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
+        return {stage, "tasks", "downstream", *self.ancestry(self.representation)}
 
     def at_equal_steps(self) -> "Experiment":
         """Without hard negatives, as many steps as with them: an epoch without has a third of the steps.
@@ -226,12 +233,6 @@ class Experiment:
         epochs = {name: min(getattr(self, name), max(2, round(share * getattr(self, name)))) for name in names}
         steeper = (self.blend_epochs - 1) / (epochs["blend_epochs"] - 1) if self.blend_epochs > 1 else 1
         return self.replace(**epochs, blend_decay=self.blend_decay * steeper)
-
-    def _ancestry(self, stage: str) -> set[str]:
-        if stage in PREREQUISITES:
-            return {stage, *PREREQUISITES[stage]}
-        check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
-        return {stage, "tasks", "downstream", *self._ancestry(self.representation)}
 
     def _check_ranges(self) -> None:
         for name in ("split", "downstream_split"):

@@ -1,9 +1,9 @@
-"""Random bits: uniform over all 16 bits, a stream that the generator decides, and shares below a threshold."""
+"""Random bits: uniform over all 16 bits, a stream that the generator decides, and the share that is dropped."""
 
 import pytest
 import torch
 
-from sparta_core.draws import random_bits, threshold
+from sparta_core.draws import kept, random_bits
 
 CPU = torch.device("cpu")
 
@@ -17,10 +17,11 @@ def test_every_bit_is_a_fair_coin():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.9999])
-def test_a_share_of_all_values_lies_below_its_threshold(share):
+def test_a_share_of_all_values_is_dropped(share):
     """Of the 65,536 values there are, exactly the nearest whole number."""
     every = torch.arange(-(2**15), 2**15).to(torch.int16)
-    assert (every < threshold(torch.tensor(share))).sum().item() == round(share * 2**16)
+    for dtype in (torch.bool, torch.float32):
+        assert (kept(every, torch.tensor(share), dtype) == 0).sum().item() == round(share * 2**16)
 
 
 def test_the_generator_decides():

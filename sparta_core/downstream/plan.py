@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sparta_core.downstream import classification, diffusion, forecast
-from sparta_core.experiment import DOWNSTREAM, PREREQUISITES, Experiment
+from sparta_core.experiment import DOWNSTREAM, Experiment
 from sparta_core.training import stages
 from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
 from sparta_core.training.progress import duration
@@ -13,6 +13,11 @@ from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 
 STAGES = (*stages.STAGES, *DOWNSTREAM)
+# Of each task that trains once: its stage function, and what makes its Job.
+TASKS: dict[str, tuple[Callable[[Experiment], object], Callable[..., Job]]] = {
+    "diffusion": (diffusion.diffusion, diffusion.job),
+    "classification": (classification.classification, classification.job),
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,7 @@ class Cost:
 
 def ordered(experiment: Experiment, names: Sequence[str]) -> list[str]:
     """The stages called `names` with all that they need first, in the order in which they train."""
-    needed = set(names)
-    for name in names:
-        if name in DOWNSTREAM:
-            needed.add(experiment.representation)
-    for name in tuple(needed):
-        needed |= set(PREREQUISITES.get(name, ()))
+    needed = set().union(*(experiment.ancestry(name) for name in names))
     return [name for name in STAGES if name in needed]
 
 
@@ -49,7 +49,7 @@ def train(experiment: Experiment, name: str) -> None:
         for seed in experiment.forecast_seeds:
             forecast.forecast(experiment, seed)
     else:
-        {"diffusion": diffusion.diffusion, "classification": classification.classification}[name](experiment)
+        TASKS[name][0](experiment)
 
 
 def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
@@ -62,16 +62,19 @@ def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
 
 
 def _jobs(bench: Workbench, name: str) -> list[tuple[Run, Callable[[], Job]]]:
-    """The runs of a stage, each with its training on modules that know nothing yet."""
-    experiment = bench.experiment
+    """The runs of a stage, and of each how to make its training, on modules that know nothing yet."""
     if name in stages.STAGES:
         return [(bench.run(name), partial(stages.job, bench, name))]
-    untrained = bench.build(experiment.representation).to(bench.device).eval().requires_grad_(False)
     if name == "forecast":
-        return [(bench.run(name, f"-seed{seed}"), partial(forecast.job, bench, untrained, seed))
-                for seed in experiment.forecast_seeds]  # fmt: skip
-    of = {"diffusion": diffusion.job, "classification": classification.job}[name]
-    return [(bench.run(name), partial(of, bench, untrained))]
+        return [(bench.run(name, f"-seed{seed}"), partial(_untaught, forecast.job, bench, seed))
+                for seed in bench.experiment.forecast_seeds]  # fmt: skip
+    return [(bench.run(name), partial(_untaught, TASKS[name][1], bench))]
+
+
+def _untaught(job: Callable[..., Job], bench: Workbench, *seed: int) -> Job:
+    """A downstream task's training on the embeddings of an encoder that is not trained."""
+    model = bench.build(bench.experiment.representation).to(bench.device)
+    return job(bench, model.eval().requires_grad_(False), *seed)
 
 
 def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:

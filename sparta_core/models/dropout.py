@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sparta_core.draws import BITS, random_bits, threshold
+from sparta_core.draws import BITS, kept, random_bits
 
 
 class Dropout(nn.Dropout):
@@ -14,5 +14,4 @@ class Dropout(nn.Dropout):
             return super().forward(x)
         dense = torch.empty_like(x, device="meta")  # whose strides are those of `x` without gaps
         bits = random_bits(x.numel(), x.device).as_strided(x.shape, dense.stride())
-        kept = (bits >= threshold(torch.tensor(self.p))).to(x.dtype)
-        return x * kept.div_(1 - round(self.p * 2**BITS) / 2**BITS)
+        return x * kept(bits, torch.tensor(self.p), x.dtype).div_(1 - round(self.p * 2**BITS) / 2**BITS)

@@ -6,7 +6,7 @@ one trained, its prerequisites first.
 
 from collections.abc import Callable
 
-from sparta_core.experiment import Experiment
+from sparta_core.experiment import PREREQUISITES, Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.device import arrange
 from sparta_core.training.fit import Job, Schedule, fit
@@ -22,7 +22,6 @@ from sparta_core.training.workbench import Workbench
 OBJECTIVES: dict[str, type[DayObjective]] = {
     "autoencoder": BaselineReconstruction, "pretrain": Contrast, "blend": Blend, "decoder": DecoderReconstruction,
 }  # fmt: skip
-CONTINUES = {"blend": "pretrain", "decoder": "blend"}  # whose modules a stage starts from
 
 
 def autoencoder(experiment: Experiment) -> Sparta:
@@ -59,8 +58,8 @@ def _stage(experiment: Experiment, name: str) -> Sparta:
     bench = Workbench.of(experiment)
     run = bench.run(name)
     if not run.finished:
-        earlier = STAGES[CONTINUES[name]](experiment) if name in CONTINUES else None
-        fit(job(bench, name, earlier))
+        before = PREREQUISITES[name][-1]
+        fit(job(bench, name, STAGES[before](experiment) if before in STAGES else None))
     return bench.load(run)
 
 
