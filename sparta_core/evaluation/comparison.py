@@ -102,6 +102,22 @@ class Measure:
         return frame[(frame.task == self.task) & (frame.metric == self.metric) & setups]
 
 
+def measures(experiment: Experiment) -> tuple[Measure, ...]:
+    """What a comparison shows of every task, lower being better: forecast of a near and a far day, reconstruction,
+    season, drawn fields, the spread of the draws, and the smoothness of the latent path, raw and scale-free."""
+    setup = f"LB{experiment.look_back}_S{experiment.stride}"
+    return (
+        Measure("forecast", "rrmse_percent_T5", "forecast RRMSE, day 5 (%)", setup),
+        Measure("forecast", "rrmse_percent_T25", "forecast RRMSE, day 25 (%)", setup),
+        Measure("reconstruction", "mse", "reconstruction MSE, 70 % hidden", "native_mask0.7"),
+        Measure("classification", "cross_entropy", "season, cross-entropy"),
+        Measure("diffusion", "rrmse_percent", "diffusion RRMSE (%)"),
+        Measure("diffusion", "std", "std of the draws"),
+        Measure("latent", "temporal_distance_mean", "temporal distance"),
+        Measure("latent", "temporal_distance_scaled", "temporal distance, scaled"),
+    )
+
+
 def baseline_values(experiment: Experiment, measures: Sequence[Measure]) -> dict[str, dict[str, float]]:
     """For each measure's label the baseline that a model should beat and its value; none for latent measures."""
     made: dict[str, dict[str, float]] = {}

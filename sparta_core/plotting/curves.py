@@ -26,6 +26,7 @@ STYLES: dict[str, dict[str, object]] = {
     "autoencoder": {"color": "#0072B2"},
     "SPARTA": {"color": "#D55E00", "linewidth": 2.0},
 }
+OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "0.2")  # models without a style of their own, in turn
 SCORES = {
     "rrmse": "RRMSE", "rmse": "RMSE", "bias": "bias", "acc": "anomaly correlation", "ssim": "SSIM", "psnr": "PSNR",
     "skill": "skill over climatology", "mse": "mean squared error", "cross_entropy": "cross-entropy (nats)",
@@ -128,6 +129,7 @@ def _lines(ax: Axes, score: xr.DataArray, along: str) -> None:
     """A line a model along one coordinate; the band is the range over seeds."""
     if "seed" not in score.dims:
         score = score.expand_dims("seed")
+    ax.set_prop_cycle(color=OTHERS)
     x = score[along].values
     marker = "." if x.size <= 12 else ""
     for model in score.model.values:
