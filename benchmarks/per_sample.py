@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from sparta_core.experiment import Experiment
-from sparta_core.models.dropout import Dropout
+from sparta_core.models.dropout import ReLUDropout
 from sparta_core.models.sparta import Sparta
 
 Views = dict[str, Tensor]
@@ -175,10 +175,10 @@ def reconstruction(decoded: Tensor, truth: Tensor) -> Tensor:
 
 
 def with_torchs_dropout(module: nn.Module) -> None:
-    """Replace SPARTA's dropout by torch's, in place."""
+    """Replace SPARTA's ReLU and dropout by torch's, in place."""
     for name, child in module.named_children():
-        if isinstance(child, Dropout):
-            setattr(module, name, nn.Dropout(child.p))
+        if isinstance(child, ReLUDropout):
+            setattr(module, name, nn.Sequential(nn.ReLU(), nn.Dropout(child.p)))
         else:
             with_torchs_dropout(child)
 

@@ -3,10 +3,9 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
-from sparta_core.models.dropout import Dropout
+from sparta_core.models.dropout import ReLUDropout
 
 NARROWEST = 15  # channels of the paper's last block; blocks beyond its five keep them
 
@@ -18,11 +17,11 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, expansion * channels, 3, padding=1)
         self.conv2 = nn.Conv2d(expansion * channels, channels, 3, padding=1)
-        self.dropout = Dropout(dropout)
+        self.active = ReLUDropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(self.dropout(F.relu(self.conv1(x))))
-        return self.dropout(F.relu(x + y))
+        y = self.conv2(self.active(self.conv1(x)))
+        return self.active(x + y)
 
 
 class Decoder(nn.Module):

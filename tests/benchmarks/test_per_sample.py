@@ -10,7 +10,7 @@ from benchmarks.ours import STAGES, workbench
 from benchmarks.per_sample import AnchorViews, PlainStep, augmented, enlarged, loader, masked, nt_xent, window_step
 from sparta_core import losses
 from sparta_core.experiment import Experiment
-from sparta_core.models.dropout import Dropout
+from sparta_core.models.dropout import ReLUDropout
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 
@@ -139,7 +139,7 @@ def test_a_step_moves_what_the_stage_trains(tiny, stage):
     bench = Workbench.of(experiment)
     model = bench.build(stage)
     step = PlainStep(model, experiment, stage, "cpu")
-    assert not any(isinstance(module, Dropout) for module in model.modules())
+    assert not any(isinstance(module, ReLUDropout) for module in model.modules())
     before = {name: [p.clone() for p in part.parameters()] for name, part in step.parts.items()}
     data = AnchorViews(bench.fields.values, bench.fields.splits["train"], experiment, stage)
     step(next(iter(loader(data, 1, "cpu"))))
