@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparta_core.downstream.embeddings import embed
+from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
@@ -40,7 +40,7 @@ class SeasonCrossEntropy:
 
     def __init__(self, bench: Workbench, model: Sparta, classifier: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"classifier": classifier}
-        self.bench, self.model = bench, model
+        self.bench, self.embed = bench, Embedder(model, bench.views)
         self.embeddings, self.seasons = torch.empty(0), torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
@@ -48,7 +48,7 @@ class SeasonCrossEntropy:
         experiment, name = self.bench.experiment, f"downstream_{part}"
         days = self.bench.fields.split(name)
         ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
-        self.embeddings = embed(self.model, self.bench.views, days, ratios, generator)
+        self.embeddings = self.embed(part, days, ratios, generator)
         self.seasons = seasons(self.bench, name)
         order = torch.randperm(len(days), generator=generator, device=days.device)
         return batched(order, experiment.classification_batch_size)

@@ -14,7 +14,7 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparta_core.downstream.embeddings import embed
+from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
@@ -65,19 +65,19 @@ class NoisePrediction:
 
     def __init__(self, bench: Workbench, model: Sparta, denoiser: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"denoiser": denoiser}
-        self.bench, self.model = bench, model
+        self.bench, self.embed = bench, Embedder(model, bench.views)
         self.noising = noising(bench.experiment)
         self.whole: dict[str, Tensor] = {}
         self.clean = self.conditions = torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """Days (B,) of the downstream part, from its first, in random order."""
-        experiment, views = self.bench.experiment, self.bench.views
+        experiment = self.bench.experiment
         days = self.bench.fields.split(f"downstream_{part}")
         if part not in self.whole:
-            self.whole[part] = embed(self.model, views, days, 0.0, generator)
+            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
         self.clean = self.whole[part]
-        self.conditions = embed(self.model, views, days, experiment.downstream_mask_ratio, generator)
+        self.conditions = self.embed(part, days, experiment.downstream_mask_ratio, generator)
         order = torch.randperm(len(days), generator=generator, device=days.device)
         return batched(order, experiment.diffusion_batch_size)
 

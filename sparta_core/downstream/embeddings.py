@@ -19,6 +19,26 @@ def embed(model: Sparta, views: Views, days: Tensor, ratio: float | Tensor, gene
     return torch.cat([model.encoder(views.sparse(chunk, generator, own)) for chunk, own in chunks])
 
 
+class Embedder:
+    """`embed` of a frozen model that remembers each part's last result, and where the generator stood before it.
+
+    Standing there again it would draw the same masks, as validation does after every epoch.
+    """
+
+    def __init__(self, model: Sparta, views: Views) -> None:
+        self.model, self.views = model, views
+        self.last: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def __call__(self, part: str, days: Tensor, ratio: float | Tensor, generator: torch.Generator) -> Tensor:
+        before = generator.get_state()
+        if part not in self.last or not torch.equal(self.last[part][0], before):
+            made = embed(self.model, self.views, days, ratio, generator)
+            self.last[part] = (before, generator.get_state(), made)
+        _, after, made = self.last[part]
+        generator.set_state(after)
+        return made
+
+
 @torch.no_grad()
 def decode(model: Sparta, embeddings: Tensor) -> Tensor:
     """Embeddings (..., E) to standardised fields (..., C, H, W)."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparta_core.downstream.embeddings import decode, embed
+from sparta_core.downstream.embeddings import Embedder, decode, embed
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
@@ -50,7 +50,7 @@ class NextEmbedding:
 
     def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"forecaster": forecaster}
-        self.bench, self.model = bench, model
+        self.bench, self.embed = bench, Embedder(model, bench.views)
         self.embeddings = torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
@@ -58,7 +58,7 @@ class NextEmbedding:
         experiment = self.bench.experiment
         days = self.bench.fields.split(f"downstream_{part}")
         ratio = experiment.downstream_mask_ratio
-        self.embeddings = embed(self.model, self.bench.views, days, ratio, generator)
+        self.embeddings = self.embed(part, days, ratio, generator)
         starts = training_starts(experiment, part, len(days)).to(days.device)
         order = torch.randperm(len(starts), generator=generator, device=days.device)
         return list(starts[order].split(experiment.forecast_batch_size))

@@ -26,7 +26,7 @@ STYLES: dict[str, dict[str, object]] = {
     "autoencoder": {"color": "#0072B2"},
     "SPARTA": {"color": "#D55E00", "linewidth": 2.0},
 }
-OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "0.2")  # models without a style of their own, in turn
+OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "0.2", "#8C510A")  # models without a style of their own, in turn
 SCORES = {
     "rrmse": "RRMSE", "rmse": "RMSE", "bias": "bias", "acc": "anomaly correlation", "ssim": "SSIM", "psnr": "PSNR",
     "skill": "skill over climatology", "mse": "mean squared error", "cross_entropy": "cross-entropy (nats)",
