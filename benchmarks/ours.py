@@ -42,7 +42,7 @@ class TrainingStep:
         self.batches = cycle(self.objective.batches("train", self.generator)[:-1])  # the last is partial
 
     def __call__(self) -> None:
-        losses = self.objective.losses(next(self.batches), EPOCH, self.generator)
+        losses = self.objective.losses(self.objective.load(next(self.batches)), EPOCH, self.generator)
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(losses["loss"])
         self.optimiser.step()

@@ -2,7 +2,8 @@
 
 Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
 moment, the same command goes on. Every setting of Experiment is a flag: numbers, true, false and lists
-as JSON has them (--view_size 64,128), words as they are.
+as JSON has them (--view_size 64,128), words as they are. Several processes, a GPU each, share every batch:
+`torchrun --nproc_per_node 4 -m sparta_core ...` trains what one process would, but for rounding and dropout.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from sparta_core.downstream.plan import STAGES, costs, ordered, train
 from sparta_core.errors import SpartaError
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
+from sparta_core.processes import first_process
 from sparta_core.training.progress import duration
 
 
@@ -59,9 +61,14 @@ def _value(name: str, text: str) -> Any:
 def _announce(experiment: Experiment, names: Sequence[str]) -> None:
     total = 0.0
     for cost in costs(experiment, names):
-        print(cost, flush=True)
+        _say(str(cost))
         total += cost.seconds
-    print(f"In all about {duration(total)}." if total else "All of it is trained.", flush=True)
+    _say(f"In all about {duration(total)}." if total else "All of it is trained.")
+
+
+def _say(line: str) -> None:
+    if first_process():
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ CHOICES = {
     "mask_grid": ("enlarged", "native"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "32-true", "bf16-mixed"),
+    "storage": ("auto", "device", "memory", "disk"),
     "sampler": ("ddpm", "ddim", "dpm-solver++"),
 }
 
@@ -74,6 +75,7 @@ class Experiment:
     runs: str = _since("machine", "runs")  # folder of all runs
     device: str = _since("machine", "auto")
     precision: str = _since("machine", "auto")  # auto: bf16 where a timed step is faster
+    storage: str = _since("machine", "auto")  # of the days; auto: the first of device, memory, disk with room
 
     seed: int = _since("data", 0)
     data: str = _since("data", "bundled")  # bundled, or a path: Zarr store, NetCDF

@@ -1,5 +1,7 @@
 """A small made-up climate in a file, and the experiment that trains on it in a second a stage."""
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -57,3 +59,18 @@ def tiny(weather, tmp_path):
         return Experiment(**(settings | changes))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def flags():
+    """Makes of an experiment what a person types to get it, where it differs from the paper's."""
+    paper = Experiment()
+
+    def words(experiment):
+        changed = {name: getattr(experiment, name) for name in Experiment.__dataclass_fields__ if name != "preset"
+                   and getattr(experiment, name) != getattr(paper, name)}  # fmt: skip
+        pairs = [[f"--{name}", ",".join(map(str, v)) if isinstance(v, tuple) else str(v)]
+                 for name, v in changed.items()]  # fmt: skip
+        return ["--preset", "paper", *itertools.chain(*pairs)]
+
+    return words

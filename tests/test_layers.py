@@ -12,8 +12,8 @@ import sparta_core
 ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. data, models and losses do not
 # know each other; the stages join them.
-LAYERS = ["errors", "presets", "typed", "draws", "experiment", "data", "views", "models", "losses", "training",
-          "downstream", "evaluation", "plotting", "explorer", "__main__"]  # fmt: skip
+LAYERS = ["errors", "presets", "typed", "draws", "processes", "experiment", "data", "views", "models", "losses",
+          "training", "downstream", "evaluation", "plotting", "explorer", "__main__"]  # fmt: skip
 STRANGERS = {"models": {"data", "views"}, "losses": {"data", "views", "models"}, "views": {"data"}}
 HEAVY = ["cartopy", "zarr", "gcsfs", "papermill", "dask", "h5netcdf", "ipywidgets", "IPython"]
 

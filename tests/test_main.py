@@ -6,21 +6,11 @@ import pytest
 
 from sparta_core import __main__ as command
 from sparta_core.downstream import plan
-from sparta_core.experiment import Experiment
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 
 SETTINGS = {"autoencoder_epochs": 1, "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "forecast_epochs": 1}
-
-
-def flags(experiment):
-    """The experiment as a person types it, where it differs from the paper's."""
-    paper = Experiment()
-    changed = {name: getattr(experiment, name) for name in Experiment.__dataclass_fields__ if name != "preset"
-               and getattr(experiment, name) != getattr(paper, name)}  # fmt: skip
-    words = [[f"--{name}", ",".join(map(str, v)) if isinstance(v, tuple) else str(v)] for name, v in changed.items()]
-    return ["--preset", "paper", *itertools.chain(*words)]
 
 
 @pytest.mark.parametrize(("objective", "names", "expected"), [
@@ -33,7 +23,7 @@ def test_what_is_needed_comes_first(tiny, objective, names, expected):
     assert plan.ordered(tiny(objective=objective), names) == expected
 
 
-def test_it_trains_what_it_says_and_goes_on(tiny, capsys):
+def test_it_trains_what_it_says_and_goes_on(tiny, capsys, flags):
     experiment = tiny(**SETTINGS)
     command.main([*flags(experiment), "pretrain"])
     said = capsys.readouterr().out
@@ -49,7 +39,7 @@ def test_it_trains_what_it_says_and_goes_on(tiny, capsys):
     assert capsys.readouterr().out == "All of it is trained.\n"
 
 
-def test_what_it_trains_is_what_a_notebook_trains(tiny, tmp_path):
+def test_what_it_trains_is_what_a_notebook_trains(tiny, tmp_path, flags):
     """Timing first steps must leave no trace: the same bits as without."""
     mine, theirs = tiny(**SETTINGS, runs=str(tmp_path / "a")), tiny(**SETTINGS, runs=str(tmp_path / "b"))
     command.main([*flags(mine), "pretrain"])
@@ -57,7 +47,7 @@ def test_what_it_trains_is_what_a_notebook_trains(tiny, tmp_path):
     assert all(made[key].equal(expected[key]) for key in expected)
 
 
-def test_cost_only_writes_nothing(tiny, tmp_path, capsys):
+def test_cost_only_writes_nothing(tiny, tmp_path, capsys, flags):
     command.main([*flags(tiny(**SETTINGS)), "--cost", "decoder", "diffusion"])
     assert len(capsys.readouterr().out.splitlines()) == 5
     assert not (tmp_path / "runs").exists()
@@ -75,13 +65,13 @@ def test_the_time_of_an_epoch_is_the_sum_of_its_parts(tiny, monkeypatch):
     assert seconds == steps + held_out + 2  # and both parts' days in order
 
 
-def test_epochs_that_are_done_cost_nothing(tiny, monkeypatch):
+def test_epochs_that_are_done_cost_nothing(tiny, monkeypatch, flags):
     experiment = tiny(**SETTINGS | {"pretrain_epochs": 5})
     plain = fitting._Loop._close_epoch
 
     def stop_after_two(loop, *losses):
         plain(loop, *losses)
-        if loop.epoch == 2:
+        if loop.state.epoch == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(fitting._Loop, "_close_epoch", stop_after_two)

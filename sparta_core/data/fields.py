@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from torch import Tensor
 
 from sparta_core.data import bundled, grid
+from sparta_core.data.storage import allocate, place
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 
@@ -24,6 +26,7 @@ BLOCK = 365
 class Fields:
     """Days (T, C, H, W), float32, standardised with one mean and one std per variable.
 
+    Statistics are on the device that computes; `values`, too, or where there is room: in memory, or mapped from a disk.
     The dates are consecutive; latitude and longitude ascend. The splits are chronological: "train",
     "validation", "downstream", and of the last "downstream_train", "_validation" and "_test".
     """
@@ -39,13 +42,21 @@ class Fields:
     splits: dict[str, range]
     land_sea_mask: np.ndarray | None  # (H, W), 1 on land
     source: str  # one line for titles and logs
+    mapped: bool = False  # whether `values` are read from a disk when they are asked for
 
     def split(self, name: str) -> Tensor:
-        """The days of one part, (days, C, H, W): a view of `values`."""
+        """The days of one part on the device that computes, (days, C, H, W): where they are there, a view."""
         if name not in self.splits:
             raise DataError(f"there is no split {name!r}; choose one of: {', '.join(self.splits)}")
         days = self.splits[name]
-        return self.values[days.start : days.stop]
+        return self.take(slice(days.start, days.stop))
+
+    def take(self, days: Tensor | slice) -> Tensor:
+        """Days by their index (N,), on the device that computes: (N, C, H, W)."""
+        if isinstance(days, slice) or not self.elsewhere:
+            return self.values[days].to(self.device)
+        # numpy's take, in one thread: torch's would compete with the training step for all of them.
+        return torch.from_numpy(self.values.numpy().take(days.cpu().numpy(), axis=0)).to(self.device)
 
     def physical(self, standardised: Tensor) -> Tensor:
         """Standardised fields (..., C, H, W) in physical units."""
@@ -55,10 +66,20 @@ class Fields:
         """Fields (..., C, H, W) in physical units, standardised: the inverse of `physical`."""
         return (physical - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
 
-    def to(self, device: str | torch.device) -> "Fields":
-        """The same days with their tensors on `device`."""
-        tensors = {name: getattr(self, name).to(device) for name in ("values", "mean", "std")}
-        return dataclasses.replace(self, **tensors)
+    def to(self, device: str | torch.device, values: bool = True) -> "Fields":
+        """The same days with their tensors on `device`, or only their statistics."""
+        names = ("values", "mean", "std") if values else ("mean", "std")
+        return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+    @property
+    def device(self) -> torch.device:
+        """What computes."""
+        return self.mean.device
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether `values` have a way to go to the device that computes."""
+        return self.mapped or self.values.device != self.device
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -80,7 +101,7 @@ class Fields:
     @property
     def cell_area(self) -> Tensor:
         """Weights (H,) with mean 1 that make a mean over the grid a mean over the globe's area."""
-        return torch.from_numpy(grid.cell_area(self.latitude).astype(np.float32)).to(self.values.device)
+        return torch.from_numpy(grid.cell_area(self.latitude).astype(np.float32)).to(self.device)
 
     @property
     def fingerprint(self) -> str:
@@ -106,15 +127,18 @@ def load_fields(experiment: Experiment, device: str = "cpu") -> Fields:
         chosen = grid.ordered(chosen.assign(dict(grid.static_fields(dataset))), where)
         time = _dates(chosen, experiment.days, where)
         splits = split_days(time.size, experiment.split, experiment.downstream_split, where)
-        values = _read(chosen, experiment.variables, time, where)
+        rows, columns = chosen.sizes["latitude"], chosen.sizes["longitude"]
+        shape = (time.size, len(experiment.variables), rows, columns)
+        kept = place(experiment.storage, 4 * prod(shape), device)
+        values = _read(chosen, experiment.variables, time, where, allocate(shape, kept))
         mask = chosen["land_sea_mask"].values.astype(np.float32) if "land_sea_mask" in chosen else None
         source = str(dataset.attrs.get("source", where))
     mean, std = _standardise(values, splits["train"], experiment.variables, where)
     fields = Fields(
         torch.from_numpy(values), time, chosen["latitude"].values, chosen["longitude"].values,
         experiment.variables, tuple(chosen[name].attrs["units"] for name in experiment.variables),
-        torch.from_numpy(mean), torch.from_numpy(std), splits, mask, source)
-    return fields.to(device)
+        torch.from_numpy(mean), torch.from_numpy(std), splits, mask, source, kept == "disk")
+    return fields.to(device, values=kept == "device")
 
 
 def split_days(
@@ -181,10 +205,9 @@ def _dates(dataset: xr.Dataset, days: int | None, where: str) -> np.ndarray:
     return time
 
 
-def _read(dataset: xr.Dataset, variables: tuple[str, ...], time: np.ndarray, where: str) -> np.ndarray:
-    """Days in physical units, (T, C, H, W) float32, in memory once."""
-    rows, columns = dataset.sizes["latitude"], dataset.sizes["longitude"]
-    values = np.empty((time.size, len(variables), rows, columns), dtype=np.float32)
+def _read(dataset: xr.Dataset, variables: tuple[str, ...], time: np.ndarray, where: str, values: np.ndarray
+          ) -> np.ndarray:  # fmt: skip
+    """Days in physical units, into `values` (T, C, H, W)."""
     for channel, name in enumerate(variables):
         for days in _blocks(time.size):
             values[days, channel] = dataset[name].isel(time=days).values

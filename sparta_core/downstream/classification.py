@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, fit, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.masks import draw_ratios
@@ -29,14 +30,13 @@ class SeasonClassifier(nn.Sequential):
         super().__init__(*layers, nn.Linear(widths[-1], len(SEASONS)))
 
 
-class SeasonCrossEntropy:
+class SeasonCrossEntropy(Objective):
     """Cross-entropy of the season of embedded days, each hidden at a ratio of its own; equation 12.
 
     Every day has a fresh ratio and mask in every epoch.
     """
 
     trains: tuple[str, ...] = ("classifier",)
-    monitored = "loss"
 
     def __init__(self, bench: Workbench, model: Sparta, classifier: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"classifier": classifier}

@@ -18,7 +18,8 @@ from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, fit, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
@@ -54,14 +55,13 @@ def _schedule(experiment: Experiment) -> dict[str, Any]:
     return {"num_train_timesteps": experiment.diffusion_steps, "beta_start": first, "beta_end": last}
 
 
-class NoisePrediction:
+class NoisePrediction(Objective):
     """Mean squared error of the noise in noised embeddings of whole days, given the sparse days' embeddings.
 
     Conditions have a fresh mask every epoch; whole days have none and are embedded once.
     """
 
     trains: tuple[str, ...] = ("denoiser",)
-    monitored = "loss"
 
     def __init__(self, bench: Workbench, model: Sparta, denoiser: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"denoiser": denoiser}
@@ -138,4 +138,4 @@ def conditions_of(experiment: Experiment, days: Tensor) -> Tensor:
     bench = Workbench.of(experiment)
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     ratio = experiment.downstream_mask_ratio
-    return embed(representation(experiment), bench.views, bench.fields.values[days], ratio, generator)
+    return embed(representation(experiment), bench.views, bench.fields.take(days), ratio, generator)

@@ -10,7 +10,8 @@ from sparta_core.downstream.embeddings import Embedder, decode, embed
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.fit import MODEL, Job, Schedule, fit, load_weights, seeded
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, fit, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -39,14 +40,13 @@ class Forecaster(nn.Module):
         return torch.cat(days, dim=1)
 
 
-class NextEmbedding:
+class NextEmbedding(Objective):
     """Mean squared error of the embedding one day after each window; equation 10.
 
     Every day is embedded once per epoch, under a fresh mask; the windows are cut from that.
     """
 
     trains: tuple[str, ...] = ("forecaster",)
-    monitored = "loss"
 
     def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"forecaster": forecaster}

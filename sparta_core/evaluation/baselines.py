@@ -62,7 +62,7 @@ class Climatology:
     def departures(self, fields: Fields, days: Tensor | range) -> Tensor:
         """Days (T,) of the record minus their climatology, (T, C, H, W)."""
         index = np.asarray(days.cpu() if isinstance(days, Tensor) else days)
-        return fields.values[torch.from_numpy(index)] - self.at(fields.day_of_year[index])
+        return fields.take(torch.from_numpy(index)) - self.at(fields.day_of_year[index])
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
         dates = fields.time[last_days.cpu().numpy()][:, None] + np.arange(1, leads + 1)
@@ -75,7 +75,7 @@ class Persistence:
     """Tomorrow, and every day after, as today."""
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        return fields.values[last_days][:, None].expand(-1, leads, -1, -1, -1)
+        return fields.take(last_days)[:, None].expand(-1, leads, -1, -1, -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,7 +106,7 @@ def climatological_scores(experiment: Experiment, days: int | None = None) -> xr
     def score() -> xr.Dataset:
         fields, chosen = bench.fields, evenly_spaced(bench.fields, days).to(bench.device)
         members = ensembles.climatological_days(fields, chosen, experiment.draws, experiment.seed)
-        ensemble = fields.physical(fields.values[members])
+        ensemble = fields.physical(fields.take(members))
         scores = ensemble_scores(fields, ensemble, chosen)
         return scores.merge(_mean_scores(fields, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
 
@@ -116,7 +116,7 @@ def climatological_scores(experiment: Experiment, days: int | None = None) -> xr
 
 def ensemble_scores(fields: Fields, ensemble: Tensor, days: Tensor) -> xr.Dataset:
     """crps, spread_skill and ranks of an ensemble (N, M, C, H, W) in physical units for days (N,) of the record."""
-    truth, area = fields.physical(fields.values[days]), fields.cell_area
+    truth, area = fields.physical(fields.take(days)), fields.cell_area
     made = {name: getattr(ensembles, name)(ensemble, truth, area).cpu() for name in ("crps", "spread_skill")}
     ranks = ensembles.rank_histogram(ensemble, truth, area).cpu()
     dataset = xr.Dataset({name: ("variable", value.numpy()) for name, value in made.items()},
@@ -127,7 +127,7 @@ def ensemble_scores(fields: Fields, ensemble: Tensor, days: Tensor) -> xr.Datase
 
 def _mean_scores(fields: Fields, made: Tensor, days: Tensor) -> xr.Dataset:
     """rrmse, mean of the paper's batches, ssim and psnr of single fields (N, C, H, W) in physical units."""
-    truth = fields.physical(fields.values[days])
+    truth = fields.physical(fields.take(days))
     made, truth = made[:, None], truth[:, None]  # one lead
     pairs = zip(made.split(CONDITIONS_AT_ONCE), truth.split(CONDITIONS_AT_ONCE), strict=True)
     batches = [float(metrics.rrmse(m, t)) for m, t in pairs]

@@ -55,7 +55,7 @@ class Observed:
     @classmethod
     def draw(cls, grid: ObservationGrid, fields: Fields, days: Tensor, ratio: float | Tensor, seed: int) -> "Observed":
         """The days with a fraction `ratio`, or one a day (N,), hidden, by the draw of `Views.sparse` from `seed`."""
-        values = grid.project(fields.values[days])
+        values = grid.project(fields.take(days))
         generator = torch.Generator(values.device).manual_seed(seed)
         return cls(grid, values, random_points(values.shape, ratio, generator), days)
 
@@ -87,7 +87,7 @@ def fit_methods(fields: Fields, modes: int) -> dict[str, Method]:
 
 def usual_fields(climatology: Climatology, fields: Fields, days: Tensor) -> Tensor:
     """The climatology of the days (N,), (N, C, H, W)."""
-    return climatology.at(fields.day_of_year[days.cpu().numpy()]).to(fields.values)
+    return climatology.at(fields.day_of_year[days.cpu().numpy()]).to(fields.mean)
 
 
 def nearest(observed: Observed, fields: Fields) -> Tensor:

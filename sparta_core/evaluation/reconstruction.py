@@ -38,7 +38,7 @@ def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIO
 
     def score() -> xr.Dataset:
         model, chosen = representation(experiment), evenly_spaced(bench.fields, days)
-        truth = bench.fields.values[chosen]
+        truth = bench.fields.take(chosen)
 
         def error(mask_grid: str, ratio: float) -> float:
             views = Views(experiment.replace(mask_grid=mask_grid), bench.fields.grid).to(bench.device)
@@ -58,7 +58,7 @@ def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RA
 
     def score() -> xr.Dataset:
         chosen = evenly_spaced(bench.fields, days)
-        truth = bench.fields.values[chosen]
+        truth = bench.fields.take(chosen)
         parts = []
         for name, method in fit_methods(bench.fields, modes).items():
 

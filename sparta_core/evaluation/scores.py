@@ -85,7 +85,7 @@ def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> x
         leads = forecast.shape[1]
         days = target_days(last_days, first + leads)[:, first:].to(forecast.device)
         usual = climatology.forecast(fields, last_days + first, leads)
-        f, o, c = (fields.physical(x) for x in (forecast, fields.values[days], usual))
+        f, o, c = (fields.physical(x) for x in (forecast, fields.take(days), usual))
         error = metrics.rmse(f, o, area)
         made = {
             "rrmse": metrics.rrmse(f, o), "rmse": error, "bias": metrics.bias(f, o, area),

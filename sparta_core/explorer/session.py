@@ -95,9 +95,9 @@ class Session:
         grid = ObservationGrid.of(self.experiments[name].mask_grid, self.fields, bench.views)
         observed = Observed.draw(grid, self.fields, index, ratio, seed=day)
         generator = torch.Generator(bench.device).manual_seed(day)
-        embedding = model.encoder(bench.views.sparse(self.fields.values[index], generator, ratio))
+        embedding = model.encoder(bench.views.sparse(self.fields.take(index), generator, ratio))
         assert model.decoder is not None
-        truth, made = self.fields.values[index][0, variable], model.decoder(embedding)[0, variable]
+        truth, made = self.fields.take(index)[0, variable], model.decoder(embedding)[0, variable]
         seen = torch.where(observed.seen, observed.values, torch.nan)[0, variable]
         square = ((made - truth).square() * self.fields.cell_area[:, None]).mean()
         rmse = float(square.sqrt() * self.fields.std[variable])

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
+from sparta_core.models.norm import BatchNorm2d
 
 
 def group_norm(channels: int, groups: int | None) -> nn.GroupNorm:
@@ -47,7 +48,7 @@ class ResNet18(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False),
-            nn.BatchNorm2d(width),
+            BatchNorm2d(width),
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
         )

@@ -1,11 +1,13 @@
 """Where a run computes and how precisely: lightning-fabric, with bf16 only where it was timed to be faster."""
 
 import logging
+import os
 import time
 from functools import lru_cache
 
 import torch
 from lightning_fabric import Fabric
+from torch import distributed as dist
 
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
@@ -28,8 +30,26 @@ def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
     device = resolve_device(experiment.device)
     precision = precision or experiment.precision
     if precision == "auto":
-        precision = measured_precision(experiment.replace(seed=0), device)
-    return Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+        # The first process decides for all.
+        precision = _launched(device, "32-true").broadcast(measured_precision(experiment.replace(seed=0), device))
+    return _launched(device, precision)
+
+
+def _launched(device: str, precision: str) -> Fabric:
+    """One process, or one of those that torchrun or `fabric run` has started."""
+    together = dist.is_torchelastic_launched()
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if together else 1
+    nodes = int(os.environ["WORLD_SIZE"]) // here if together else 1
+    fabric = Fabric(accelerator=device, devices=here, num_nodes=nodes, strategy="ddp" if together else "auto",
+                    precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
+
+
+def local_device(name: str) -> str:
+    """`resolve_device`, and of several processes each one's own GPU."""
+    device = resolve_device(name)
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and dist.is_torchelastic_launched() else device
 
 
 def resolve_device(name: str) -> str:

@@ -2,26 +2,37 @@
 
 from collections.abc import Mapping
 from math import exp
+from typing import NamedTuple
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 
 from sparta_core.losses import cycle_consistency, nt_xent, reconstruction
+from sparta_core.processes import Part, Share
+from sparta_core.training.fit import Objective
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import Sampler
 
 Losses = dict[str, Tensor]
 
 
-class DayObjective:
-    """An `Objective` of training.fit whose batches are days: indices (B,) of the record."""
+class Days(NamedTuple):
+    """This process's `part` of a batch: whole standardised days, one tensor (b, C, H, W) of them for each role."""
+
+    part: Part
+    roles: list[Tensor]
+
+
+class DayObjective(Objective):
+    """An `Objective` of training.fit whose batches are days: indices (roles, B) of the record, first the anchors."""
 
     trains: tuple[str, ...] = ("encoder", "decoder")
-    monitored = "loss"
 
     def __init__(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> None:
-        self.modules = parts
+        self.modules, self.share = parts, Share.here()
         self.experiment, self.fields, self.views = bench.experiment, bench.fields, bench.views
+        self.loads_ahead = self.fields.elsewhere
         for name, module in parts.items():
             module.train(name in self.trains).requires_grad_(name in self.trains)
         self.samplers = {
@@ -34,18 +45,24 @@ class DayObjective:
         return self.experiment.hard_negatives
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
-        """One epoch of days, their negatives beside them."""
-        return self.samplers[part].batches(generator)
+        """One epoch of days (1, B), their negatives beside them."""
+        if self.share.rank:  # dropout of its own, and after a stop the same again
+            torch.manual_seed(crc32(generator.get_state().numpy().tobytes()) + self.share.rank)
+        return [days[None] for days in self.samplers[part].batches(generator)]
 
-    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> Losses:
-        raise NotImplementedError
+    def load(self, batch: Tensor) -> Days:
+        part = self.share.part(batch.shape[1])
+        return Days(part, [self.fields.take(part.of(days)) for days in batch])
 
-    def reconstruct(self, days: Tensor, generator: torch.Generator) -> Tensor:
+    def reconstruct(self, truth: Tensor, part: Part, generator: torch.Generator) -> Tensor:
         """Rec(dec(enc(mask(enlarge(x)))), x): the loss of whole fields rebuilt from sparse ones."""
-        truth = self.fields.values[days]
         with torch.set_grad_enabled(torch.is_grad_enabled() and "encoder" in self.trains):
-            embedding = self.modules["encoder"](self.views.sparse(truth, generator))
-        return reconstruction(self.modules["decoder"](embedding), truth)
+            embedding = self.modules["encoder"](self.views.sparse(truth, generator, part=part))
+        return self.rebuilt(embedding, truth, part)
+
+    def rebuilt(self, embedding: Tensor, truth: Tensor, part: Part) -> Tensor:
+        """Rec(dec(z), x) of this process's `part` of a batch."""
+        return self.share.weighted(reconstruction(self.modules["decoder"](embedding), truth), part)
 
 
 class Reconstruction(DayObjective):
@@ -53,8 +70,8 @@ class Reconstruction(DayObjective):
 
     monitored = "mse"
 
-    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> Losses:
-        loss = self.reconstruct(batch, generator)
+    def losses(self, batch: Days, epoch: int, generator: torch.Generator) -> Losses:
+        loss = self.reconstruct(batch.roles[0], batch.part, generator)
         return {"loss": loss, "mse": loss / len(self.fields.variables)}
 
 
@@ -75,21 +92,27 @@ class Contrast(DayObjective):
 
     trains: tuple[str, ...] = ("encoder", "projector")
 
-    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> Losses:
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """One epoch of days (3, B): the anchors with their negatives, and as many days after and before each."""
+        anchors = [days for (days,) in super().batches(part, generator)]
+        offsets = self.samplers[part].offsets(sum(map(len, anchors)), generator).split([len(days) for days in anchors])
+        return [torch.stack([days, days + d, days - d]) for days, d in zip(anchors, offsets, strict=True)]
+
+    def losses(self, batch: Days, epoch: int, generator: torch.Generator) -> Losses:
         losses, _ = self.contrast(batch, generator)
         return {"loss": losses["contrastive"] + self.experiment.cycle_weight * losses["cycle"], **losses}
 
-    def contrast(self, days: Tensor, generator: torch.Generator) -> tuple[Losses, list[tuple[Tensor, Tensor]]]:
-        """The contrastive and cycle losses, and both positives as (embedding, whole field)."""
-        encoder, projector = self.modules["encoder"], self.modules["projector"]
-        offsets = self.samplers["train"].offsets(len(days), generator)
-        now = encoder(self.views.augmented(self.fields.values[days], generator))
-        truths = [self.fields.values[days + offsets], self.fields.values[days - offsets]]
-        after, before = (encoder(self.views.augmented_sparse(truth, generator)) for truth in truths)
-        anchor = projector(now)
-        ahead, back = (nt_xent(anchor, projector(z), self.experiment.temperature) for z in (after, before))
-        losses = {"contrastive": ahead + back, "cycle": cycle_consistency(before, now, after)}
-        return losses, list(zip((after, before), truths, strict=True))
+    def contrast(self, batch: Days, generator: torch.Generator) -> tuple[Losses, list[Tensor]]:
+        """The losses of the whole batch, and the embeddings of both positives of this process's part."""
+        encoder, projector, part = self.modules["encoder"], self.modules["projector"], batch.part
+        now, *neighbours = batch.roles
+        own = [encoder(self.views.augmented(now, generator, part)),
+               *(encoder(self.views.augmented_sparse(days, generator, part)) for days in neighbours)]  # fmt: skip
+        z, after, before = (self.share.gather(rows, part) for rows in own)
+        anchor = projector(z)
+        ahead, back = (nt_xent(anchor, projector(other), self.experiment.temperature) for other in (after, before))
+        losses = {"contrastive": ahead + back, "cycle": cycle_consistency(before, z, after)}
+        return losses, own[1:]
 
 
 class Blend(Contrast):
@@ -98,11 +121,12 @@ class Blend(Contrast):
     trains = ("encoder", "projector", "decoder")
     monitored = "monitored"
 
-    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> Losses:
+    def losses(self, batch: Days, epoch: int, generator: torch.Generator) -> Losses:
         losses, positives = self.contrast(batch, generator)
-        ahead, back = (reconstruction(self.modules["decoder"](z), x) for z, x in positives)
+        now, *truths = batch.roles
+        ahead, back = (self.rebuilt(z, x, batch.part) for z, x in zip(positives, truths, strict=True))
         neighbours = ahead + back
-        sparse = self.reconstruct(batch, generator)
+        sparse = self.reconstruct(now, batch.part, generator)
         alpha = exp(-self.experiment.blend_decay * epoch)
         cycle = self.experiment.cycle_weight * losses["cycle"]
         without_cycle = alpha * (losses["contrastive"] + neighbours) + (1 - alpha) * sparse

@@ -18,8 +18,8 @@ def duration(seconds: float) -> str:
 class Progress:
     """Prints plain lines, which notebooks, papermill's log and a cluster's log file all keep."""
 
-    def __init__(self, name: str, epochs: int, done: int, steps: int) -> None:
-        self.name, self.epochs, self.steps = name, epochs, steps
+    def __init__(self, name: str, epochs: int, done: int, steps: int, shown: bool = True) -> None:
+        self.name, self.epochs, self.steps, self.shown = name, epochs, steps, shown
         self.begun = self.said = time.monotonic()
         self.first, self.epoch = done, done
 
@@ -29,7 +29,7 @@ class Progress:
         if now - self.said > QUIET:
             self.said = now
             done = self.epoch + (step + 1) / self.steps
-            print(f"{self._head()}, step {step + 1}/{self.steps}, {self._left(done)}", flush=True)
+            self._say(f"{self._head()}, step {step + 1}/{self.steps}, {self._left(done)}")
 
     def epoch_end(self, losses: dict[str, float]) -> None:
         """After the epoch's validation; `losses` are shown as they are named."""
@@ -37,7 +37,11 @@ class Progress:
         head = self._head()
         self.epoch += 1
         self.said = time.monotonic()
-        print(f"{head}: {shown}, {self._left(self.epoch)}", flush=True)
+        self._say(f"{head}: {shown}, {self._left(self.epoch)}")
+
+    def _say(self, line: str) -> None:
+        if self.shown:
+            print(line, flush=True)
 
     def _head(self) -> str:
         return f"{self.name}: epoch {self.epoch + 1}/{self.epochs}"

@@ -9,15 +9,16 @@ from lightning_fabric import Fabric
 from sparta_core.data.fields import Fields, load_fields
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.device import arrange, make_fabric, resolve_device
-from sparta_core.training.fit import CHECKPOINT, MODEL, load_weights, seeded
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.device import arrange, local_device, make_fabric
+from sparta_core.training.fit import CHECKPOINT, MODEL, seeded
 from sparta_core.training.runs import Run
 from sparta_core.views.augment import Views
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """What every stage needs: `fields` live on the device as one tensor, `views` are made there."""
+    """What every stage needs: `fields`, and the `views` of them, made on the device."""
 
     experiment: Experiment
     fields: Fields
@@ -25,14 +26,14 @@ class Workbench:
 
     @classmethod
     def of(cls, experiment: Experiment) -> "Workbench":
-        device = resolve_device(experiment.device)
+        device = local_device(experiment.device)
         fields = _fields(Experiment(**{name: getattr(experiment, name) for name in _DAYS}), device)
         views = Views(experiment, fields.grid).to(device)
         return cls(experiment, fields, views)
 
     @property
     def device(self) -> torch.device:
-        return self.fields.values.device
+        return self.fields.device
 
     def run(self, stage: str, variant: str = "") -> Run:
         """Where `stage` of this experiment lives."""
@@ -58,7 +59,7 @@ class Workbench:
 
 
 # The settings that decide which days there are: experiments that differ elsewhere share them in memory.
-_DAYS = ("data", "variables", "level", "days", "split", "downstream_split")
+_DAYS = ("storage", "data", "variables", "level", "days", "split", "downstream_split")
 
 
 @lru_cache(maxsize=1)

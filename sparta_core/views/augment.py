@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sparta_core.experiment import Experiment
+from sparta_core.processes import Part
 from sparta_core.views.masks import draw_ratios, random_points
 
 CUBIC_A = -0.75  # PyTorch's bicubic coefficient
@@ -55,7 +56,8 @@ class Views(nn.Module):
     """What the encoder is shown of standardised days (B, C, H, W): views (B, C, h, w).
 
     Enlarged for the decoder's and the downstream stages; also cropped and smoothed, at a random
-    place per sample, for the contrastive ones (paper, section 3.3.1).
+    place per sample, for the contrastive ones (paper, section 3.3.1). Where `days` are `part` of a
+    batch, they are seen as they would be in the whole of it.
     """
 
     rows: Tensor  # (h, H)
@@ -77,22 +79,24 @@ class Views(nn.Module):
         """The whole day, enlarged."""
         return self.rows @ days @ self.columns.T
 
-    def sparse(self, days: Tensor, generator: torch.Generator, ratio: float | Tensor | None = None) -> Tensor:
+    def sparse(self, days: Tensor, generator: torch.Generator, ratio: float | Tensor | None = None,
+               part: Part | None = None) -> Tensor:  # fmt: skip
         """The day with a fraction `ratio` dropped (None: drawn per sample from the experiment's range)."""
-        return self._masked(days, self.full, generator, ratio)
+        return self._masked(days, self.full, generator, ratio, part or Part.whole(len(days)))
 
-    def augmented(self, days: Tensor, generator: torch.Generator) -> Tensor:
+    def augmented(self, days: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
         """A random crop of the enlarged day, smoothed."""
-        return self._cropped(days, *self._places(len(days), generator))
+        return self._cropped(days, *self._places(part or Part.whole(len(days)), generator))
 
-    def augmented_sparse(self, days: Tensor, generator: torch.Generator) -> Tensor:
+    def augmented_sparse(self, days: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
         """A random crop of the enlarged day, smoothed and masked at a ratio of its own."""
-        places = self._places(len(days), generator)
-        return self._masked(days, lambda x: self._cropped(x, *places), generator, None)
+        part = part or Part.whole(len(days))
+        places = self._places(part, generator)
+        return self._masked(days, lambda x: self._cropped(x, *places), generator, None, part)
 
-    def _places(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _places(self, part: Part, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return tuple(
-            torch.randint(len(crops), (count,), generator=generator, device=generator.device)
+            part.of(torch.randint(len(crops), (part.total,), generator=generator, device=generator.device))
             for crops in (self.crop_rows, self.crop_columns)
         )  # type: ignore[return-value]
 
@@ -103,10 +107,9 @@ class Views(nn.Module):
         return self.crop_rows[i][:, None] @ wide
 
     def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
-                ratio: float | Tensor | None) -> Tensor:  # fmt: skip
+                ratio: float | Tensor | None, part: Part) -> Tensor:  # fmt: skip
         if ratio is None:
-            ratio = draw_ratios(len(days), self.mask_ratio, generator)
-        if self.mask_grid == "native":
-            return view(days * random_points(days.shape, ratio, generator, days.dtype))
-        seen = view(days)
-        return seen.mul_(random_points(seen.shape, ratio, generator, seen.dtype))
+            ratio = draw_ratios(part.total, self.mask_ratio, generator)
+        seen = days if self.mask_grid == "native" else view(days)
+        points = part.of(random_points((part.total, *seen.shape[1:]), ratio, generator, seen.dtype))
+        return view(seen * points) if self.mask_grid == "native" else seen.mul_(points)

@@ -99,13 +99,13 @@ class Prepared:
     def __init__(self, samples):
         self.samples, self.positives = samples, iter([samples["after"], samples["before"]])
 
-    def augmented(self, days, generator):
+    def augmented(self, days, generator, part):
         return self.samples["now"]
 
-    def augmented_sparse(self, days, generator):
+    def augmented_sparse(self, days, generator, part):
         return next(self.positives)
 
-    def sparse(self, days, generator):
+    def sparse(self, days, generator, part):
         return self.samples["sparse"]
 
 
@@ -121,15 +121,14 @@ def test_losses_are_spartas_on_the_same_views(tiny, stage, fusion):
     for modules in (plain.parts, objective.modules):
         for part, module in modules.items():
             module.train(part == "encoder")  # without the decoder's dropout, with the encoder's batch statistics
-    days = objective.batches("train", generator())[0]
-    offsets = objective.samplers["train"].offsets(len(days), generator(1))
-    samples = {name: torch.randn(len(days), 5, *experiment.view_size, dtype=torch.float64, generator=generator(k))
+    batch = objective.batches("train", generator())[0]
+    loaded = objective.load(batch)
+    samples = {name: torch.randn(batch.shape[1], 5, *experiment.view_size, dtype=torch.float64, generator=generator(k))
                for k, name in enumerate(("now", "after", "before", "sparse"))}  # fmt: skip
-    samples |= {name: fields.values[shown] for name, shown in
-                (("truth", days), ("true_after", days + offsets), ("true_before", days - offsets))}  # fmt: skip
+    samples |= dict(zip(("truth", "true_after", "true_before"), loaded.roles, strict=False))
     for epoch in (0, 30):
         objective.views = Prepared(samples)
-        expected = objective.losses(days, epoch, generator(1))["loss"]
+        expected = objective.losses(loaded, epoch, generator(1))["loss"]
         assert plain.loss(samples, epoch).item() == pytest.approx(expected.item(), abs=1e-9), epoch
 
 

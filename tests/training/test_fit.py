@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -13,12 +14,12 @@ from torch import nn
 
 from sparta_core.errors import RunError
 from sparta_core.training import fit as fitting
-from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Schedule, fit, seeded
+from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, ahead, fit, seeded
 from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 
 
-class Line:
+class Line(Objective):
     """Least squares of y = 3 x."""
 
     trains = ("line",)
@@ -178,3 +179,34 @@ def test_a_checkpoint_of_another_model(tiny):
     run.save(CHECKPOINT, {"model.line.weight": torch.ones(2, 2)}, {"epoch": 1, "precision": "32-true"})
     with pytest.raises(RunError, match=r"checkpoint.safetensors does not fit this model .*; delete it"):
         fit(Job(Line(), Schedule(2, 0.1), experiment, run, fabric, 0))
+
+
+def test_the_next_batch_is_loaded_while_one_is_worked_on():
+    loading, worked = threading.Event(), []
+
+    def load(batch):
+        if batch == 2:
+            loading.set()
+        return 10 * batch
+
+    for value in ahead(load, [1, 2, 3]):
+        if value == 10:
+            assert loading.wait(timeout=10)
+        worked.append(value)
+    assert worked == [10, 20, 30]
+
+
+def test_what_fails_ahead_fails_in_its_place():
+    def load(batch):
+        if batch == 3:
+            raise RunError("no third")
+        return batch
+
+    seen = []
+    with pytest.raises(RunError, match="no third"):
+        seen.extend(ahead(load, [1, 2, 3, 4]))
+    before = set(threading.enumerate())
+    loaded = ahead(lambda batch: batch, [1, 2, 3])
+    assert next(loaded) == 1
+    loaded.close()  # who stops early leaves no thread behind
+    assert set(threading.enumerate()) <= before

@@ -36,7 +36,7 @@ def test_a_step_in_bf16_is_close_to_float32(tiny, fusion):
         parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
         objective = objectives.Contrast(bench, parts)
         generator = torch.Generator().manual_seed(0)
-        loss = objective.losses(objective.batches("train", generator)[0], 0, generator)["loss"]
+        loss = objective.losses(objective.load(objective.batches("train", generator)[0]), 0, generator)["loss"]
         fabric.backward(loss)
         assert all(torch.isfinite(p.grad).all() for p in model.encoder.parameters() if p.grad is not None)
         losses.append(loss.item())
@@ -48,5 +48,5 @@ def test_validation_of_late_fusion_has_the_cycle_term(tiny):
     bench = Workbench.of(tiny(fusion="gnn", blend_decay=0.1))
     objective = objectives.Blend(bench, bench.build("blend").parts)
     generator = torch.Generator().manual_seed(0)
-    losses = objective.losses(objective.batches("train", generator)[0], 3, generator)
+    losses = objective.losses(objective.load(objective.batches("train", generator)[0]), 3, generator)
     assert torch.equal(losses["monitored"], losses["loss"])

@@ -41,7 +41,7 @@ def test_gradients_reach_what_trains_and_nothing_else(tiny, stage, hard_negative
     """At epoch 5, where no weight of the blend is 0."""
     objective = objective_of(tiny(hard_negatives=hard_negatives, cycle_weight=cycle_weight), stage)
     batch = objective.batches("train", generator())[0]
-    objective.losses(batch, 5, generator())["loss"].backward()
+    objective.losses(objective.load(batch), 5, generator())["loss"].backward()
     for name, module in objective.modules.items():
         for key, parameter in module.named_parameters():
             if name in TRAINED[stage]:
@@ -91,13 +91,13 @@ def test_the_representation_follows_the_objective(tiny):
 def test_stage_one_loss_written_out(tiny, cycle_weight):
     objective = objective_of(tiny(cycle_weight=cycle_weight), "pretrain")
     batch = objective.batches("train", generator())[0]
-    losses = objective.losses(batch, 0, generator(1))
+    losses = objective.losses(objective.load(batch), 0, generator(1))
     # The same draws, in the same order, from the same state of the generator.
     g, x, views = generator(1), objective.fields.values, objective.views
     encoder, projector = objective.modules["encoder"], objective.modules["projector"]
-    d = objective.samplers["train"].offsets(len(batch), g)
-    z = encoder(views.augmented(x[batch], g))
-    later, earlier = (encoder(views.augmented_sparse(x[days], g)) for days in (batch + d, batch - d))
+    anchors, after, before = batch
+    z = encoder(views.augmented(x[anchors], g))
+    later, earlier = (encoder(views.augmented_sparse(x[days], g)) for days in (after, before))
     contrastive = (nt_xent(projector(z), projector(later), 0.3) + nt_xent(projector(z), projector(earlier), 0.3))
     cycle = (later - 2 * z + earlier).square().mean()
     assert float(losses["contrastive"]) == pytest.approx(contrastive.item(), rel=1e-5)
@@ -110,29 +110,33 @@ def test_stage_two_loss_is_the_blend(tiny, epoch):
     for module in objective.modules.values():
         module.eval()  # no dropout, so that the parts can be recomputed
     batch = objective.batches("train", generator())[0]
-    losses = {k: float(v) for k, v in objective.losses(batch, epoch, generator(1)).items()}
+    loaded = objective.load(batch)
+    losses = {k: float(v) for k, v in objective.losses(loaded, epoch, generator(1)).items()}
     alpha = exp(-0.1 * epoch)
     without = alpha * (losses["contrastive"] + losses["neighbours"]) + (1 - alpha) * losses["reconstruction"]
     assert losses["loss"] == pytest.approx(without + alpha * losses["cycle"], rel=1e-5)
     assert losses["monitored"] == pytest.approx(without, rel=1e-5)  # validation of early fusion: no cycle term
-    _, positives = objective.contrast(batch, generator(1))
-    parts = [reconstruction(objective.modules["decoder"](z), truth) for z, truth in positives]
+    _, positives = objective.contrast(loaded, generator(1))
+    truths = (objective.fields.values[days] for days in batch[1:])  # rebuilt to the whole days around the anchor
+    parts = [reconstruction(objective.modules["decoder"](z), x) for z, x in zip(positives, truths, strict=True)]
     assert losses["neighbours"] == pytest.approx(float(sum(parts)), rel=1e-5)
 
 
-def test_positives_are_rebuilt_to_the_whole_days_around_the_anchor(tiny):
+def test_positives_are_equally_far_on_both_sides(tiny):
+    """One to five days, nearer ones more often; a day's hard and soft negatives have positives of their own."""
     objective = objective_of(tiny(), "blend")
-    batch = objective.batches("train", generator())[0]
-    _, positives = objective.contrast(batch, generator(1))
-    d = objective.samplers["train"].offsets(len(batch), generator(1))
-    values = objective.fields.values
-    assert torch.equal(positives[0][1], values[batch + d]) and torch.equal(positives[1][1], values[batch - d])
+    days = torch.cat(objective.batches("train", generator()), dim=1)
+    now, after, before = days
+    assert torch.equal(after - now, now - before)
+    counts = torch.bincount(after - now, minlength=6)
+    expected = torch.exp(-0.1 * torch.arange(1, 6)) / torch.exp(-0.1 * torch.arange(1, 6)).sum()
+    assert counts[0] == 0 and torch.allclose(counts[1:] / counts.sum(), expected, atol=4 * (0.25 / len(now)) ** 0.5)
 
 
 def test_the_baseline_has_hard_negatives_whatever_the_ablation(tiny):
     experiment = tiny(hard_negatives=False)
-    assert len(objective_of(experiment, "autoencoder").batches("train", generator())[0]) == 126
-    assert len(objective_of(experiment, "pretrain").batches("train", generator())[0]) == 128
+    assert len(objective_of(experiment, "autoencoder").batches("train", generator())[0][0]) == 126
+    assert len(objective_of(experiment, "pretrain").batches("train", generator())[0][0]) == 128
 
 
 def test_reconstruction_is_validated_on_the_plain_mean_squared_error(tiny):
@@ -146,9 +150,9 @@ def test_batches_never_leave_their_split(tiny):
     """Days, negatives and positives of training stay in the training days: later days cannot leak in."""
     objective = objective_of(tiny(), "pretrain")
     for part in ("train", "validation"):
-        days = torch.cat(objective.batches(part, generator()))
+        days = torch.cat(objective.batches(part, generator()), dim=1)
         split = objective.fields.splits[part]
-        assert days.min() - 5 >= split.start and days.max() + 5 < split.stop
+        assert days.min() >= split.start and days.max() < split.stop
 
 
 def test_training_sees_no_later_day(tiny, weather, tmp_path):
@@ -171,8 +175,6 @@ def test_training_sees_no_later_day(tiny, weather, tmp_path):
 def test_cycle_loss_sees_the_days_in_their_order(tiny):
     objective = objective_of(tiny(), "pretrain")
     batch = objective.batches("train", generator())[0]
-    losses, ((after, _), (before, _)) = objective.contrast(batch, generator(1))
-    g = generator(1)
-    objective.samplers["train"].offsets(len(batch), g)
-    now = objective.modules["encoder"](objective.views.augmented(objective.fields.values[batch], g))
+    losses, (after, before) = objective.contrast(objective.load(batch), generator(1))
+    now = objective.modules["encoder"](objective.views.augmented(objective.fields.values[batch[0]], generator(1)))
     assert float(losses["cycle"]) == pytest.approx(float(cycle_consistency(before, now, after)), rel=1e-5)
