@@ -75,6 +75,7 @@ class Experiment:
     runs: str = _since("machine", "runs")  # folder of all runs
     device: str = _since("machine", "auto")
     precision: str = _since("machine", "auto")  # auto: bf16 where a timed step is faster
+    checkpoint_every: float = _since("machine", 10.0)  # seconds of training between two checkpoints, at least
     storage: str = _since("machine", "auto")  # of the days; auto: the first of device, memory, disk with room
 
     seed: int = _since("data", 0)

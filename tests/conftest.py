@@ -51,6 +51,7 @@ def tiny(weather, tmp_path):
     def make(**changes):
         settings = {
             "data": str(weather), "runs": str(tmp_path / "runs"), "device": "cpu", "precision": "32-true",
+            "checkpoint_every": 0.0,
             "view_size": (16, 32), "crop_from": (18, 36), "smoothing": 3, "width": 4, "norm_groups": 2,
             "head": "flatten", "embedding": 16, "projection": 8, "soft_gap": 45, "autoencoder_epochs": 3,
             "pretrain_epochs": 3, "blend_epochs": 3, "decoder_epochs": 3, "forecast_epochs": 3,

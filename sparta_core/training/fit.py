@@ -91,6 +91,7 @@ def fit(job: Job) -> None:
             loop.resume()
         loop.train()
     if job.fabric.is_global_zero:
+        job.run.write_history(loop.state.history)
         job.run.save(MODEL, loop.state.weights(), {"epochs": job.schedule.epochs, "precision": loop.state.precision})
         job.run.drop(CHECKPOINT)
     job.fabric.barrier()  # the others read it next
@@ -129,10 +130,11 @@ class _Loop:
                                     threshold=settings.plateau_threshold)  # fmt: skip
         generator = torch.Generator(job.fabric.device).manual_seed(seed)
         self.validation_seed = seed + 1
+        self.kept, self.pause = time.monotonic(), settings.checkpoint_every
         self.state = State(self.objective.modules, adam, plateau, generator, job.fabric._precision.precision)
 
     def train(self) -> None:
-        """All epochs that are still to do, a checkpoint after each."""
+        """All epochs that are still to do, a checkpoint after each but those too short to be missed."""
         progress, shown = None, self.fabric.is_global_zero
         while self.state.epoch < self.schedule.epochs:
             batches = self.objective.batches("train", self.state.generator)
@@ -210,9 +212,10 @@ class _Loop:
         state.plateau.step(validation[self.objective.monitored])
         state.epoch += 1
         state.history.append(row)
-        if self.fabric.is_global_zero:
+        if self.fabric.is_global_zero and time.monotonic() - self.kept >= self.pause:
             self.run.save(CHECKPOINT, state.tensors(), state.record())
             self.run.write_history(state.history)
+            self.kept = time.monotonic()
 
     def resume(self) -> None:
         """Go on from the checkpoint as if there had been no stop."""

@@ -1,12 +1,14 @@
 """The training loop: killed at any moment it ends with the bits of a run that was never stopped."""
 
 import csv
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -210,3 +212,18 @@ def test_what_fails_ahead_fails_in_its_place():
     assert next(loaded) == 1
     loaded.close()  # who stops early leaves no thread behind
     assert set(threading.enumerate()) <= before
+
+
+def test_short_epochs_share_a_checkpoint(tiny, monkeypatch):
+    """Epochs of three seconds: one after the fourth, when ten have passed, one after the eighth; all in the history."""
+    clock, saved = itertools.count(step=3), []
+    experiment = tiny(checkpoint_every=10.0)
+    plain = type(run_of(experiment)[0]).save
+    monkeypatch.setattr(type(run_of(experiment)[0]), "save",
+                        lambda run, name, tensors, record: (saved.append((name, record.get("epoch"))),
+                                                            plain(run, name, tensors, record)))  # fmt: skip
+    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=clock.__next__))
+    run = fit_line(experiment, Line(), epochs=9)
+    assert [name for name, _ in saved] == [CHECKPOINT, CHECKPOINT, MODEL]
+    assert [epoch for name, epoch in saved if name == CHECKPOINT] == [4, 8]
+    assert len(list(csv.DictReader((run.folder / "history.csv").open()))) == 9
