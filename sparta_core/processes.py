@@ -14,6 +14,8 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from sparta_core.errors import ExperimentError
+
 
 @dataclass(frozen=True)
 class Part:
@@ -45,6 +47,12 @@ class Share:
     def here(cls) -> "Share":
         """This process's; the whole where it is alone."""
         return cls(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else cls()
+
+    def check(self, smallest: int) -> None:
+        """ExperimentError unless every process has a sample of a batch of `smallest`."""
+        if smallest < self.processes:
+            raise ExperimentError(f"the smallest batch has {smallest} samples, too few for {self.processes} processes; "
+                                  "start fewer, or change batch_size")
 
     def part(self, total: int) -> Part:
         """Its rows of a batch of `total`: all processes' are as equal as whole numbers allow."""

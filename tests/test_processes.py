@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.processes import Share
-from sparta_core.training import device
+from sparta_core.training import device, stages
 from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 from tests.shared_step import gradients
@@ -40,6 +41,16 @@ def test_every_row_is_somebodys(total, processes):
     means = [share.weighted(part.of(batch).sum() / max(len(part), 1), part)
              for share, part in zip(shares, parts, strict=True)]  # fmt: skip
     assert torch.isclose(torch.stack(means).mean(), batch.mean())
+
+
+def test_a_batch_too_small_for_all(tiny):
+    """Said before an epoch trains: 350 anchors and their negatives are eight batches of 126 samples and one of 42."""
+    objective = stages.job(Workbench.of(tiny()), "pretrain").objective
+    objective.share = Share(0, 42)
+    objective.batches("train", torch.Generator())
+    objective.share = Share(0, 43)
+    with pytest.raises(ExperimentError, match="the smallest batch has 42 samples, too few for 43 processes"):
+        objective.batches("train", torch.Generator())
 
 
 def test_alone_is_the_whole():

@@ -48,7 +48,9 @@ class DayObjective(Objective):
         """One epoch of days (1, B), their negatives beside them."""
         if self.share.rank:  # dropout of its own, and after a stop the same again
             torch.manual_seed(crc32(generator.get_state().numpy().tobytes()) + self.share.rank)
-        return [days[None] for days in self.samplers[part].batches(generator)]
+        batches = [days[None] for days in self.samplers[part].batches(generator)]
+        self.share.check(min(days.shape[1] for days in batches))
+        return batches
 
     def load(self, batch: Tensor) -> Days:
         part = self.share.part(batch.shape[1])
