@@ -19,6 +19,7 @@ Written by `make bench`, which replaces the tables of its own machine and keeps 
 compared with took turns in one run; a ratio is the median of the rounds, with the lowest and the highest. The
 comparison is a plain per-sample version of the same views and steps, `per_sample.py`, unless a row says otherwise.
 Our steps make their own views; the plain step alone is handed them. FLOPs are those of the model, counted by torch.
+Nothing is known of machines that are not below: until a GPU is among them, its goals are neither met nor missed.
 """
 
 Sections = dict[str, dict[str, str]]  # machine -> benchmark -> text

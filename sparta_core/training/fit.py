@@ -91,7 +91,6 @@ def fit(job: Job) -> None:
             loop.resume()
         loop.train()
     if job.fabric.is_global_zero:
-        job.run.write_history(loop.state.history)
         job.run.save(MODEL, loop.state.weights(), {"epochs": job.schedule.epochs, "precision": loop.state.precision})
         job.run.drop(CHECKPOINT)
     job.fabric.barrier()  # the others read it next
@@ -143,6 +142,8 @@ class _Loop:
             validation = self._validation()
             self._close_epoch(training, validation)
             progress.epoch_end({"training": training["loss"], "validation": validation[self.objective.monitored]})
+        if shown:
+            self.run.write_history(self.state.history)
 
     def _training_epoch(self, batches: Sequence[Tensor], progress: Progress) -> dict[str, float]:
         for module in self.training_modules:
