@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 BITS = 16  # of a value: shares are exact to 2**-16
+BFLOAT16_ONE = 0x3F80  # the bits of 1.0
 
 
 def random_bits(count: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
@@ -16,4 +17,6 @@ def kept(bits: Tensor, dropped: Tensor, dtype: torch.dtype) -> Tensor:
     """1 where random `bits` survive that a share `dropped`, in [0, 1), is dropped, else 0; laid out as `bits`."""
     least = ((dropped * 2**BITS).round() - 2 ** (BITS - 1)).clamp(max=2 ** (BITS - 1) - 1).to(torch.int16)
     # Written as numbers at once: multiplying by a mask of booleans takes twice the time of both.
+    if dtype is torch.bfloat16:  # as their bits: torch turns truth into bfloat16 at half the speed
+        return torch.ge(bits, least, out=torch.empty_like(bits)).mul_(BFLOAT16_ONE).view(dtype)
     return torch.ge(bits, least, out=torch.empty_like(bits, dtype=dtype))

@@ -95,9 +95,10 @@ class Session:
         grid = ObservationGrid.of(self.experiments[name].mask_grid, self.fields, bench.views)
         observed = Observed.draw(grid, self.fields, index, ratio, seed=day)
         generator = torch.Generator(bench.device).manual_seed(day)
-        embedding = model.encoder(bench.views.sparse(self.fields.take(index), generator, ratio))
+        whole = self.fields.take(index)
+        embedding = model.encoder(bench.views.sparse(whole, generator, ratio))
         assert model.decoder is not None
-        truth, made = self.fields.take(index)[0, variable], model.decoder(embedding)[0, variable]
+        truth, made = whole[0, variable], model.decoder(embedding)[0, variable]
         seen = torch.where(observed.seen, observed.values, torch.nan)[0, variable]
         square = ((made - truth).square() * self.fields.cell_area[:, None]).mean()
         rmse = float(square.sqrt() * self.fields.std[variable])

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from sparta_core.draws import BITS, kept, random_bits
 
-ONE = 0x3F80  # the bits of 1.0 in bfloat16
-
 
 class ReLUDropout(nn.Dropout):
     """Dropout(ReLU(x)), on a CPU with masks cut from 64-bit draws of the global generator.
@@ -23,14 +21,8 @@ class ReLUDropout(nn.Dropout):
 
     def mask(self, x: Tensor) -> Tensor:
         """1 where a value of `x` stays, else 0; in dtype and layout as `x`."""
-        bits = random_bits(x.numel(), x.device)
-        if x.dtype is torch.bfloat16:
-            # In whole numbers of the same size: torch turns truth into bfloat16 ten times slower.
-            least = round(self.p * 2**BITS) - 2 ** (BITS - 1)
-            mask = bits.clamp_(least - 1, least).sub_(least - 1).mul_(ONE).view(x.dtype)
-        else:
-            mask = kept(bits, torch.tensor(self.p), x.dtype)
         dense = torch.empty_like(x, device="meta")  # whose strides are those of `x` without gaps
+        mask = kept(random_bits(x.numel(), x.device), torch.tensor(self.p), x.dtype)
         return mask.as_strided(x.shape, dense.stride())
 
 

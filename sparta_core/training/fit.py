@@ -134,15 +134,15 @@ class _Loop:
 
     def train(self) -> None:
         """All epochs that are still to do, a checkpoint after each but those too short to be missed."""
-        progress, shown = None, self.fabric.is_global_zero
+        progress, first = None, self.fabric.is_global_zero
         while self.state.epoch < self.schedule.epochs:
             batches = self.objective.batches("train", self.state.generator)
-            progress = progress or Progress(self.run.stage, self.schedule.epochs, self.state.epoch, len(batches), shown)
+            progress = progress or Progress(self.run.stage, self.schedule.epochs, self.state.epoch, len(batches), first)
             training = self._training_epoch(batches, progress)
             validation = self._validation()
             self._close_epoch(training, validation)
             progress.epoch_end({"training": training["loss"], "validation": validation[self.objective.monitored]})
-        if shown:
+        if first:
             self.run.write_history(self.state.history)
 
     def _training_epoch(self, batches: Sequence[Tensor], progress: Progress) -> dict[str, float]:
@@ -228,8 +228,6 @@ class _Loop:
             raise RunError(
                 f"{self.run.folder / CHECKPOINT} does not fit this model ({first}); delete it to train "
                 f"{self.run.stage} again") from error
-        if self.fabric.is_global_zero:
-            self.run.write_history(self.state.history)
 
     def _mean(self, losses: Iterable[dict[str, Tensor]]) -> dict[str, float]:
         """The mean of every named loss over batches and processes; the device is read once, at the end."""
