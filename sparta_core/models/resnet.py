@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,6 +16,17 @@ def group_norm(channels: int, groups: int | None) -> nn.GroupNorm:
     if channels % groups:
         raise ExperimentError(f"norm_groups is {groups}; it must divide every layer's channels, here {channels}")
     return nn.GroupNorm(groups, channels)
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """torch's; on a CPU through channels-last, because in the usual layout it takes five times as long there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or not x.is_contiguous():
+            return super().forward(x)
+        if x.requires_grad:  # whoever made x would be slow with a gradient in another layout
+            x.register_hook(Tensor.contiguous)
+        return super().forward(x.contiguous(memory_format=torch.channels_last)).contiguous()
 
 
 class BasicBlock(nn.Module):
@@ -49,8 +61,8 @@ class ResNet18(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False),
             BatchNorm2d(width),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2, padding=1),
+            MaxPool2d(3, stride=2, padding=1),
+            nn.ReLU(),  # the same before the pooling, with four times the work
         )
         widths = [width, width, 2 * width, 4 * width, 8 * width]
         self.stages = nn.Sequential(*(

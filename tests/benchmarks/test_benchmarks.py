@@ -6,6 +6,7 @@ from torch import nn
 
 from benchmarks import __main__ as command
 from benchmarks import memory
+from benchmarks.compiled import measured
 from benchmarks.memory import Case, Found
 from benchmarks.ours import STAGES, EpochOfViews, TrainingStep
 from benchmarks.report import Goal, Row, parsed
@@ -95,6 +96,15 @@ def test_a_case_is_measured_in_a_process_of_its_own():
     found = memory.measured(Case("cpu", "32-true", "decoder", 3, years=10))
     assert found.days == 10 * 365 * 5 * 32 * 64 * 4 < found.peak < 4e9
     assert len(found.seconds) == memory.ROUNDS and min(found.seconds) > 0
+
+
+def test_a_compiled_encoder_is_timed_beside_itself(small, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module, mode: compiled.append((type(module).__name__, mode)))
+    monkeypatch.setattr(Setting, "experiment", lambda _: small)
+    row = measured(Setting("cpu", batch=6, rounds=2, repeats=1), "default", noise_fields(small, 3, (16, 32)))
+    assert compiled == [("ResNet18", "default")]
+    assert row.ratio.low > 0 and "encoder compiled (default, " in row.measured
 
 
 def test_the_command_prints_and_records(tmp_path, monkeypatch, capsys):

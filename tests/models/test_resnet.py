@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
-from sparta_core.models.resnet import BasicBlock, ResNet18
+from sparta_core.models.resnet import BasicBlock, MaxPool2d, ResNet18
 
 
 def paper_encoder():
@@ -77,3 +77,18 @@ def test_views_too_small_for_one_channel_norms():
 def test_groups_that_do_not_divide_the_channels():
     with pytest.raises(ExperimentError, match="norm_groups is 3; it must divide"):
         ResNet18(5, 10, (32, 64), width=4, norm_groups=3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pooling_is_torchs_in_value_gradient_and_layout(dtype, layout):
+    x = torch.randn(3, 4, 9, 14).relu().to(dtype).to(memory_format=layout)  # relu: ties, where order decides
+    results = []
+    for pool in (MaxPool2d(3, stride=2, padding=1), nn.MaxPool2d(3, stride=2, padding=1)):
+        start = x.clone().requires_grad_()
+        made = pool(start)
+        made.backward(torch.arange(made.numel()).view_as(made).to(dtype))
+        results.append((made, start.grad))
+    (made, gradient), (expected, right) = results
+    assert torch.equal(made, expected) and torch.equal(gradient, right)
+    assert made.stride() == expected.stride() and gradient.stride() == x.stride()

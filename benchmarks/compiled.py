@@ -1,0 +1,42 @@
+"""What torch.compile would bring a training step, and CUDA graphs: SPARTA uses neither unless they pay.
+
+Only the encoder is compiled: on a CPU inductor trips over the decoder's masks, which are cut from wider numbers.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.ours import TrainingStep
+from benchmarks.report import Row
+from benchmarks.setting import Setting, noise_fields
+from benchmarks.steps import rate
+from benchmarks.timing import Contender, interleaved, ratio, repeated, synchronise
+from sparta_core.data.fields import Fields
+
+STAGE = "pretrain"
+MODES = {"cpu": ("default",), "cuda": ("default", "reduce-overhead")}  # the last is that with CUDA graphs
+
+
+def compiled(setting: Setting) -> Iterator[Row]:
+    fields = noise_fields(setting.experiment())
+    for mode in MODES.get(setting.device, ()):
+        yield measured(setting, mode, fields)
+
+
+def measured(setting: Setting, mode: str, fields: Fields) -> Row:
+    """Stage 1's step with a compiled encoder, over the same as it is."""
+    experiment, repeats = setting.experiment(), setting.repeats
+    plain, faster = (TrainingStep(experiment, STAGE, fields) for _ in range(2))
+    fabrics: Any = faster.objective.modules["encoder"]
+    fabrics.module.compile(mode=mode)
+    begun = time.perf_counter()
+    faster()
+    synchronise(setting.device)
+    seconds = time.perf_counter() - begun
+    plain()  # warms up
+    contenders = {name: Contender(repeated(step, repeats), repeats * setting.anchors)
+                  for name, step in (("compiled", faster), ("plain", plain))}  # fmt: skip
+    times = interleaved(contenders, setting.device, setting.rounds)
+    return Row(f"early, stage 1's step with its encoder compiled ({mode}, {seconds:.0f} s); without",
+               rate(times["compiled"]), rate(times["plain"]), ratio(times["plain"], times["compiled"]))  # fmt: skip
