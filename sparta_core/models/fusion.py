@@ -97,7 +97,11 @@ class LateFusion(nn.Module):
         return self.fusion(embeddings)
 
     def per_variable(self, view: Tensor) -> Tensor:
-        """The variables' own embeddings (B, C, E)."""
+        """The variables' own embeddings (B, C, E).
+
+        One encoder after the other: as one grouped computation on a core they take 1.3 (bf16) to 1.5 times as long
+        at the paper's size, forward and backward, and a sixth less only at `demo`.
+        """
         return torch.stack([encoder(view[:, k : k + 1]) for k, encoder in enumerate(self.encoders)], dim=1)
 
     def weights(self, view: Tensor) -> Tensor:
