@@ -74,7 +74,7 @@ class Experiment:
     preset: str = _since("machine", "paper")
     runs: str = _since("machine", "runs")  # folder of all runs
     device: str = _since("machine", "auto")
-    precision: str = _since("machine", "auto")  # auto: bf16 where a timed step is faster
+    precision: str = _since("machine", "auto")  # auto: bf16 where the hardware has it
     checkpoint_every: float = _since("machine", 10.0)  # seconds of training between two checkpoints, at least
     storage: str = _since("machine", "auto")  # of the days; auto: the first of device, memory, disk with room
 

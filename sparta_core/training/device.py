@@ -1,9 +1,7 @@
-"""Where a run computes and how precisely: lightning-fabric, with bf16 only where it was timed to be faster."""
+"""Where a run computes and how precisely: lightning-fabric, with bf16 where the hardware has it."""
 
 import logging
 import os
-import time
-from functools import lru_cache
 
 import torch
 from lightning_fabric import Fabric
@@ -12,9 +10,6 @@ from torch import distributed as dist
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-
-WORTHWHILE = 1.2  # how many times faster bf16 must be; below that its rounding buys nothing
-PROBE = 32  # samples in a timed step
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes on the choices made here
 # Numbers below 1e-38 count as 0: unused moments of Adam decay to them, and made a forecaster's epoch 13 times longer.
@@ -30,8 +25,7 @@ def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
     device = resolve_device(experiment.device)
     precision = precision or experiment.precision
     if precision == "auto":
-        # The first process decides for all.
-        precision = _launched(device, "32-true").broadcast(measured_precision(experiment.replace(seed=0), device))
+        precision = native_precision(device)
     return _launched(device, precision)
 
 
@@ -74,36 +68,14 @@ def arrange(model: Sparta, device: str, precision: str = "32-true") -> None:
                 part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-@lru_cache
-def measured_precision(experiment: Experiment, device: str) -> str:
-    """bf16-mixed where a step of this experiment's encoder and decoder is clearly faster so, else 32-true.
+def native_precision(device: str) -> str:
+    """bf16-mixed where the hardware multiplies in bf16 and torch's convolutions gain by it, else 32-true.
 
-    The whole model is timed, because a processor good at bf16 products may still be slow at
-    convolutions with few channels.
+    It asks what the device can do and times nothing: the same machine always gives the same bits.
     """
-    if device == "mps":
-        return "32-true"  # autocast covers too few operations there
-    single, half = _step_times(experiment, device)
-    return "bf16-mixed" if single > WORTHWHILE * half else "32-true"
-
-
-def _step_times(experiment: Experiment, device: str) -> list[float]:
-    """Seconds of a forward and backward pass in float32 and in bf16: each the best of three, in turn."""
-    channels = len(experiment.variables)
-    with torch.random.fork_rng():
-        models = [Sparta.build(experiment, "decoder", channels, (32, 64)).to(device) for _ in range(2)]
-        for model, precision in zip(models, ("32-true", "bf16-mixed"), strict=True):
-            arrange(model, device, precision)
-        view = torch.randn(PROBE, channels, *experiment.view_size, device=device)
-        rounds = [[_step_time(model, view, bf16) for model, bf16 in zip(models, (False, True), strict=True)]
-                  for _ in range(4)]  # fmt: skip
-    return [min(times) for times in zip(*rounds[1:], strict=True)]  # the first round warms up
-
-
-def _step_time(model: Sparta, view: torch.Tensor, bf16: bool) -> float:
-    start = time.perf_counter()
-    with torch.enable_grad(), torch.autocast(view.device.type, torch.bfloat16, enabled=bf16):
-        loss = model(view).float().square().mean()
-    loss.backward()
-    loss.item()  # waits for the device
-    return time.perf_counter() - start
+    if device == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:  # on mps autocast covers too few operations
+        can = torch.cpu.get_capabilities()
+        native = device == "cpu" and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+    return "bf16-mixed" if native else "32-true"

@@ -1,11 +1,11 @@
-"""Devices and precision: what is asked for is given or refused, what is faster is measured."""
+"""Devices and precision: what is asked for is given or refused, and the same machine always chooses the same."""
 
 import pytest
 import torch
 
 from sparta_core.errors import ExperimentError
 from sparta_core.training import device
-from sparta_core.training.device import make_fabric, measured_precision, resolve_device
+from sparta_core.training.device import make_fabric, native_precision, resolve_device
 from sparta_core.training.workbench import Workbench
 
 
@@ -22,19 +22,14 @@ def test_a_device_that_is_not_there(monkeypatch):
         resolve_device("cuda")
 
 
-@pytest.mark.parametrize(("single", "half", "expected"), [
-    (1.0, 0.5, "bf16-mixed"), (1.0, 0.9, "32-true"), (1.0, 3.0, "32-true")])
-def test_bf16_only_where_it_is_clearly_faster(tiny, monkeypatch, single, half, expected):
-    measured_precision.cache_clear()
-    monkeypatch.setattr(device, "_step_time", lambda model, view, bf16: half if bf16 else single)
-    assert measured_precision(tiny(precision="auto"), "cpu") == expected
-    measured_precision.cache_clear()
-
-
-def test_the_measurement_times_both_precisions(tiny):
-    """Both are run on the real model; on any machine a step takes longer than nothing."""
-    single, half = device._step_times(tiny(), "cpu")
-    assert 0 < single < 60 and 0 < half < 60
+@pytest.mark.parametrize(("device", "can", "expected"), [
+    ("cpu", {"avx512_f": True, "avx512_bf16": True}, "bf16-mixed"), ("cpu", {"amx_bf16": True}, "bf16-mixed"),
+    ("cpu", {"avx512_f": True, "avx512_bf16": False}, "32-true"), ("cpu", {"architecture": "aarch64"}, "32-true"),
+    ("cuda", {"avx512_bf16": True}, "32-true"), ("mps", {"avx512_bf16": True}, "32-true")])
+def test_bf16_where_the_hardware_has_it(monkeypatch, device, can, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+    assert native_precision(device) == expected
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])
