@@ -1,5 +1,7 @@
 """Devices and precision: what is asked for is given or refused, and the same machine always chooses the same."""
 
+import platform
+
 import pytest
 import torch
 
@@ -64,3 +66,15 @@ def test_channels_last_where_it_pays(tiny, place, precision, changed):
 def test_denormal_numbers_are_flushed():
     """In every thread: enough numbers for all of them."""
     assert (torch.full((1_000_000,), 1e-39) * 1.0 == 0).all()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that would give the memory back")
+def test_freed_memory_is_used_again():
+    """40 MB are 10,000 pages, all of which a fresh block would have to fetch."""
+    import resource  # which Windows lacks
+
+    torch.zeros(10_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.zeros(10_000_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 5_000
