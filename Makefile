@@ -33,7 +33,7 @@ test: $(INSTALLED)  ## style, types, and all tests
 test-browser: $(INSTALLED)  ## the explorer in JupyterLab, in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser tests/browser
 
-bench: $(INSTALLED)  ## timings against the per-sample pipeline: benchmarks/RESULTS.md; 9 min on two cores
+bench: $(INSTALLED)  ## timings against the per-sample pipeline: benchmarks/RESULTS.md; 7 min on two cores
 	$(BIN)/python -m benchmarks
 
 lab: $(INSTALLED)  ## JupyterLab on notebooks/
