@@ -10,11 +10,10 @@ from typing import Any
 from benchmarks.ours import TrainingStep
 from benchmarks.report import Row
 from benchmarks.setting import Setting, noise_fields
-from benchmarks.steps import rate
-from benchmarks.timing import Contender, interleaved, ratio, repeated, synchronise
+from benchmarks.steps import in_turn, rate
+from benchmarks.timing import ratio, synchronise
 from sparta_core.data.fields import Fields
 
-STAGE = "pretrain"
 MODES = {"cpu": ("default",), "cuda": ("default", "reduce-overhead")}  # the last is that with CUDA graphs
 
 
@@ -26,17 +25,14 @@ def compiled(setting: Setting) -> Iterator[Row]:
 
 def measured(setting: Setting, mode: str, fields: Fields) -> Row:
     """Stage 1's step with a compiled encoder, over the same as it is."""
-    experiment, repeats = setting.experiment(), setting.repeats
-    plain, faster = (TrainingStep(experiment, STAGE, fields) for _ in range(2))
-    fabrics: Any = faster.objective.modules["encoder"]
-    fabrics.module.compile(mode=mode)
+    plain, faster = (TrainingStep(setting.experiment(), "pretrain", fields) for _ in range(2))
+    encoder: Any = faster.objective.modules["encoder"]
+    encoder.module.compile(mode=mode)
     begun = time.perf_counter()
     faster()
     synchronise(setting.device)
     seconds = time.perf_counter() - begun
     plain()  # warms up
-    contenders = {name: Contender(repeated(step, repeats), repeats * setting.anchors)
-                  for name, step in (("compiled", faster), ("plain", plain))}  # fmt: skip
-    times = interleaved(contenders, setting.device, setting.rounds)
+    times = in_turn({"compiled": faster, "plain": plain}, setting)
     return Row(f"early, stage 1's step with its encoder compiled ({mode}, {seconds:.0f} s); without",
                rate(times["compiled"]), rate(times["plain"]), ratio(times["plain"], times["compiled"]))  # fmt: skip

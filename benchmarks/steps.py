@@ -1,6 +1,6 @@
 """The training step of every stage and fusion against the plain one, and what late fusion costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 
@@ -81,14 +81,19 @@ def rate(seconds: list[float]) -> str:
     return f"{amount(1 / Spread.of(seconds).median)} anchors/s"
 
 
+def in_turn(steps: Mapping[str, TrainingStep], setting: Setting) -> dict[str, list[float]]:
+    """Seconds an anchor of every step, one per round."""
+    repeats = setting.repeats
+    contenders = {name: Contender(repeated(step, repeats), repeats * setting.anchors) for name, step in steps.items()}
+    return interleaved(contenders, setting.device, setting.rounds)
+
+
 def fusion(setting: Setting) -> Iterator[Row]:
     """Stage 1 with late fusion over the same with early fusion, both ours."""
     fields = noise_fields(setting.experiment())
     steps = {name: TrainingStep(setting.experiment(fusion=name), "pretrain", fields) for name in FUSIONS}
     flops = {name: ours.flops() for name, ours in steps.items()}
-    repeats = setting.repeats
-    contenders = {name: Contender(repeated(ours, repeats), repeats * setting.anchors) for name, ours in steps.items()}
-    times = interleaved(contenders, setting.device, setting.rounds)
+    times = in_turn(steps, setting)
     for name in FUSIONS[1:]:
         arithmetic = f"{amount(flops[name] / flops['early'])} times the arithmetic"
         slower = ratio(times[name], times["early"])

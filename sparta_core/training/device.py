@@ -90,9 +90,10 @@ def native_precision(device: str) -> str:
 
     It asks what the device can do and times nothing: the same machine always gives the same bits.
     """
+    native = False  # on mps autocast covers too few operations
     if device == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # on mps autocast covers too few operations
+    elif device == "cpu":
         can = torch.cpu.get_capabilities()
-        native = device == "cpu" and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+        native = any(can.get(name) for name in ("avx512_bf16", "amx_bf16"))
     return "bf16-mixed" if native else "32-true"
