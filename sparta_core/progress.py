@@ -7,12 +7,17 @@ QUIET = 30.0  # seconds without a line, at most
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them: 42 s, 3 min 05 s, 2 h 10 min."""
-    whole = round(seconds)
+    whole = max(0, round(seconds))  # whatever the clock does
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def time_left(seconds: float, done: float, total: float) -> str:
+    """What is to be said after `seconds` for `done` of a `total`: 3 min 05 s left, or took 42 s."""
+    return f"{duration(seconds / done * (total - done))} left" if done < total else f"took {duration(seconds)}"
 
 
 class Progress:
@@ -47,5 +52,4 @@ class Progress:
         return f"{self.name}: epoch {self.epoch + 1}/{self.epochs}"
 
     def _left(self, done: float) -> str:
-        left = (time.monotonic() - self.begun) / (done - self.first) * (self.epochs - done)
-        return f"{duration(left)} left" if done < self.epochs else f"took {duration(time.monotonic() - self.begun)}"
+        return time_left(time.monotonic() - self.begun, done - self.first, self.epochs - self.first)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from sparta_core.training import progress
-from sparta_core.training.progress import Progress, duration
+from sparta_core import progress
+from sparta_core.progress import Progress, duration
 
 
 @pytest.mark.parametrize(("seconds", "text"), [
     (0.4, "0 s"), (42, "42 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"),
-    (100 * 3600, "100 h 00 min")])
+    (100 * 3600, "100 h 00 min"), (-5, "0 s")])
 def test_durations(seconds, text):
     assert duration(seconds) == text
 
