@@ -1,0 +1,43 @@
+"""Tensors and a JSON record as one safetensors file, so that they cannot disagree, with the checksum of both."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from sparta_core.files import CHANGED, check_size, sealed_json, unsealed_json
+
+Tensors = dict[str, Tensor]
+MOST_BYTES = 2**34  # of a file, all of which is loaded
+
+
+def packed(tensors: Tensors, record: dict[str, Any]) -> bytes:
+    """The content of such a file; the same bytes for the same tensors and record."""
+    tensors = {key: value.detach().contiguous().cpu() for key, value in tensors.items()}
+    seal = sealed_json({"record": record, "tensors": _checksum(tensors)})
+    return save(tensors, metadata={"sealed": seal.decode()})  # one entry: safetensors shuffles them
+
+
+def unpacked(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """What was packed; OSError, ValueError, KeyError or SafetensorError for anything else, to the last bit."""
+    check_size(path, MOST_BYTES)
+    with safe_open(path, framework="pt") as file:
+        seal = unsealed_json((file.metadata() or {}).get("sealed", "null").encode())
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if seal["tensors"] != _checksum(tensors):
+        raise ValueError(CHANGED)
+    return tensors, seal["record"]
+
+
+def _checksum(tensors: Tensors) -> str:
+    """The sha256 of tensors, by name."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
