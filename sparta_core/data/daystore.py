@@ -1,0 +1,190 @@
+"""Local Zarr stores of daily fields: written block by block, whole or not there at all, checked when they are read.
+
+A store is begun at `.NAME.part` beside its target. A block of days counts once the journal there names it, after
+its bytes are on the disk; the whole store is renamed. Whoever is interrupted goes on after the last block, if need
+be from the state that was noted with it.
+"""
+
+import hashlib
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from filelock import FileLock, Timeout
+
+from sparta_core.data.checksums import order_of, seal_folder
+from sparta_core.data.grid import STATIC
+from sparta_core.data.moments import Moments
+from sparta_core.errors import DataError
+from sparta_core.files import TEXT_BYTES, read, replace, sealed_json, unsealed_json
+
+JOURNAL = "journal.json"
+BLOCK_BYTES = 64 * 2**20  # of one variable, at most
+BLOCK_DAYS = 365
+
+
+class DayStore:
+    """The store at `target` of what `order` asks for: settings by name, as JSON has them."""
+
+    def __init__(self, target: Path, order: Mapping[str, Any], block_days: int | None = None) -> None:
+        self.target, self.order = target, dict(order)
+        self.part = target.with_name(f".{target.name}.part")
+        self.block_days = block_days or BLOCK_DAYS  # written, and later read, at once; fewer on fine grids
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is there whole; DataError if `target` holds anything else."""
+        if not self.target.exists():
+            return False
+        there = order_of(self.target)
+        if there is None:
+            raise DataError(f"{self.target} exists and is no store made here; choose another target")
+        self._check_order(there, self.target)
+        return True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the unfinished store; DataError while another process does."""
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.target.with_name(f".{self.target.name}.lock"), timeout=0)
+        try:
+            with lock:
+                yield
+        except Timeout as error:
+            raise DataError(f"another process is making {self.target}; "
+                            "wait for it, or choose another target") from error
+
+    def begin(self, days: xr.Dataset) -> list[slice]:
+        """Lay out all of the lazy `days`, once; the blocks of days that are still to be written."""
+        journal = self._journal()
+        if not journal:
+            shutil.rmtree(self.part, ignore_errors=True)
+            self._lay_out(days)
+            journal = {"order": self.order, "days": days.sizes["time"], "source": days.attrs["source"], "blocks": {}}
+            self._note(journal)
+        self._check_order(journal["order"], self.part)
+        if journal["days"] != days.sizes["time"]:
+            raise DataError(f"{self.part} was begun with {journal['days']} days, of which the source now has "
+                            f"{days.sizes['time']}; delete it to begin again")
+        if journal["source"] != days.attrs["source"]:
+            raise DataError(f"the days in {self.part} are {journal['source']}, the next would be "
+                            f"{days.attrs['source']}; delete it to begin again")
+        return [block for block in self._blocks(days) if str(block.start) not in journal["blocks"]]
+
+    @property
+    def state(self) -> bytes:
+        """What was noted last, of the unfinished store; nothing, if nothing was. DataError if it is damaged."""
+        name = self._journal().get("state")
+        if name is None:
+            return b""
+        path = self.part / name
+        state = path.read_bytes() if path.is_file() else b""
+        if _state_name(state) != name:
+            raise DataError(f"{path} is damaged: it is not the file that was written; "
+                            f"delete {self.part} to begin again")
+        return state
+
+    def write(self, block: xr.Dataset, at: slice, state: bytes = b"") -> None:
+        """Days of the lazy ones, now loaded, that they are there, and from what state the next ones follow."""
+        names = weather(block)
+        with self._writing():
+            block[names].reset_coords(drop=True).drop_vars(block.coords).to_zarr(
+                self.part, region={"time": at}, consolidated=False)
+            os.sync()  # the journal must not name what a power cut could take
+        journal = self._journal()
+        totals = {name: Moments.of(block[name].values).total() for name in names}
+        journal["blocks"][str(at.start)] = {name: {part: float(value) for part, value in total._asdict().items()}
+                                            for name, total in totals.items()}  # fmt: skip
+        self._note(journal, state)
+
+    def note(self, state: bytes) -> None:
+        """A state before the first days, from which to go on."""
+        self._note(self._journal(), state)
+
+    def finish(self) -> None:
+        """Add every variable's statistics and every file's checksum, and move the store to its target."""
+        with self._writing():
+            blocks = [*self._journal()["blocks"].values()]
+            group = zarr.open_group(self.part, mode="r+")
+            for name in blocks[0]:
+                group[name].attrs.update(statistics([block[name] for block in blocks]))
+            for path in [*self.part.rglob("*.part*"), *self.part.rglob("*.state")]:
+                path.unlink()  # of writers that were killed, zarr's too; and the last state
+            zarr.consolidate_metadata(self.part)
+            seal_folder(self.part, self.order)
+            os.rename(self.part, self.target)
+
+    def _lay_out(self, days: xr.Dataset) -> None:
+        """Metadata, coordinates and static fields; of the days themselves nothing yet."""
+        first = self._blocks(days)[0]
+        shape = (first.stop, days.sizes["latitude"], days.sizes["longitude"])
+        encoding: dict[str, dict[str, Any]] = {name: {"chunks": shape} for name in weather(days)}
+        encoding["time"] = {"units": "days since 1900-01-01", "dtype": "int64", "chunks": (days.sizes["time"],)}
+        static = {name: days[name].load() for name in days.data_vars if name in STATIC}
+        with self._writing():
+            days.assign(static).to_zarr(self.part, mode="w", compute=False, safe_chunks=False,
+                                        encoding=encoding, consolidated=False)  # fmt: skip
+
+    def _blocks(self, days: xr.Dataset) -> list[slice]:
+        count, points = days.sizes["time"], days.sizes["latitude"] * days.sizes["longitude"]
+        length = max(1, min(self.block_days, BLOCK_BYTES // (4 * points), count))
+        return [slice(start, min(start + length, count)) for start in range(0, count, length)]
+
+    def _journal(self) -> dict[str, Any]:
+        path = self.part / JOURNAL
+        if not path.exists():
+            return {}
+        try:
+            return unsealed_json(read(path, TEXT_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete {self.part} to begin again") from error
+
+    def _note(self, journal: dict[str, Any], state: bytes = b"") -> None:
+        with self._writing():
+            if state:
+                journal["state"] = _state_name(state)
+                replace(self.part / journal["state"], state)
+            replace(self.part / JOURNAL, sealed_json(journal))
+            for path in self.part.glob("*.state"):
+                if path.name != journal.get("state"):
+                    path.unlink()
+
+    def _check_order(self, there: Mapping[str, Any], where: Path) -> None:
+        for name, wanted in self.order.items():
+            if there.get(name) != wanted:
+                raise DataError(f"{where} holds another {name}: {there.get(name)}, not {wanted}; "
+                                "choose another target or delete that store")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Object at .* is not recognized")  # the journal, the checksums
+                warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
+                yield
+        except OSError as error:
+            raise DataError(f"cannot write {error.filename or self.part} ({error.strerror or error}); free space or "
+                            "make the folder writable and start again: what was written is kept") from error
+
+
+def _state_name(state: bytes) -> str:
+    return f"{hashlib.sha256(state).hexdigest()}.state"
+
+
+def weather(days: xr.Dataset) -> list[str]:
+    """The variables that have a time."""
+    return [str(name) for name in days.data_vars if name not in STATIC]
+
+
+def statistics(parts: list[dict[str, float]]) -> dict[str, Any]:
+    """The attributes of a variable whose blocks have these moments."""
+    whole = Moments(*(np.array([part[name] for part in parts]) for name in Moments._fields)).total()
+    return {"mean": float(whole.mean), "standard_deviation": float(whole.std),
+            "actual_range": [float(whole.minimum), float(whole.maximum)]}  # fmt: skip
