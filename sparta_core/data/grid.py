@@ -19,6 +19,18 @@ UNITS = {
     "geopotential": "m2 s-2",
     "specific_humidity": "kg kg-1",
 }
+# What Copernicus' files, and others, call the same.
+NAMES = {
+    "valid_time": "time", "lat": "latitude", "lon": "longitude", "pressure_level": "level",
+    "t2m": "2m_temperature", "t": "temperature", "u": "u_component_of_wind", "v": "v_component_of_wind",
+    "z": "geopotential", "q": "specific_humidity", "lsm": "land_sea_mask",
+}  # fmt: skip
+
+
+def named(dataset: xr.Dataset) -> xr.Dataset:
+    """`dataset` with WeatherBench 2's names where it has short ones."""
+    there = {*dataset.variables, *dataset.dims}
+    return dataset.rename({old: new for old, new in NAMES.items() if old in there and new not in there})
 
 
 def select(dataset: xr.Dataset, variables: Sequence[str], level: int, where: str) -> xr.Dataset:
@@ -45,11 +57,12 @@ def at_level(dataset: xr.Dataset, level: int, where: str) -> xr.Dataset:
     """`dataset` without its level dimension; DataError if it has no `level` (hPa)."""
     if "level" not in dataset.dims:
         # A store or file with one level says which in an attribute, if at all.
-        if (only := int(dataset.attrs.get("level", level))) != level:
-            raise DataError(f"{where} holds level {only} hPa, not {level}; use level={only} or other data")
+        only = dataset.attrs.get("level", level)
+        if not np.array_equal(only, level):
+            raise DataError(f"{where} holds level {str(only)[:60]} hPa, not {level}; use that level or other data")
         return dataset
     if "level" not in dataset.coords or level not in dataset["level"].values:
-        there = ", ".join(f"{value:g}" for value in dataset["level"].values)
+        there = ", ".join(str(value) for value in dataset.get("level", xr.DataArray([])).values.ravel()[:50])
         raise DataError(f"{where} has no level {level} hPa; choose among its levels: {there}")
     return dataset.sel(level=level, drop=True)
 
@@ -78,13 +91,13 @@ def normalised_units(text: str) -> str:
 def checked_units(field: xr.DataArray, name: str, where: str) -> str:
     """The units of `field` in the CF spelling; DataError if they are missing or not the expected ones."""
     expected = UNITS.get(name)
-    written = field.attrs.get("units")
+    written = str(field.attrs.get("units", ""))[:60]  # whatever an attribute may hold
     if not written:
         wanted = repr(expected) if expected else "its units"
         raise DataError(f"{name} in {where} says no units; write {wanted} into its attribute 'units'")
-    units = normalised_units(str(written))
+    units = normalised_units(written)
     if expected is not None and units != expected:
-        raise DataError(f"{name} in {where} is in {str(written)!r}; convert it to {expected!r}")
+        raise DataError(f"{name} in {where} is in {written!r}; convert it to {expected!r}")
     return units
 
 
@@ -93,6 +106,8 @@ def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
     for name in ("latitude", "longitude"):
         if name not in dataset.coords or dataset[name].dims != (name,):
             raise DataError(f"{where} has no coordinate {name} along a dimension {name}; add it in degrees")
+        if not dataset[name].size or dataset[name].dtype.kind not in "iuf" or not np.isfinite(dataset[name]).all():
+            raise DataError(f"{name} in {where} is not a list of numbers; write it in degrees")
     north = dataset["latitude"].values.astype(np.float64)
     if not (np.abs(north) <= 90).all():
         raise DataError(f"latitude in {where} exceeds 90 degrees; write it in degrees north")
@@ -129,17 +144,20 @@ def check_finite(block: np.ndarray, dates: np.ndarray, name: str, where: str) ->
             f"{np.datetime64(dates[first], 'D')}; repair that day, or end the data before it")
 
 
+def row_edges(latitude: np.ndarray) -> np.ndarray:
+    """Edges (H + 1,) of cells around `latitude` (degrees, ascending): half way to the neighbours, none past a pole."""
+    if latitude.size == 1:
+        return np.array([-90.0, 90.0])
+    inner = (latitude[:-1] + latitude[1:]) / 2
+    first, last = 2 * latitude[0] - inner[0], 2 * latitude[-1] - inner[-1]
+    return np.clip(np.concatenate([[first], inner, [last]]), -90, 90)
+
+
 def cell_area(latitude: np.ndarray) -> np.ndarray:
     """Area weights (H,) with mean 1 of cells around `latitude` (degrees, ascending).
 
-    A cell reaches half way to its neighbours and its area goes with the sine of its edges; a row on a
-    pole is a half cell.
+    A cell's area goes with the sine of its edges; a row on a pole is a half cell.
     """
-    if latitude.size == 1:
-        return np.ones(1)
-    inner = (latitude[:-1] + latitude[1:]) / 2
-    first, last = 2 * latitude[0] - inner[0], 2 * latitude[-1] - inner[-1]
-    edges = np.clip(np.concatenate([[first], inner, [last]]), -90, 90)
-    area: np.ndarray = np.diff(np.sin(np.deg2rad(edges)))
+    area: np.ndarray = np.diff(np.sin(np.deg2rad(row_edges(latitude))))
     weights: np.ndarray = area * (area.size / area.sum())
     return weights

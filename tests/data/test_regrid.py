@@ -1,0 +1,122 @@
+"""Regridding against means over cells worked out by hand, a loop over all pairs of cells, and the area mean."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sparta_core.data.grid import cell_area, ordered
+from sparta_core.data.regrid import global_grid, overlaps, regrid
+from sparta_core.errors import DataError
+
+# Rows, columns, and whether there are rows on the poles, as in WeatherBench 2's stores.
+GRIDS = {"0.25": (721, 1440, True), "1.5": (121, 240, True), "2.8125": (64, 128, False), "10": (18, 36, False)}
+
+
+def axes(rows, columns, poles):
+    latitude = np.linspace(-90, 90, rows) if poles else -90 + 180 / rows * (np.arange(rows) + 0.5)
+    return {"latitude": latitude, "longitude": 360 / columns * np.arange(columns)}
+
+
+def edges(grid):
+    """Of rows in radians, and of columns in radians."""
+    rows, columns = grid["latitude"].values, grid["longitude"].values
+    inner = (rows[1:] + rows[:-1]) / 2
+    step = 360 / columns.size
+    return np.deg2rad([-90, *inner, 90]), np.deg2rad([*(columns - step / 2), columns[-1] + step / 2])
+
+
+def smooth(grid):
+    """Means over cells of 280 + 20 sin(lat) + 5 cos(lon), by their integrals."""
+    rows, columns = edges(grid)
+    sine = (np.sin(rows[1:]) + np.sin(rows[:-1])) / 2
+    cosine = np.diff(np.sin(columns)) / np.diff(columns)
+    return xr.DataArray(280 + 20 * sine[:, None] + 5 * cosine, {k: grid[k] for k in ("latitude", "longitude")},
+                        ("latitude", "longitude"))  # fmt: skip
+
+
+def area_mean(field):
+    return float((field.mean("longitude").values * cell_area(field["latitude"].values)).mean())
+
+
+def test_cells_made_of_whole_cells_get_the_mean_by_its_integral():
+    fine = global_grid(5.625 / 3)
+    made = regrid(xr.Dataset({"x": smooth(fine)}), 5.625, "here")["x"]
+    np.testing.assert_allclose(made, smooth(global_grid(5.625)), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("spacing", [5.625, 2.8125, 4.5])
+@pytest.mark.parametrize("source", GRIDS)
+def test_the_area_mean_is_kept(source, spacing):
+    coords = axes(*GRIDS[source])
+    shape = tuple(axis.size for axis in coords.values())
+    field = xr.DataArray(np.random.default_rng(1).normal(280, 20, shape), coords, ("latitude", "longitude"))
+    made = regrid(field.to_dataset(name="x"), spacing, "here")["x"]
+    assert made.shape == (180 / spacing, 360 / spacing)
+    assert area_mean(made) == pytest.approx(area_mean(field), rel=1e-13)
+
+
+def test_every_cell_is_the_mean_of_what_it_covers():
+    """Against a loop over all pairs of cells, from a grid with rows on the poles to one with other edges."""
+    source = xr.Dataset(coords=axes(13, 14, True))
+    target = global_grid(180 / 7)
+    values = np.random.default_rng(2).normal(size=(13, 14))
+    made = regrid(source.assign(x=(("latitude", "longitude"), values)), 180 / 7, "here")["x"].values
+    (r, c), (y, x) = edges(source), edges(target)
+    for i, j in np.ndindex(made.shape):
+        total = area = 0.0
+        for k, m in np.ndindex(values.shape):
+            height = np.sin(min(r[k + 1], y[i + 1])) - np.sin(max(r[k], y[i]))
+            for turn in (-2 * np.pi, 0, 2 * np.pi):
+                width = min(c[m + 1] + turn, x[j + 1]) - max(c[m] + turn, x[j])
+                if height > 0 and width > 0:
+                    total, area = total + height * width * values[k, m], area + height * width
+        assert made[i, j] == pytest.approx(total / area, rel=1e-12, abs=1e-12)
+
+
+def test_the_same_grid_is_left_as_it_is():
+    grid = global_grid(5.625)
+    field = xr.Dataset({"x": smooth(grid)})
+    np.testing.assert_allclose(regrid(field, 5.625, "here")["x"], field["x"], rtol=1e-14)
+
+
+def test_columns_may_begin_anywhere():
+    """A grid of ERA5's orientation, latitude descending or not, longitude from -180, once it is in order."""
+    grid = global_grid(1.5)
+    turned = xr.Dataset({"x": smooth(grid)}).roll(longitude=120, roll_coords=True).isel(latitude=slice(None, None, -1))
+    turned = turned.assign_coords(longitude=(turned["longitude"] + 180) % 360 - 180)
+    made = regrid(ordered(turned, "here"), 4.5, "here")["x"]
+    np.testing.assert_allclose(made, smooth(global_grid(4.5)), rtol=0, atol=1e-11)
+
+
+def test_attributes_times_and_missing_values_stay():
+    grid = global_grid(22.5)
+    values = np.random.default_rng(3).normal(size=(2, 8, 16)).astype(np.float32)
+    values[1, 0, 0] = np.nan
+    days = xr.Dataset({"x": (("time", "latitude", "longitude"), values, {"units": "K"})}, grid.coords, {"level": 850})
+    made = regrid(days.assign_coords(time=[3, 4]), 45, "here")
+    assert made.attrs == {"level": 850} and made["x"].attrs == {"units": "K"}
+    np.testing.assert_array_equal(made["time"], [3, 4])
+    assert np.isfinite(made["x"][0]).all() and np.isnan(made["x"][1, 0, 0])
+
+
+def test_shares_of_a_cell_add_up_to_one_across_the_date_line():
+    shares = overlaps(np.array([-90.0, 90, 270]), np.array([-60.0, 60, 180, 300]), period=360)
+    np.testing.assert_allclose(shares, [[2 / 3, 1 / 6, 1 / 6], [0, 1 / 2, 1 / 2]])
+
+
+@pytest.mark.parametrize("coords, said", [
+    ({"latitude": np.linspace(30, 60, 11), "longitude": 10.0 * np.arange(36)}, "latitude in here goes from 30 to 60"),
+    ({"latitude": np.linspace(-90, 90, 13), "longitude": np.linspace(0, 50, 11)}, "longitude in here goes from 0 to"),
+    ({"latitude": np.linspace(-90, 90, 13) ** 3 / 8100, "longitude": 10.0 * np.arange(36)}, "equal steps"),
+    ({"latitude": np.array([0.0]), "longitude": 10.0 * np.arange(36)}, "latitude in here"),
+])  # fmt: skip
+def test_a_grid_that_is_not_the_globe_is_refused(coords, said):
+    shape = tuple(axis.size for axis in coords.values())
+    with pytest.raises(DataError, match=said):
+        regrid(xr.Dataset({"x": (("latitude", "longitude"), np.zeros(shape))}, coords), 5.625, "here")
+
+
+@pytest.mark.parametrize("spacing", [7.0, 0.0, -1.0, float("nan"), float("inf"), 1e-9])
+def test_a_spacing_that_fits_no_globe_is_refused(spacing):
+    with pytest.raises(DataError, match="does not fit"):
+        global_grid(spacing)
