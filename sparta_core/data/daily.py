@@ -1,0 +1,124 @@
+"""Daily means of 6-hourly stores, as lazy as the stores."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from sparta_core.data.grid import named, ordered, select, static_fields
+from sparta_core.data.regrid import regrid
+from sparta_core.data.remote import ReliableStore, cannot_open
+from sparta_core.errors import DataError
+from sparta_core.experiment import WEATHERBENCH2_VARIABLES
+
+BUCKET = "gs://weatherbench2/datasets/era5/"
+Years = tuple[int, int]
+
+
+def open_days(source: str | Path, variables: Sequence[str] = WEATHERBENCH2_VARIABLES, level: int = 850,
+              years: Years | None = None, spacing: float | None = None) -> xr.Dataset:  # fmt: skip
+    """`daily_means` of the store at a path or URL."""
+    return daily_means(open_source(ReliableStore.at(str(source))), str(source), variables, level, years, spacing)
+
+
+def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: int,
+                years: Years | None = None, spacing: float | None = None) -> xr.Dataset:  # fmt: skip
+    """Daily means of `variables` at `level` (hPa) of the `store` at `where`, lazy float32 (time, latitude, longitude).
+
+    Latitude and longitude (0..360) ascend, units are in the CF spelling, static fields are kept. `years` are
+    the first and the last, None for all; `spacing` (degrees) is of the grid to regrid to, None for the store's own.
+    Days that lack a field are left out with a warning. DataError for a source that does not fit.
+    """
+    # Before the means: the other levels and variables would cost twenty times the work.
+    fields = _of_years(select(store, variables, level, where), years, where)
+    days = _means(fields, where)
+    days = days.assign(dict(static_fields(store)))
+    days = ordered(days.reset_coords(drop=True), where)
+    if spacing is not None:
+        days = regrid(days, spacing, where)
+    days = days.astype(np.float32).drop_encoding()
+    source = "ERA5, WeatherBench 2" if where.startswith(BUCKET) else str(store.attrs.get("source", where))
+    return days.drop_attrs(deep=False).assign_attrs(
+        title=f"Daily means, {level} hPa and surface", source=source, store=where, level=level)
+
+
+def open_source(source: ReliableStore) -> xr.Dataset:
+    """The store, lazily, with WeatherBench 2's names; DataError if it cannot be opened."""
+    try:
+        with warnings.catch_warnings():
+            # A store without consolidated metadata opens more slowly; the caller cannot change that.
+            warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated", RuntimeWarning)
+            store: xr.Dataset = xr.open_zarr(source)
+    except Exception as error:  # zarr, fsspec, gcsfs and aiohttp each raise their own
+        raise cannot_open(source.where, error) from error
+    source.blosc |= {str(name) for name, field in store.variables.items() if _blosc(field)}
+    return named(store)
+
+
+def _blosc(field: xr.Variable) -> bool:
+    return any("blosc" in type(codec).__name__.lower() for codec in field.encoding.get("compressors") or ())
+
+
+def _of_years(fields: xr.Dataset, years: Years | None, where: str) -> xr.Dataset:
+    times = _times(fields, where)
+    if years is None:
+        return fields
+    found = times.astype("datetime64[Y]").astype(int) + 1970
+    if not found.min() <= years[0] <= years[1] <= found.max():
+        raise DataError(f"{where} has the years {found.min()} to {found.max()}, not {years[0]} to {years[1]}; "
+                        "choose among them")
+    inside = np.flatnonzero((found >= years[0]) & (found <= years[1]))
+    return fields.isel(time=slice(int(inside[0]), int(inside[-1]) + 1))
+
+
+def _times(fields: xr.Dataset, where: str) -> np.ndarray:
+    times = fields["time"].values if "time" in fields.coords else np.empty(0)
+    if not np.issubdtype(times.dtype, np.datetime64) or times.size < 2:
+        raise DataError(f"{where} has no time axis with two dates or more; give a store of 6-hourly fields")
+    times = times.astype("datetime64[s]")
+    back = np.flatnonzero(np.diff(times) <= np.timedelta64(0, "s"))
+    if back.size:
+        before, after = times[back[0]], times[back[0] + 1]
+        raise DataError(f"time in {where} goes from {before} to {after}; sort the store and drop what is there twice")
+    return times
+
+
+def _means(fields: xr.Dataset, where: str) -> xr.Dataset:
+    times = _times(fields, where)
+    per_day = _fields_per_day(times, where)
+    whole, dates = _whole_days(times, per_day, where)
+    # numpy's mean keeps NaNs where coarsen's skips them: a damaged field must not hide in its day.
+    means = fields.isel(time=whole).coarsen(time=per_day).reduce(np.mean, dtype=np.float64)
+    for name in fields.data_vars:
+        means[name].attrs = {**fields[name].attrs, "cell_methods": "time: mean"}
+    return means.assign_coords(time=dates.astype("datetime64[ns]"))
+
+
+def _fields_per_day(times: np.ndarray, where: str) -> int:
+    """How many time steps make a day, by the usual step."""
+    steps, day = np.diff(times), np.timedelta64(1, "D")
+    step = np.sort(steps)[steps.size // 2]
+    if day % step:
+        raise DataError(f"the time step of {where} is {step}, which does not divide a day; "
+                        "interpolate it to 6 hours first")
+    return int(day // step)
+
+
+def _whole_days(times: np.ndarray, per_day: int, where: str) -> tuple[slice | np.ndarray, np.ndarray]:
+    """The steps of all whole days, and their dates (T,); warns of the days that lack fields or have others."""
+    dates, first, counts = np.unique(times.astype("datetime64[D]"), return_index=True, return_counts=True)
+    step = np.timedelta64(86400 // per_day, "s")
+    whole = counts == per_day
+    own = first[whole][:, None] + np.arange(per_day)
+    whole[whole] = (np.diff(times[own]) == step).all(axis=1)
+    for date, count in zip(dates[~whole], counts[~whole], strict=True):
+        warnings.warn(f"{date} has {count} fields in {where}, not {per_day} in equal steps; it is left out",
+                      stacklevel=5)
+    if not whole.any():
+        raise DataError(f"{where} has no whole day of {per_day} fields; give a longer store")
+    steps = (first[whole][:, None] + np.arange(per_day)).ravel()
+    if steps[-1] - steps[0] + 1 == steps.size:  # a slice, because it keeps the chunks as they are
+        return slice(int(steps[0]), int(steps[-1]) + 1), dates[whole]
+    return steps, dates[whole]

@@ -1,0 +1,107 @@
+"""Stores on the net: a chunk is asked for again after a fault, and one that is missing is an error, never NaN."""
+
+import asyncio
+import os
+import re
+from typing import Any
+
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import FsspecStore, LocalStore, WrapperStore
+
+from sparta_core.errors import DataError
+
+PAUSES = (2.0, 10.0, 30.0, 120.0)  # seconds before each new try at a chunk, after the protocol's own tries
+STALLED = 300.0  # seconds after which a try without an answer has failed
+# Of the fields themselves, by the places of three dimensions or more. What describes them may be missing: metadata that
+# a store need not have, or a chunk of a coordinate that holds nothing but its fill value.
+CHUNK = re.compile(r"(?P<array>.+?)/(c/)?(?P<first>\d+)([./]\d+){2,}")
+
+
+def _whole(chunk: Buffer) -> tuple[Buffer | None, str]:
+    """A chunk that Blosc has compressed, or None and why: bytes 12 to 16 of its header say how long it is."""
+    said = int.from_bytes(chunk.to_bytes()[12:16], "little")
+    if len(chunk) == said:
+        return chunk, ""
+    return None, f"it came with {len(chunk)} of {said} bytes"
+
+
+def cannot_open(where: str, error: Exception) -> DataError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DataError(f"cannot open {where} as a Zarr store ({reason}); check the address and the connection")
+
+
+class ReliableStore(WrapperStore[Store]):
+    """A store that is only read; `where` names it in errors.
+
+    Chunks that are `shared`, by array and place along its first dimension, will be asked for twice; they come once.
+    Those of arrays in `blosc` say their size, which is checked: Blosc would read on behind a chunk that was cut short.
+    """
+
+    def __init__(self, store: Store, where: str) -> None:
+        super().__init__(store)
+        self.where = where
+        self.shared: set[tuple[str, int]] = set()
+        self.blosc: set[str] = set()
+        self.described: dict[tuple[Any, ...], Buffer | None] = {}
+        self.kept: dict[tuple[Any, ...], Buffer] = {}
+
+    @classmethod
+    def at(cls, where: str) -> "ReliableStore":
+        """The store at a path or at a URL of any fsspec protocol, Google's buckets without a login; else DataError."""
+        try:
+            return cls(cls._opened(where), where)
+        except Exception as error:  # fsspec and each protocol raise their own
+            raise cannot_open(where, error) from error
+
+    @staticmethod
+    def _opened(where: str) -> Store:
+        if "://" not in where:
+            return LocalStore(where, read_only=True)
+        options = {"token": "anon"} if where.startswith("gs://") else None
+        # Before gcsfs is imported: it would first ask, over gRPC, for kinds of buckets that these are not.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        return FsspecStore.from_url(where, storage_options=options, read_only=True)
+
+    def _with_store(self, store: Store) -> "ReliableStore":
+        other = type(self)(store, self.where)
+        other.shared, other.blosc = self.shared, self.blosc  # the same sets: what is added later counts for both
+        return other
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        asked = (key, byte_range)
+        chunk = CHUNK.fullmatch(key)
+        if chunk is None:
+            if asked not in self.described:
+                self.described[asked] = await self._store.get(key, prototype, byte_range)
+            return self.described[asked]
+        if asked in self.kept:
+            return self.kept.pop(asked)
+        found = await self._found(key, prototype, byte_range)
+        if (chunk["array"], int(chunk["first"])) in self.shared:
+            self.kept[asked] = found
+        return found
+
+    async def _found(self, key: str, *how: Any) -> Buffer:
+        reason, pauses = "", (0.0, *(PAUSES if "://" in self.where else ()))  # a disk does not change its mind
+        for pause in pauses:
+            if pause:
+                print(f"chunk {key}: {reason}; asking again in {pause:g} s", flush=True)
+                await asyncio.sleep(pause)
+            found, reason = await self._tried(key, *how)
+            if found is not None:
+                return found
+        raise DataError(f"chunk {key} of {self.where} cannot be read ({reason}, {len(pauses)} times); what is "
+                        "prepared is kept: try again later, or choose years without it")
+
+    async def _tried(self, key: str, *how: Any) -> tuple[Buffer | None, str]:
+        """What was asked for, or None and why."""
+        try:
+            found = await asyncio.wait_for(self._store.get(key, *how), STALLED)
+        except TimeoutError:
+            return None, f"no answer in {STALLED:g} s"
+        except Exception as error:  # fsspec, gcsfs and aiohttp each raise their own
+            return None, " ".join(str(error).split()) or type(error).__name__
+        if found is None:
+            return None, "it is missing"
+        return _whole(found) if key.split("/")[0] in self.blosc else (found, "")
