@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from sparta_core.data.fields import Fields, split_days
+from sparta_core.data.days import split_days
+from sparta_core.data.fields import Fields
 from sparta_core.data.grid import UNITS
 from sparta_core.experiment import Experiment
 

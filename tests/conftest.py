@@ -9,6 +9,10 @@ import xarray as xr
 from sparta_core.data.grid import UNITS
 from sparta_core.experiment import Experiment
 
+# Where the made-up variables lie, and how much of the same waves they take.
+LEVELS = {"2m_temperature": (280, 1), "u_component_of_wind": (0, 1), "v_component_of_wind": (0, 1),
+          "geopotential": (13000, 100), "specific_humidity": (0.006, 2e-4)}  # fmt: skip
+
 
 def made_up_weather(days=600, rows=16, columns=32, seed=0):
     """Seasons and slowly moving waves in the five variables' units, from 2001 on."""
@@ -21,7 +25,8 @@ def made_up_weather(days=600, rows=16, columns=32, seed=0):
     for k, (name, units) in enumerate(UNITS.items()):
         season = np.sin(2 * np.pi * t / 365.25) * np.sin(y)
         wave = np.cos((k + 1) * x - 2 * np.pi * t / (10 + 3 * k)) * np.cos(y)
-        values = 280 + 10 * season + 5 * wave + generator.normal(size=t.shape)
+        mean, scale = LEVELS[name]
+        values = mean + scale * (10 * season + 5 * wave + generator.normal(size=t.shape))
         data[name] = (("time", "latitude", "longitude"), values.astype(np.float32), {"units": units})
     return xr.Dataset(data, {"time": time.astype("datetime64[ns]"), "latitude": latitude, "longitude": longitude})
 

@@ -2,24 +2,18 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from math import prod
-from pathlib import Path
 
 import numpy as np
 import torch
-import xarray as xr
 from torch import Tensor
 
-from sparta_core.data import bundled, grid
-from sparta_core.data.storage import allocate, place
+from sparta_core.data import grid
+from sparta_core.data.audit import Finding, audit, check, survey
+from sparta_core.data.days import Days, blocks, read_days
+from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
-
-# Days that are read and decoded at a time: bounds the float64 copies of a large grid.
-BLOCK = 365
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +37,7 @@ class Fields:
     land_sea_mask: np.ndarray | None  # (H, W), 1 on land
     source: str  # one line for titles and logs
     mapped: bool = False  # whether `values` are read from a disk when they are asked for
+    findings: tuple[Finding, ...] = ()  # of the audit: warnings
 
     def split(self, name: str) -> Tensor:
         """The days of one part on the device that computes, (days, C, H, W): where they are there, a view."""
@@ -117,131 +112,33 @@ class Fields:
 
 
 def load_fields(experiment: Experiment, device: str = "cpu") -> Fields:
-    """The days that `experiment` names: "bundled", a store of `era5.prepare`, or a NetCDF file.
+    """The days that `experiment` names (`read_days`), audited and standardised.
 
     DataError for data that is not what the experiment says, or that no model should be trained on.
     """
-    where = "the bundled climate" if experiment.data == "bundled" else experiment.data
-    with _opened(experiment.data) as dataset:
-        chosen = grid.select(dataset, experiment.variables, experiment.level, where)
-        chosen = grid.ordered(chosen.assign(dict(grid.static_fields(dataset))), where)
-        time = _dates(chosen, experiment.days, where)
-        splits = split_days(time.size, experiment.split, experiment.downstream_split, where)
-        rows, columns = chosen.sizes["latitude"], chosen.sizes["longitude"]
-        shape = (time.size, len(experiment.variables), rows, columns)
-        kept = place(experiment.storage, 4 * prod(shape), device)
-        values = _read(chosen, experiment.variables, time, where, allocate(shape, kept))
-        mask = chosen["land_sea_mask"].values.astype(np.float32) if "land_sea_mask" in chosen else None
-        source = str(dataset.attrs.get("source", where))
-    mean, std = _standardise(values, splits["train"], experiment.variables, where)
+    days = read_days(experiment, device)
+    found = survey(days)
+    findings = audit(days, found, experiment.gaps)
+    check(findings, days.where)
+    mean, std = _standardise(days, found.moments)
     fields = Fields(
-        torch.from_numpy(values), time, chosen["latitude"].values, chosen["longitude"].values,
-        experiment.variables, tuple(chosen[name].attrs["units"] for name in experiment.variables),
-        torch.from_numpy(mean), torch.from_numpy(std), splits, mask, source, kept == "disk")
-    return fields.to(device, values=kept == "device")
+        torch.from_numpy(days.values), days.time, days.latitude, days.longitude, days.variables, days.units,
+        torch.from_numpy(mean), torch.from_numpy(std), days.splits, days.land_sea_mask, days.source,
+        days.kept == "disk", findings)
+    return fields.to(device, values=days.kept == "device")
 
 
-def split_days(
-    count: int, split: tuple[float, float], downstream_split: tuple[float, float], where: str = "the data"
-) -> dict[str, range]:
-    """Day indices of each part of `count` days: floor, floor, the rest; the last is split again.
-
-    DataError if a part would be empty.
-    """
-    names = ("train", "validation", "downstream")
-    parts = dict(zip(names, _cut(range(count), split), strict=True))
-    inner = _cut(parts["downstream"], downstream_split)
-    parts |= dict(zip((f"downstream_{n}" for n in ("train", "validation", "test")), inner, strict=True))
-    for name, days in parts.items():
-        if not days:
-            raise DataError(f"the {count} days of {where}, split {split} and {downstream_split}, leave none "
-                            f"for {name}; use more days")
-    return parts
-
-
-def _cut(days: range, split: tuple[float, float]) -> tuple[range, range, range]:
-    # Exact fractions: in floating point 0.29 * 100 is 28.999..., and its floor a day short.
-    first, second = (int(Fraction(str(part)) * len(days)) for part in split)
-    return days[:first], days[first : first + second], days[first + second :]
-
-
-def _opened(data: str) -> xr.Dataset:
-    """`data` without dask: each block is read once, so a task graph would only cost time."""
-    if data == "bundled":
-        return bundled.open_bundled()
-    path = Path(data)
-    if not path.exists():
-        raise DataError(
-            f"there is no data at {data}; make a local store of ERA5 with "
-            f"sparta_core.data.era5.prepare(sparta_core.data.era5.URLS['5.625'], {data!r}), or use 'bundled'")
-    try:
-        if path.is_dir():
-            store: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False)
-            return store
-        return xr.open_dataset(path)
-    except Exception as error:  # each file format raises its own
-        reason = " ".join(str(error).split())
-        raise DataError(f"{data} is neither a Zarr store nor a NetCDF file that can be read ({reason}); "
-                        "make it again") from error
-
-
-def _dates(dataset: xr.Dataset, days: int | None, where: str) -> np.ndarray:
-    """The first `days` dates (T,), or all; DataError unless they are consecutive days."""
-    times = dataset["time"].values if "time" in dataset.coords else np.empty(0)
-    if not np.issubdtype(times.dtype, np.datetime64):
-        raise DataError(f"{where} has no coordinate time of dates; write it as 'days since ...'")
-    if days is not None and not 0 < days <= times.size:
-        raise DataError(f"{where} has {times.size} days, not days={days}; set days to one of them or to None")
-    time = times[:days].astype("datetime64[D]")
-    steps = np.diff(time).astype(np.int64)
-    odd = np.flatnonzero(steps != 1)
-    if odd.size:
-        day, step = time[odd[0]], steps[odd[0]]
-        if step == 0:
-            raise DataError(f"{where} has {day} more than once; it must hold one daily mean per day")
-        if step < 0:
-            raise DataError(f"{where} goes back in time after {day}; sort its days")
-        raise DataError(f"{where} has no {day + 1} after {day}; fill the gap, days must be consecutive")
-    return time
-
-
-def _read(dataset: xr.Dataset, variables: tuple[str, ...], time: np.ndarray, where: str, values: np.ndarray
-          ) -> np.ndarray:  # fmt: skip
-    """Days in physical units, into `values` (T, C, H, W)."""
-    for channel, name in enumerate(variables):
-        for days in _blocks(time.size):
-            values[days, channel] = dataset[name].isel(time=days).values
-            grid.check_finite(values[days, channel], time[days], name, where)
-    return values
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK))
-
-
-def _standardise(
-    values: np.ndarray, train: range, variables: tuple[str, ...], where: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standardise `values` in place; returns the mean and std (C,) of the training days, float32.
+def _standardise(days: Days, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Standardise the days' values in place; returns the mean and std (C,) of the training days, float32.
 
     In float64, so that all machines get the same bits and a checkpoint's fingerprint can travel.
     """
-    mean, std = _moments(values[train.start : train.stop])
-    for channel in np.flatnonzero(std <= 1e-7 * np.abs(mean)):
-        raise DataError(f"{variables[channel]} in {where} is {mean[channel]:g} on all training days and "
-                        "points; leave it out of the variables")
-    mean32, std32 = mean.astype(np.float32), std.astype(np.float32)
-    for days in _blocks(len(values)):
-        block = values[days].astype(np.float64)
-        values[days] = (block - mean32[:, None, None]) / std32[:, None, None]
-    return mean32, std32
-
-
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and std (C,) of `values` (T, C, H, W) over all but the variables, in float64."""
-    number = values.size // values.shape[1]
-    total = sum(values[days].sum(axis=(0, 2, 3), dtype=np.float64) for days in _blocks(len(values)))
-    mean = total / number
-    squares = sum(((values[days] - mean[:, None, None]) ** 2).sum(axis=(0, 2, 3))
-                  for days in _blocks(len(values)))
-    return mean, np.sqrt(squares / number)
+    training = moments.part(days.splits["train"]).total()
+    for channel in np.flatnonzero(training.std <= 1e-7 * np.abs(training.mean)):
+        raise DataError(f"{days.variables[channel]} in {days.where} is {training.mean[channel]:g} on all training days "
+                        "and points; leave it out of the variables")
+    mean, std = training.mean.astype(np.float32), training.std.astype(np.float32)
+    for block in blocks(days.values):
+        exact = days.values[block].astype(np.float64)
+        days.values[block] = (exact - mean[:, None, None]) / std[:, None, None]
+    return mean, std

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sparta_core.data.fields import Fields, load_fields, split_days
+from sparta_core.data.days import split_days
+from sparta_core.data.fields import Fields, load_fields
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.baselines import (
     Climatology,

@@ -77,7 +77,7 @@ def test_baselines_read_seasons_that_are_plain_to_see(tiny, write_weather, tmp_p
     split = {"split": (0.2, 0.1), "downstream_split": (0.6, 0.1)}
     shuffled = np.random.default_rng(0).permutation(season)
     for name, shift, low, high in (("plain", season.values, 0.9, 1.0), ("none", shuffled, 0.0, 0.6)):
-        warmer = data.assign({"2m_temperature": data["2m_temperature"] + xr.DataArray(30 * shift, dims="time")})
+        warmer = data.assign({"2m_temperature": data["2m_temperature"] + xr.DataArray(30 * shift - 45, dims="time")})
         warmer["2m_temperature"].attrs = data["2m_temperature"].attrs
         warmer.to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
         experiment = tiny(**(SETTINGS | split | {"data": str(tmp_path / f"{name}.nc")}))

@@ -1,0 +1,159 @@
+"""Days: what the source that an experiment names holds, in physical units, and how it is split."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from sparta_core.data import bundled, checksums, grid
+from sparta_core.data.storage import allocate, place
+from sparta_core.errors import DataError
+from sparta_core.experiment import Experiment
+
+# Days that are read and worked on at a time: bounds the float64 copies, by number and on large grids by bytes.
+BLOCK, BLOCK_BYTES = 365, 2**28
+
+
+@dataclass(frozen=True, eq=False)
+class Days:
+    """Days (T, C, H, W), float32, in physical units; `absent` ones are not in the source, and NaN.
+
+    The dates are consecutive; latitude and longitude ascend. `kept` says where the values lie (`storage.place`).
+    """
+
+    values: np.ndarray
+    time: np.ndarray  # (T,) datetime64[D]
+    absent: np.ndarray  # of them, datetime64[D]
+    latitude: np.ndarray  # (H,) degrees north
+    longitude: np.ndarray  # (W,) degrees east, 0..360
+    variables: tuple[str, ...]
+    units: tuple[str, ...]
+    splits: dict[str, range]
+    land_sea_mask: np.ndarray | None  # (H, W), 1 on land
+    source: str  # one line for titles and logs
+    where: str  # for errors
+    kept: str
+
+
+def read_days(experiment: Experiment, device: str = "cpu") -> Days:
+    """The days that `experiment` names: "bundled", a store of `era5.prepare` or `simulate`, or a NetCDF file.
+
+    DataError for a source that is not what the experiment says.
+    """
+    where = "the bundled climate" if experiment.data == "bundled" else experiment.data
+    with _opened(experiment.data) as dataset:
+        named = grid.named(dataset)
+        chosen = grid.select(named, experiment.variables, experiment.level, where)
+        chosen = grid.ordered(chosen.assign(dict(grid.static_fields(named))), where)
+        chosen, time, absent = _dated(chosen, experiment.days, where)
+        splits = split_days(time.size, experiment.split, experiment.downstream_split, where)
+        shape = (time.size, len(experiment.variables), chosen.sizes["latitude"], chosen.sizes["longitude"])
+        kept = place(experiment.storage, 4 * prod(shape), device)
+        values = _read(chosen, experiment.variables, allocate(shape, kept), where)
+        mask = _loaded(chosen["land_sea_mask"], where).astype(np.float32) if "land_sea_mask" in chosen else None
+        return Days(
+            values, time, absent, chosen["latitude"].values, chosen["longitude"].values, experiment.variables,
+            tuple(chosen[name].attrs["units"] for name in experiment.variables), splits, mask,
+            str(dataset.attrs.get("source", where)), where, kept)
+
+
+def split_days(
+    count: int, split: tuple[float, float], downstream_split: tuple[float, float], where: str = "the data"
+) -> dict[str, range]:
+    """Day indices of each part of `count` days: floor, floor, the rest; the last is split again.
+
+    DataError if a part would be empty.
+    """
+    names = ("train", "validation", "downstream")
+    parts = dict(zip(names, _cut(range(count), split), strict=True))
+    inner = _cut(parts["downstream"], downstream_split)
+    parts |= dict(zip((f"downstream_{n}" for n in ("train", "validation", "test")), inner, strict=True))
+    for name, days in parts.items():
+        if not days:
+            raise DataError(f"the {count} days of {where}, split {split} and {downstream_split}, leave none "
+                            f"for {name}; use more days")
+    return parts
+
+
+def blocks(values: np.ndarray) -> Iterator[slice]:
+    """Days (T, C, H, W) that are worked on at a time."""
+    length = max(1, min(BLOCK, BLOCK_BYTES // values[0].nbytes))
+    return (slice(start, min(start + length, len(values))) for start in range(0, len(values), length))
+
+
+def _cut(days: range, split: tuple[float, float]) -> tuple[range, range, range]:
+    # Exact fractions: in floating point 0.29 * 100 is 28.999..., and its floor a day short.
+    first, second = (int(Fraction(str(part)) * len(days)) for part in split)
+    return days[:first], days[first : first + second], days[first + second :]
+
+
+def _opened(data: str) -> xr.Dataset:
+    """`data` without dask: each block is read once, so a task graph would only cost time."""
+    if data == "bundled":
+        return bundled.open_bundled()
+    path = Path(data)
+    if not path.exists():
+        raise DataError(
+            f"there is no data at {data}; make a local store of ERA5 with "
+            f"python -m sparta_core prepare --target {data}, or use 'bundled'")
+    try:
+        if path.is_dir():
+            checksums.check_folder(path)
+            store: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=(path / checksums.CHECKSUMS).exists())
+            return store
+        return xr.open_dataset(path)
+    except DataError:
+        raise
+    except Exception as error:  # each file format raises its own
+        reason = " ".join(str(error).split())
+        raise DataError(f"{data} is neither a Zarr store nor a NetCDF file that can be read ({reason}); "
+                        "make it again") from error
+
+
+def _dated(dataset: xr.Dataset, count: int | None, where: str) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:
+    """The first `count` days of them, or all, with those between that are absent; their dates (T,), and those absent.
+
+    DataError for dates that repeat or go back.
+    """
+    times = dataset["time"].values if "time" in dataset.coords else np.empty(0)
+    if not np.issubdtype(times.dtype, np.datetime64) or times.size == 0 or np.isnat(times).any():
+        raise DataError(f"{where} has no coordinate time of dates; write it as 'days since ...'")
+    if count is not None and not 0 < count <= times.size:
+        raise DataError(f"{where} has {times.size} days, not days={count}; set days to one of them or to None")
+    dataset, there = dataset.isel(time=slice(count)), times[:count].astype("datetime64[D]")
+    steps = np.diff(there).astype(np.int64)
+    if (steps == 0).any():
+        raise DataError(f"{where} has {there[np.flatnonzero(steps == 0)[0]]} more than once; "
+                        "it must hold one daily mean per day")
+    if (steps < 0).any():
+        raise DataError(f"{where} goes back in time after {there[np.flatnonzero(steps < 0)[0]]}; sort its days")
+    time = np.arange(there[0], there[-1] + 1)
+    absent = np.setdiff1d(time, there)
+    if absent.size > there.size:
+        raise DataError(f"{where} lacks {absent.size} of the days from {time[0]} to {time[-1]}, more than it has; "
+                        "use the part without such gaps")
+    if absent.size:
+        dataset = dataset.assign_coords(time=there.astype("datetime64[ns]"))
+        dataset = dataset.reindex(time=time.astype("datetime64[ns]"))
+    return dataset, time, absent
+
+
+def _read(dataset: xr.Dataset, variables: tuple[str, ...], values: np.ndarray, where: str) -> np.ndarray:
+    """Days in physical units, into `values` (T, C, H, W)."""
+    for channel, name in enumerate(variables):
+        for days in blocks(values):
+            values[days, channel] = _loaded(dataset[name].isel(time=days), where)
+    return values
+
+
+def _loaded(field: xr.DataArray, where: str) -> np.ndarray:
+    try:
+        values: np.ndarray = field.values
+    except Exception as error:  # a damaged chunk: each codec raises its own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{field.name} in {where} cannot be decoded ({reason}); make it again") from error
+    return values
