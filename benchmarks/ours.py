@@ -22,7 +22,7 @@ EPOCH = 1  # past the first, where the blend gives the reconstruction no weight
 
 def workbench(experiment: Experiment, fields: Fields) -> Workbench:
     """What `Workbench.of` makes of an experiment's days, of `fields`."""
-    return Workbench(experiment, fields, Views(experiment, fields.grid).to(fields.values.device))
+    return Workbench(experiment, fields, Views(experiment, fields.latitude, fields.longitude).to(fields.values.device))
 
 
 class TrainingStep:
@@ -64,7 +64,8 @@ class EpochOfViews:
         near = experiment.replace(soft_gap=SOFT_GAP)
         days = range(2 * (near.soft_gap + near.max_offset))  # the fewest that have soft negatives
         self.sampler = Sampler.of(near, "train", days, True)
-        self.values, self.views = fields.values, Views(experiment, fields.grid).to(fields.values.device)
+        self.values = fields.values
+        self.views = Views(experiment, fields.latitude, fields.longitude).to(self.values.device)
         self.generator = torch.Generator(fields.values.device).manual_seed(experiment.seed)
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 from sparta_core.errors import ExperimentError
 from sparta_core.presets import FORECAST_SETUPS, PRESETS
+from sparta_core.ranges import check_ranges
 from sparta_core.typed import check_choice, plain, typed
 
 WEATHERBENCH2_VARIABLES = (
@@ -40,6 +41,7 @@ CHOICES = {
     "objective": tuple(REPRESENTATIONS),
     "fusion": ("early", "attention", "gnn", "hybrid"),
     "backbone": ("resnet18",),
+    "sparsity": ("points", "stations", "swaths", "blocks"),
     "head": ("pool", "flatten"),
     "mask_grid": ("enlarged", "native"),
     "device": ("auto", "cpu", "cuda", "mps"),
@@ -47,17 +49,6 @@ CHOICES = {
     "storage": ("auto", "device", "memory", "disk"),
     "sampler": ("ddpm", "ddim", "dpm-solver++"),
 }
-
-_ABOVE_ZERO = (
-    "view_size", "max_offset", "width", "embedding", "temperature", "projection", "smoothing",
-    "autoencoder_epochs", "autoencoder_rate", "pretrain_epochs", "pretrain_rate", "blend_epochs",
-    "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden",
-    "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads", "attention_heads", "diffusion_steps",
-    "diffusion_betas", "diffusion_widths", "diffusion_epochs", "diffusion_rate",
-    "diffusion_batch_size", "draws", "quick_steps", "classification_widths", "classification_epochs",
-    "classification_rate", "classification_batch_size",
-)  # fmt: skip
-
 
 def _since(stage: str, default: Any) -> Any:
     return field(default=default, metadata={"since": stage})
@@ -88,6 +79,14 @@ class Experiment:
     view_size: tuple[int, int] = _since("data", (72, 144))  # what the encoder sees
     mask_grid: str = _since("data", "enlarged")  # hide values before (native) or after enlarging
     mask_ratio: tuple[float, float] = _since("data", (0.5, 0.9))  # share of hidden values, drawn per sample
+    sparsity: str = _since("data", "points")  # what is observed: points, stations, swaths, blocks
+    stations: str = _since("data", "")  # a CSV with the columns lat and lon, for sparsity="stations"
+    swaths: int = _since("data", 14)  # of a satellite around the equator
+    block_size: int = _since("data", 8)  # grid points
+    variable_dropout: float = _since("data", 0.0)  # share of days on which a variable is missing as a whole
+    noise: float = _since("data", 0.0)  # std of the observations' errors, in training stds
+    noise_length: float = _since("data", 0.0)  # km over which they are correlated
+    gaps: bool = _since("data", False)  # NaN in the data is meant: not observed
     batch_size: int = _since("data", 128)  # with hard negatives a third are anchors
     max_offset: int = _since("data", 5)  # days between anchor and positives
     hard_gap: tuple[int, int] = _since("data", (11, 40))  # days from anchor to hard negative
@@ -166,7 +165,7 @@ class Experiment:
         for name, valid in CHOICES.items():
             check_choice(name, getattr(self, name), valid)
         check_choice("preset", self.preset, tuple(PRESETS))
-        self._check_ranges()
+        check_ranges(vars(self))
 
     @classmethod
     def from_preset(cls, preset: str = "demo", **changes: Any) -> "Experiment":
@@ -176,7 +175,8 @@ class Experiment:
         settings = {"preset": preset, **PRESETS[preset]}
         pair = tuple(changes.get(n, settings.get(n, cls.__dataclass_fields__[n].default))
                      for n in ("look_back", "stride"))
-        return cls(**{**FORECAST_SETUPS.get(pair, {}), **settings, **changes})
+        setup = next((known for key, known in FORECAST_SETUPS.items() if key == pair), {})
+        return cls(**{**setup, **settings, **changes})
 
     def replace(self, **changes: Any) -> "Experiment":
         """A new experiment with `changes`; this one stays as it is."""
@@ -236,49 +236,6 @@ class Experiment:
         epochs = {name: min(getattr(self, name), max(2, round(share * getattr(self, name)))) for name in names}
         steeper = (self.blend_epochs - 1) / (epochs["blend_epochs"] - 1) if self.blend_epochs > 1 else 1
         return self.replace(**epochs, blend_decay=self.blend_decay * steeper)
-
-    def _check_ranges(self) -> None:
-        for name in ("split", "downstream_split"):
-            first, second = getattr(self, name)
-            if not (first > 0 and second > 0 and first + second < 1):
-                raise ExperimentError(
-                    f"{name} is {(first, second)}; it must be two positive fractions with a sum below 1")
-        for name in ("mask_ratio", "classification_mask_ratio"):
-            low, high = getattr(self, name)
-            if not 0 <= low <= high < 1:
-                raise ExperimentError(f"{name} is {(low, high)}; it must be 0 <= low <= high < 1")
-        for name in ("variables", "forecast_seeds", "diffusion_widths", "classification_widths"):
-            if not getattr(self, name):
-                raise ExperimentError(f"{name} is empty; name one at least")
-        if not 0 <= self.downstream_mask_ratio < 1:
-            raise ExperimentError(
-                f"downstream_mask_ratio is {self.downstream_mask_ratio}; it must be at least 0 and below 1")
-        near, far = self.hard_gap
-        if not self.max_offset < near <= far < self.soft_gap:
-            raise ExperimentError(
-                f"hard_gap is {(near, far)}; it must lie between max_offset ({self.max_offset}) "
-                f"and soft_gap ({self.soft_gap}), so that no negative is also a positive")
-        if any(c < v for c, v in zip(self.crop_from, self.view_size, strict=True)):
-            raise ExperimentError(
-                f"crop_from {self.crop_from} is smaller than view_size {self.view_size}; enlarge it")
-        if self.smoothing % 2 == 0:
-            raise ExperimentError(f"smoothing is {self.smoothing}; a centred mean filter needs an odd width")
-        for name in _ABOVE_ZERO:
-            value = getattr(self, name)
-            if min(value if isinstance(value, tuple) else (value,)) <= 0:
-                raise ExperimentError(f"{name} is {value}; it must be above 0")
-        if self.batch_size < 3:
-            raise ExperimentError(f"batch_size is {self.batch_size}; one anchor with its negatives needs 3")
-        first, last = self.diffusion_betas
-        if not first <= last < 1:
-            raise ExperimentError(f"diffusion_betas are {(first, last)}; they must rise and stay below 1")
-        if self.fusion == "attention" and self.embedding % self.attention_heads:
-            raise ExperimentError(f"attention_heads is {self.attention_heads}; it must divide the embedding's "
-                                  f"size, here {self.embedding}")
-        if self.fusion == "gnn" and not {name for edge in self.edges for name in edge} <= set(self.variables):
-            raise ExperimentError(f"edges are {self.edges}; they may only join the variables {self.variables}")
-        if len(set(self.variables)) != len(self.variables):
-            raise ExperimentError(f"variables are {self.variables}; each may be named once")
 
 
 def _check_names(changes: dict[str, Any]) -> None:

@@ -26,3 +26,9 @@ def cycle_consistency(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
 def reconstruction(decoded: Tensor, truth: Tensor) -> Tensor:
     """Sum over variables of the mean squared error of standardised fields (B, C, H, W); equation 2."""
     return F.mse_loss(decoded, truth) * truth.shape[1]
+
+
+def observed_reconstruction(decoded: Tensor, truth: Tensor) -> Tensor:
+    """The same over what was observed of the truth: where it is not NaN."""
+    seen = ~truth.isnan()
+    return (decoded - truth.nan_to_num(0)).square().mul(seen).sum() / seen.sum() * truth.shape[1]

@@ -43,6 +43,6 @@ class Embedder:
 def decode(model: Sparta, embeddings: Tensor) -> Tensor:
     """Embeddings (..., E) to standardised fields (..., C, H, W)."""
     assert model.decoder is not None
-    flat = embeddings.flatten(0, -2)
+    flat = embeddings.reshape(-1, embeddings.shape[-1])
     fields = torch.cat([model.decoder(chunk) for chunk in flat.split(CHUNK)])
-    return fields.unflatten(0, embeddings.shape[:-1])
+    return fields.view(*embeddings.shape[:-1], *fields.shape[1:])

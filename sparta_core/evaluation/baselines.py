@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
-from sparta_core.errors import ExperimentError
+from sparta_core.errors import DataError, ExperimentError
 
 HARMONICS = 3
 YEAR = 365.25
@@ -52,6 +52,9 @@ class Climatology:
         basis = _harmonics(fields.day_of_year[: len(days)]).to(days.device)
         moments = (basis.T.float() @ days.flatten(1)).double()
         solution = torch.linalg.solve(basis.T @ basis, moments).float()
+        if not solution.isfinite().all():
+            raise DataError(f"the training days of {fields.source} have gaps, and no climatology without whole days; "
+                            "score on data without gaps")
         return cls(solution.unflatten(1, days.shape[1:]))
 
     def at(self, day_of_year: np.ndarray) -> Tensor:

@@ -15,7 +15,7 @@ from sparta_core.evaluation.reconstruction import baseline_reconstruction, model
 from sparta_core.evaluation.scorecard import WHOLE_FIELDS, method, rows_of
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
-from sparta_core.training.progress import duration
+from sparta_core.progress import duration
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 

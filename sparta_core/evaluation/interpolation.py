@@ -15,8 +15,9 @@ from torch import Tensor
 from sparta_core.data.fields import Fields
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology, eofs
+from sparta_core.processes import Part
 from sparta_core.views.augment import Views
-from sparta_core.views.masks import random_points
+from sparta_core.views.sparsity import Sparsity
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,15 @@ class ObservationGrid:
     latitude: np.ndarray  # (h,)
     longitude: np.ndarray  # (w,)
     project: Callable[[Tensor], Tensor]  # whole fields (..., H, W) as they are on this grid (..., h, w)
+    sparsity: Sparsity
 
     @classmethod
     def of(cls, mask_grid: str, fields: Fields, views: Views) -> "ObservationGrid":
         if mask_grid == "native":
-            return cls(fields.latitude, fields.longitude, lambda days: days)
+            return cls(fields.latitude, fields.longitude, lambda days: days, views.sparsity)
         rows, columns = len(views.rows), len(views.columns)
-        return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.full)
+        return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.full,
+                   views.sparsity)  # fmt: skip
 
 
 def resized(axis: np.ndarray, size: int) -> np.ndarray:
@@ -57,7 +60,8 @@ class Observed:
         """The days with a fraction `ratio`, or one a day (N,), hidden, by the draw of `Views.sparse` from `seed`."""
         values = grid.project(fields.take(days))
         generator = torch.Generator(values.device).manual_seed(seed)
-        return cls(grid, values, random_points(values.shape, ratio, generator), days)
+        values, seen = grid.sparsity(values, ratio, generator, Part.whole(len(days)))
+        return cls(grid, values, seen.bool(), days)
 
     def points(self) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:
         """Of each day and variable: its place, the mask (h, w) and the values that are seen."""

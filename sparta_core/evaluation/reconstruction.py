@@ -15,6 +15,7 @@ from sparta_core.evaluation.interpolation import ObservationGrid, Observed, fit_
 from sparta_core.evaluation.kept import kept
 from sparta_core.evaluation.scores import MODELS
 from sparta_core.experiment import CHOICES, Experiment
+from sparta_core.ranges import placed
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
@@ -41,7 +42,8 @@ def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIO
         truth = bench.fields.take(chosen)
 
         def error(mask_grid: str, ratio: float) -> float:
-            views = Views(experiment.replace(mask_grid=mask_grid), bench.fields.grid).to(bench.device)
+            masked = experiment.replace(mask_grid=mask_grid)
+            views = Views(masked, bench.fields.latitude, bench.fields.longitude).to(bench.device)
             generator = torch.Generator(bench.device).manual_seed(experiment.seed)
             with torch.no_grad():
                 return _mse(model(views.sparse(truth, generator, ratio)), truth)
@@ -80,9 +82,9 @@ def evenly_spaced(fields: Fields, count: int | None) -> Tensor:
 
 
 def mask_grids(bench: Workbench) -> tuple[str, ...]:
-    """Both grids on which values can be hidden; one where the encoder sees the native grid itself."""
-    same = bench.experiment.view_size == bench.fields.grid
-    return ("native",) if same else tuple(reversed(CHOICES["mask_grid"]))
+    """Both grids on which values can be hidden; one where the encoder sees it itself, or observations have places."""
+    native = bench.experiment.view_size == bench.fields.grid or placed(vars(bench.experiment))
+    return ("native",) if native else tuple(reversed(CHOICES["mask_grid"]))
 
 
 def _table(error: Callable[[str, float], float], grids: Sequence[str], ratios: Sequence[float]) -> xr.Dataset:
@@ -92,4 +94,4 @@ def _table(error: Callable[[str, float], float], grids: Sequence[str], ratios: S
 
 
 def _mse(made: Tensor, truth: Tensor) -> float:
-    return float((made - truth).double().square().mean())
+    return float((made - truth).double().square().nanmean())  # where the data has gaps there is no truth

@@ -3,7 +3,6 @@
 What is read are the scores that each task keeps beside its run; nothing is trained or scored here.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from sparta_core.errors import DataError
-from sparta_core.training.runs import Run
+from sparta_core.evaluation.kept import load_scores
+from sparta_core.training.runs import Run, describe
 
 COLUMNS = ("preset", "task", "model", "training", "setup", "metric", "seed", "value")
 LEADS = (1, 5, 10, 25, 50, 75, 100)
@@ -105,14 +105,14 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
 
 
 def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
-    content = json.loads(record.read_text())
+    content = describe(record.parent)
     stage, settings = content["stage"], content["settings"]
     preset = record.parent.parent.name.split("-")[0]
     for task, (stages, file, rows) in TASKS.items():
         path = record.parent / file
         if stage not in stages or not path.exists():
             continue
-        scores = xr.load_dataset(path, engine="h5netcdf")
+        scores = load_scores(path)
         named = {str(name): scores.sel(model=name) for name in scores.model.values} if "model" in scores.dims else {
             method(settings): scores}  # fmt: skip
         for model, own in named.items():

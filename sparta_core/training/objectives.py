@@ -8,7 +8,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-from sparta_core.losses import cycle_consistency, nt_xent, reconstruction
+from sparta_core.losses import cycle_consistency, nt_xent, observed_reconstruction, reconstruction
 from sparta_core.processes import Part, Share
 from sparta_core.training.fit import Objective
 from sparta_core.training.workbench import Workbench
@@ -64,7 +64,8 @@ class DayObjective(Objective):
 
     def rebuilt(self, embedding: Tensor, truth: Tensor, part: Part) -> Tensor:
         """Rec(dec(z), x) of this process's `part` of a batch."""
-        return self.share.weighted(reconstruction(self.modules["decoder"](embedding), truth), part)
+        loss = observed_reconstruction if self.experiment.gaps else reconstruction
+        return self.share.weighted(loss(self.modules["decoder"](embedding), truth), part)
 
 
 class Reconstruction(DayObjective):

@@ -1,17 +1,21 @@
 """The days, their views and the device, ready for the stages of one experiment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 
+from sparta_core.data.checksums import checksum
 from sparta_core.data.fields import Fields, load_fields
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.processes import agreed
 from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.device import arrange, local_device, make_fabric
-from sparta_core.training.fit import CHECKPOINT, MODEL, seeded
+from sparta_core.training.device import arrange, join_launch, local_device, make_fabric
+from sparta_core.training.fit import CHECKPOINT, MODEL, Job, fit, seeded
 from sparta_core.training.runs import Run
 from sparta_core.views.augment import Views
 
@@ -26,23 +30,38 @@ class Workbench:
 
     @classmethod
     def of(cls, experiment: Experiment) -> "Workbench":
+        join_launch(experiment)
         device = local_device(experiment.device)
-        fields = _fields(Experiment(**{name: getattr(experiment, name) for name in _DAYS}), device)
-        views = Views(experiment, fields.grid).to(device)
+        chosen = {name: getattr(experiment, name) for name in _DAYS}
+        fields = _fields(Experiment(mask_grid="native", **chosen), device)
+        views = Views(experiment, fields.latitude, fields.longitude).to(device)
         return cls(experiment, fields, views)
 
     @property
     def device(self) -> torch.device:
         return self.fields.device
 
+    @property
+    def data(self) -> str:
+        """What tells these days, and the stations that observe them, from others of the same name."""
+        stations = self.experiment.stations
+        return self.fields.fingerprint + (f"-{checksum(Path(stations))[:16]}" if stations else "")
+
     def run(self, stage: str, variant: str = "") -> Run:
         """Where `stage` of this experiment lives."""
-        return Run.of(self.experiment, stage, self.fields.fingerprint, variant)
+        return Run.of(self.experiment, stage, self.data, variant)
 
     def fabric(self, run: Run) -> Fabric:
         """Places and runs the stage's modules; unfinished work goes on in the precision it began with."""
-        precision = run.record(CHECKPOINT)["precision"] if run.has(CHECKPOINT) else None
-        return make_fabric(self.experiment, precision)
+        return make_fabric(self.experiment, run.record(CHECKPOINT).get("precision"))
+
+    def finish(self, run: Run, job: Callable[[], Job]) -> None:
+        """Do the training that `job` makes, unless it is done; one that another process is at is waited for."""
+        if not agreed(run.finished):
+            with run.alone():
+                if not agreed(run.finished):
+                    fit(job())
+        run.drop(CHECKPOINT)  # not with the training: who is killed between the two finishes it here
 
     def build(self, stage: str) -> Sparta:
         """Fresh modules of a representation stage, initialised from the experiment's seed."""
@@ -59,7 +78,7 @@ class Workbench:
 
 
 # The settings that decide which days there are: experiments that differ elsewhere share them in memory.
-_DAYS = ("storage", "data", "variables", "level", "days", "split", "downstream_split")
+_DAYS = ("storage", "data", "variables", "level", "days", "split", "downstream_split", "gaps")
 
 
 @lru_cache(maxsize=1)

@@ -6,12 +6,13 @@ their composition is `L[i] @ x @ R[j].T` with matrices that are computed once, i
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sparta_core.experiment import Experiment
 from sparta_core.processes import Part
-from sparta_core.views.masks import draw_ratios, random_points
+from sparta_core.views.sparsity import Sparsity
 
 CUBIC_A = -0.75  # PyTorch's bicubic coefficient
 
@@ -65,9 +66,11 @@ class Views(nn.Module):
     crop_rows: Tensor  # (places, h, H)
     crop_columns: Tensor  # (places, w, W)
 
-    def __init__(self, experiment: Experiment, grid: tuple[int, int]) -> None:
+    def __init__(self, experiment: Experiment, latitude: np.ndarray, longitude: np.ndarray) -> None:
         super().__init__()
-        self.mask_grid, self.mask_ratio = experiment.mask_grid, experiment.mask_ratio
+        self.gaps = experiment.gaps
+        self.mask_grid, self.sparsity = experiment.mask_grid, Sparsity(experiment, latitude, longitude)
+        grid = latitude.size, longitude.size
         (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
         smoothing = experiment.smoothing
         self.register_buffer("rows", resize_matrix(grid[0], height).float())
@@ -76,8 +79,8 @@ class Views(nn.Module):
         self.register_buffer("crop_columns", crop_matrices(grid[1], wide, width, smoothing).float())
 
     def full(self, days: Tensor) -> Tensor:
-        """The whole day, enlarged."""
-        return self.rows @ days @ self.columns.T
+        """The whole day, enlarged; where it has gaps, with the training mean there."""
+        return self.rows @ self._filled(days) @ self.columns.T
 
     def sparse(self, days: Tensor, generator: torch.Generator, ratio: float | Tensor | None = None,
                part: Part | None = None) -> Tensor:  # fmt: skip
@@ -103,13 +106,14 @@ class Views(nn.Module):
     def _cropped(self, days: Tensor, i: Tensor, j: Tensor) -> Tensor:
         # Columns first: it takes a quarter fewer operations.
         right = self.crop_columns[j].transpose(1, 2)
-        wide = (days.flatten(1, 2) @ right).unflatten(1, days.shape[1:3])
+        wide = (self._filled(days).flatten(1, 2) @ right).unflatten(1, days.shape[1:3])
         return self.crop_rows[i][:, None] @ wide
+
+    def _filled(self, days: Tensor) -> Tensor:
+        return days.nan_to_num(0) if self.gaps else days
 
     def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
                 ratio: float | Tensor | None, part: Part) -> Tensor:  # fmt: skip
-        if ratio is None:
-            ratio = draw_ratios(part.total, self.mask_ratio, generator)
-        seen = days if self.mask_grid == "native" else view(days)
-        points = part.of(random_points((part.total, *seen.shape[1:]), ratio, generator, seen.dtype))
-        return view(seen * points) if self.mask_grid == "native" else seen.mul_(points)
+        native = self.mask_grid == "native"
+        values, seen = self.sparsity(days if native else view(days), ratio, generator, part)
+        return view(values * seen) if native else values.mul_(seen)

@@ -13,6 +13,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.models.dropout import ReLUDropout
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
+from tests.globe import axes
 
 
 def generator(seed=0):
@@ -25,7 +26,7 @@ def test_views_are_spartas_for_the_same_draws(grid, seed):
     """Both draw row, column and ratio of one day in this order; their masks are of other bits, with the same ratio."""
     experiment = Experiment()
     day = torch.randn(5, *grid, generator=generator(9))
-    views = Views(experiment, grid)
+    views = Views(experiment, *axes(*grid))
     augmentation = augmented(day, experiment, generator(seed))
     assert torch.allclose(augmentation, views.augmented(day[None], generator(seed))[0], atol=1e-4)
     g = generator(seed)

@@ -42,7 +42,8 @@ def with_values(observed, values):
 def test_baselines_see_what_the_encoder_sees(bench, observed):
     """Zero where hidden, the enlarged day elsewhere: the sparse view of the same seed."""
     enlarged = observed.values.shape[-1] == 40
-    views = Views(bench.experiment.replace(mask_grid="enlarged" if enlarged else "native"), bench.fields.grid)
+    experiment = bench.experiment.replace(mask_grid="enlarged" if enlarged else "native")
+    views = Views(experiment, bench.fields.latitude, bench.fields.longitude)
     sparse = views.sparse(bench.fields.values[observed.days], torch.Generator().manual_seed(3), 0.6)
     shown = observed.values * observed.seen
     torch.testing.assert_close(sparse, shown if enlarged else views.full(shown))

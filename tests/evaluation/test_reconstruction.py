@@ -27,7 +27,7 @@ def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeyp
     for name, objective in (("SPARTA", "contrastive"), ("autoencoder", "autoencoder")):
         model = representation(experiment.replace(objective=objective))
         for mask_grid in ("native", "enlarged"):
-            views = Views(experiment.replace(mask_grid=mask_grid), bench.fields.grid)
+            views = Views(experiment.replace(mask_grid=mask_grid), bench.fields.latitude, bench.fields.longitude)
             error = model(views.sparse(truth, torch.Generator().manual_seed(0), 0.9)) - truth
             assert float(made.mse.sel(model=name, mask_grid=mask_grid, ratio=0.9)) == pytest.approx(
                 float(error.square().mean()), rel=1e-5)

@@ -6,10 +6,11 @@ from torch.nn import functional as F
 
 from sparta_core.experiment import Experiment
 from sparta_core.views.augment import Views, crop_matrices, resize_matrix, smoothing_matrix
+from tests.globe import axes
 
 
 def views(grid=(32, 64), **changes):
-    return Views(Experiment(**changes), grid)
+    return Views(Experiment(**changes), *axes(*grid))
 
 
 def stepwise(days, size, enlarged, i, j, smoothing):

@@ -1,0 +1,85 @@
+"""Training on data as users have it: with gaps, seen by stations only, with errors of its own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sparta_core.__main__ import main
+from sparta_core.downstream.forecast import forecast
+from sparta_core.errors import DataError, RunError
+from sparta_core.evaluation.reconstruction import model_reconstruction
+from sparta_core.evaluation.scores import forecast_scores
+from sparta_core.training.stages import STAGES
+from sparta_core.training.workbench import Workbench
+from tests.conftest import made_up_weather
+
+
+@pytest.fixture
+def gappy(tmp_path):
+    """Two days absent, one variable without values over a part of the globe, another for a month."""
+    days = made_up_weather()
+    days["specific_humidity"][:, :4, :9] = np.nan
+    days["u_component_of_wind"][200:230] = np.nan
+    days.drop_isel(time=[50, 51]).to_netcdf(tmp_path / "gappy.nc", engine="h5netcdf")
+    return str(tmp_path / "gappy.nc")
+
+
+@pytest.fixture
+def one_epoch(tiny):
+    def make(**changes):
+        stages = ("autoencoder", "pretrain", "blend", "decoder", "forecast")
+        return tiny(mask_grid="native", **{f"{stage}_epochs": 1 for stage in stages}, **changes)
+
+    return make
+
+
+def test_declared_gaps_train_every_stage_and_are_never_taken_for_values(gappy, one_epoch):
+    experiment = one_epoch(data=gappy, gaps=True)
+    bench = Workbench.of(experiment)
+    assert bench.fields.values[50:52].isnan().all() and bench.fields.time[50] == np.datetime64("2001-02-20")
+    for stage in ("autoencoder", "decoder"):
+        model = STAGES[stage](experiment)
+        assert all(value.isfinite().all() for value in model.state_dict().values())
+    forecast(experiment, 0)
+    errors = model_reconstruction(experiment, ratios=(0.5,), days=8).mse
+    days = bench.fields.take(torch.arange(200, 208))
+    seen = bench.views.full(days)
+    np.testing.assert_array_equal(seen[:, 1].abs().max(), 0.0)
+    assert errors.dims == ("mask_grid", "ratio") and errors.mask_grid.values.tolist() == ["native"]
+    assert np.isfinite(errors).all()
+    with pytest.raises(DataError, match="have gaps, and no climatology without whole days"):
+        forecast_scores(experiment)
+
+
+def test_gaps_that_are_not_declared_stop_before_anything_is_trained(gappy, one_epoch, tmp_path):
+    with pytest.raises(DataError, match=r"time in .*gappy\.nc has no 2001-02-20 and 1 more days.*\(2 more errors\)"):
+        STAGES["autoencoder"](one_epoch(data=gappy))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("settings", [
+    {"sparsity": "swaths"}, {"sparsity": "blocks", "block_size": 4}, {"variable_dropout": 0.3},
+    {"noise": 0.2, "noise_length": 2000.0}])  # fmt: skip
+def test_every_kind_of_sparsity_trains(one_epoch, settings):
+    model = STAGES["decoder"](one_epoch(**settings))
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
+def test_other_stations_are_another_model(one_epoch, tmp_path):
+    path = tmp_path / "stations.csv"
+    pd.DataFrame({"lat": [50.0, -20], "lon": [8.0, 130]}).to_csv(path, index=False)
+    experiment = one_epoch(sparsity="stations", stations=str(path))
+    STAGES["autoencoder"](experiment)
+    pd.DataFrame({"lat": [50.0, -20], "lon": [8.0, 140]}).to_csv(path, index=False)
+    with pytest.raises(RunError, match="was trained on other days"):
+        STAGES["autoencoder"](experiment)
+
+
+def test_the_command_says_what_is_odd(one_epoch, flags, tmp_path, capsys):
+    days = made_up_weather()
+    days["geopotential"][8] = days["geopotential"][7]
+    days.to_netcdf(tmp_path / "days.nc", engine="h5netcdf")
+    main([*flags(one_epoch(data=str(tmp_path / "days.nc"))), "--cost", "autoencoder"])
+    said = capsys.readouterr().out
+    assert said.startswith("warning: geopotential on 2001-01-09 is what it was on 2001-01-08, number for number\n")
