@@ -76,6 +76,15 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def agreed(own: bool) -> bool:
+    """The first process's answer, for all of one launch."""
+    if not dist.is_initialized():
+        return own
+    answer = torch.tensor(int(own), device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.broadcast(answer, 0)
+    return bool(answer)
+
+
 def summed(own: Tensor) -> Tensor:
     """The sum over processes of a tensor that each has; of gradients, too."""
     total: Tensor = _Sum.apply(own)

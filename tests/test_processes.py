@@ -103,7 +103,7 @@ def shared(flags):
 
 
 def history(experiment):
-    return (Workbench.of(experiment).run("pretrain").folder / "history.csv").read_text()
+    return torch.tensor([*Workbench.of(experiment).run("pretrain").history().values()]).T
 
 
 def test_the_command_on_two_processes(tiny, shared, tmp_path):
@@ -117,10 +117,22 @@ def test_the_command_on_two_processes(tiny, shared, tmp_path):
     whole, resumed = (STAGES["blend"](each).state_dict() for each in (two, killed))
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
     STAGES["pretrain"](one)
-    mine, theirs = (torch.tensor([[float(x) for x in line.split(",")] for line in history(run).split()[1:]])
-                    for run in (one, two))  # fmt: skip
+    mine, theirs = history(one), history(two)
     # Six steps of Adam, then three dozen more: it makes rounding grow.
     assert torch.allclose(mine[0], theirs[0], rtol=1e-4) and torch.allclose(mine, theirs, rtol=0.05)
+
+
+def test_a_launch_waits_for_another_process(tiny, flags, tmp_path):
+    """Both its processes do, one says so, and neither trains what the other process has meanwhile trained."""
+    experiment, log = tiny(pretrain_epochs=2), tmp_path / "log"
+    words = [*TWO, "-m", "sparta_core", *flags(experiment), "pretrain"]
+    with Workbench.of(experiment).run("pretrain").alone(), log.open("w") as out:
+        process = subprocess.Popen(words, env=environment(), stdout=out, stderr=subprocess.STDOUT)
+        while process.poll() is None and "waiting for it" not in log.read_text():
+            time.sleep(0.05)
+        STAGES["pretrain"](experiment)
+    assert process.wait(timeout=300) == 0, log.read_text()
+    assert log.read_text().count("waiting for it") == 1 and "pretrain: epoch" not in log.read_text()
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch):

@@ -11,7 +11,7 @@ from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, Objective, Schedule, fit, seeded
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.masks import draw_ratios
@@ -67,8 +67,7 @@ def classification(experiment: Experiment) -> SeasonClassifier:
     """The trained season classifier of `experiment`, frozen; trains what is missing."""
     bench = Workbench.of(experiment)
     run = bench.run("classification")
-    if not run.finished:
-        fit(job(bench, representation(experiment)))
+    bench.finish(run, lambda: job(bench, representation(experiment)))
     classifier = _build(experiment)
     load_weights({"classifier": classifier}, run.load(MODEL)[0])
     return classifier.to(bench.device).eval().requires_grad_(False)

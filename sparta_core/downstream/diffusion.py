@@ -19,7 +19,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, Objective, Schedule, fit, seeded
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
@@ -94,8 +94,7 @@ def diffusion(experiment: Experiment) -> Denoiser:
     """The trained denoiser of `experiment`, frozen; trains what is missing."""
     bench = Workbench.of(experiment)
     run = bench.run("diffusion")
-    if not run.finished:
-        fit(job(bench, representation(experiment)))
+    bench.finish(run, lambda: job(bench, representation(experiment)))
     denoiser = _build(experiment)
     load_weights({"denoiser": denoiser}, run.load(MODEL)[0])
     return denoiser.to(bench.device).eval().requires_grad_(False)

@@ -11,7 +11,7 @@ from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, Objective, Schedule, fit, seeded
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -73,10 +73,9 @@ def forecast(experiment: Experiment, seed: int) -> Forecaster:
     """The trained forecaster of `experiment` for one of its forecast_seeds; trains what is missing."""
     bench = Workbench.of(experiment)
     run = bench.run("forecast", f"-seed{seed}")
-    if not run.finished:
-        for part in ("train", "validation"):  # before anything is trained or written
-            training_starts(experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
-        fit(job(bench, representation(experiment), seed))
+    for part in ("train", "validation"):  # before anything is trained or written
+        training_starts(experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
+    bench.finish(run, lambda: job(bench, representation(experiment), seed))
     forecaster = _build(experiment, seed)
     load_weights({"forecaster": forecaster}, run.load(MODEL)[0])
     return forecaster.to(bench.device).eval().requires_grad_(False)

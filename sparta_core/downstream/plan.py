@@ -6,9 +6,10 @@ from functools import partial
 
 from sparta_core.downstream import classification, diffusion, forecast
 from sparta_core.experiment import DOWNSTREAM, Experiment
+from sparta_core.processes import agreed
+from sparta_core.progress import duration
 from sparta_core.training import stages
 from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
-from sparta_core.training.progress import duration
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 
@@ -57,7 +58,7 @@ def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
     bench = Workbench.of(experiment)
     for name in ordered(experiment, names):
         for run, job in _jobs(bench, name):
-            if not run.finished:
+            if not agreed(run.finished):
                 yield _cost(bench, name, run, job())
 
 
@@ -79,7 +80,7 @@ def _untaught(job: Callable[..., Job], bench: Workbench, *seed: int) -> Job:
 
 def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
     part = f"{'downstream_' if name in DOWNSTREAM else ''}train"
-    done = run.record(CHECKPOINT)["epoch"] if run.has(CHECKPOINT) else 0
+    done = run.record(CHECKPOINT).get("epoch", 0)
     steps, seconds = timed_epoch(job)
     left = job.schedule.epochs - done
     return Cost(run.folder.name, len(bench.fields.splits[part]), steps, left, left * seconds)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sparta_core.training.runs import Tensors
+from sparta_core.training.tensors import Tensors
 
 
 @dataclass

@@ -57,6 +57,12 @@ def _launched(device: str, precision: str) -> Fabric:
     return fabric
 
 
+def join_launch(experiment: Experiment) -> None:
+    """Let the processes of one launch know each other, before any of them looks at a run."""
+    if dist.is_torchelastic_launched() and not dist.is_initialized():
+        make_fabric(experiment)
+
+
 def local_device(name: str) -> str:
     """`resolve_device`, and of several processes each one's own GPU."""
     device = resolve_device(name)

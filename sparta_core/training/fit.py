@@ -17,8 +17,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sparta_core.errors import RunError
 from sparta_core.experiment import Experiment
+from sparta_core.progress import Progress
 from sparta_core.training.checkpoint import State
-from sparta_core.training.progress import Progress
 from sparta_core.training.runs import Run
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
@@ -92,7 +92,6 @@ def fit(job: Job) -> None:
         loop.train()
     if job.fabric.is_global_zero:
         job.run.save(MODEL, loop.state.weights(), {"epochs": job.schedule.epochs, "precision": loop.state.precision})
-        job.run.drop(CHECKPOINT)
     job.fabric.barrier()  # the others read it next
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sparta_core.experiment import PREREQUISITES, Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.device import arrange
-from sparta_core.training.fit import Job, Schedule, fit
+from sparta_core.training.fit import Job, Schedule
 from sparta_core.training.objectives import (
     BaselineReconstruction,
     Blend,
@@ -57,9 +57,8 @@ def representation(experiment: Experiment) -> Sparta:
 def _stage(experiment: Experiment, name: str) -> Sparta:
     bench = Workbench.of(experiment)
     run = bench.run(name)
-    if not run.finished:
-        before = PREREQUISITES[name][-1]
-        fit(job(bench, name, STAGES[before](experiment) if before in STAGES else None))
+    before = PREREQUISITES[name][-1]
+    bench.finish(run, lambda: job(bench, name, STAGES[before](experiment) if before in STAGES else None))
     return bench.load(run)
 
 

@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
-from sparta_core.errors import RunError
-from sparta_core.training import runs
+from sparta_core import files
+from sparta_core.errors import ExperimentError, RunError
+from sparta_core.experiment import Experiment
 from sparta_core.training.fit import CHECKPOINT, MODEL
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import STAGES, autoencoder
@@ -34,7 +36,7 @@ def test_tensors_and_record_come_back(run):
 def test_nothing_in_a_run_is_a_pickle(tiny):
     autoencoder(tiny())
     folder = Workbench.of(tiny()).run("autoencoder").folder
-    assert sorted(p.name for p in folder.iterdir()) == ["experiment.json", "history.csv", MODEL]
+    assert sorted(p.name for p in folder.iterdir()) == [".lock", "experiment.json", "history.csv", MODEL]
     json.loads((folder / "experiment.json").read_text())
     assert int.from_bytes((folder / MODEL).read_bytes()[:8], "little") < 100_000  # safetensors' header length
 
@@ -78,7 +80,7 @@ def test_a_checkpoint_of_other_days(run):
 
 def test_a_damaged_record(run):
     (run.folder / "experiment.json").write_text("{")
-    with pytest.raises(RunError, match=r"cannot read .*experiment.json .*; move .* away"):
+    with pytest.raises(RunError, match=r"experiment.json is damaged .*; move .* away"):
         run.open()
 
 
@@ -88,7 +90,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(run, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(runs.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(RunError, match=r"cannot write .*checkpoint.safetensors .No space left on device.; free space"):
         run.save(CHECKPOINT, {"a": torch.zeros(2)}, {"epoch": 2})
     monkeypatch.undo()
@@ -101,14 +103,39 @@ def test_a_runs_folder_that_cannot_be_written(tiny, tmp_path):
     """A file stands where the folder should be: the same refusal as a read-only folder, also for root."""
     blocked = tmp_path / "blocked"
     blocked.write_text("a file")
-    with pytest.raises(RunError, match=r"cannot write .*experiment.json .*make the folder writable"):
+    with pytest.raises(RunError, match=r"cannot write .*autoencoder-\w+/.lock .*make the folder writable"):
         autoencoder(tiny(runs=str(blocked)))
     assert blocked.read_text() == "a file"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere, so the mode bits say nothing")
-def test_a_read_only_runs_folder(tiny, tmp_path):
-    folder = tmp_path / "read-only"
-    folder.mkdir(mode=0o555)
-    with pytest.raises(RunError, match=r"Permission denied.*make the folder writable"):
-        autoencoder(tiny(runs=str(folder)))
+ESCAPES = ("../../x", "..", "/tmp/x", "a/b", "x\0y", "a\\b", "")
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_no_setting_leads_out_of_the_runs_folder(tiny, escape):
+    """Refused as a setting, or the run is two folders below `runs` whatever its value."""
+    refused, plain = set(), tiny()
+    for name in Experiment.__dataclass_fields__.keys() - {"runs"}:
+        try:
+            made = plain.replace(**{name: (escape,) if isinstance(getattr(plain, name), tuple) else escape})
+        except ExperimentError:
+            refused.add(name)
+        else:
+            folder = Run.of(made, "forecast", "0123").folder.resolve()
+            assert folder.parents[1] == Path(made.runs).resolve()
+    assert {"preset", "fusion", "objective", "seed"} <= refused
+
+
+@pytest.mark.parametrize("escape", ESCAPES[:-1])
+def test_no_name_leads_out_of_the_run(tiny, run, escape):
+    before = sorted(Path(tiny().runs).rglob("*"))
+    with pytest.raises(RunError, match="cannot be the name of a run or of its file; use letters"):
+        Run.of(tiny(), "forecast", "0123", f"-seed{escape}/..")
+    with pytest.raises(RunError, match="cannot be the name of a run or of its file"):
+        run.write(escape, b"")
+    assert sorted(Path(tiny().runs).rglob("*")) == before
+
+
+def test_a_runs_folder_that_no_system_could_make(tiny):
+    with pytest.raises(ExperimentError, match=r"runs is 'a\\x00b'; it must be the path of a folder"):
+        tiny(runs="a\0b")
