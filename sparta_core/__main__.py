@@ -1,9 +1,13 @@
 """Train stages from a terminal: `python -m sparta_core --preset paper --fusion gnn decoder forecast`.
 
+Before that, `prepare` makes a store of ERA5's days, `simulate` one of JCM's, and `audit` says what is in one;
+each tells more with --help.
+
 Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
-moment, the same command goes on. Every setting of Experiment is a flag: numbers, true, false and lists
-as JSON has them (--view_size 64,128), words as they are. Several processes, a GPU each, share every batch:
-`torchrun --nproc_per_node 4 -m sparta_core ...` trains what one process would, but for rounding and dropout.
+moment, the same command goes on after the last whole epoch. Every setting of Experiment is a flag: numbers,
+true, false and lists as JSON has them (--view_size 64,128), words as they are. Several processes, a GPU each,
+share every batch: `torchrun --nproc_per_node 4 -m sparta_core ...` trains what one process would, but for
+rounding and dropout.
 """
 
 import argparse
@@ -13,28 +17,38 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from sparta_core.commands import COMMANDS
 from sparta_core.downstream.plan import STAGES, costs, ordered, train
 from sparta_core.errors import SpartaError
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
-from sparta_core.training.progress import duration
+from sparta_core.progress import duration
+from sparta_core.training.workbench import Workbench
 
 
 def main(words: Sequence[str] | None = None) -> None:
+    words = sys.argv[1:] if words is None else words
+    try:
+        if words and words[0] in COMMANDS:
+            COMMANDS[words[0]](words[1:])
+        else:
+            _train(words)
+    except SpartaError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped; the same command goes on where it was.")
+
+
+def _train(words: Sequence[str]) -> None:
     options = vars(_parser().parse_args(words))
     names, preset = options.pop("stages"), options.pop("preset")
     only_cost = options.pop("cost")
     changes = {name: _value(name, text) for name, text in options.items() if text is not None}
-    try:
-        experiment = Experiment.from_preset(preset, **changes)
-        _announce(experiment, names)
-        for name in [] if only_cost else ordered(experiment, names):
-            train(experiment, name)
-    except SpartaError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit("\nStopped; the same command goes on after the last whole epoch.")
+    experiment = Experiment.from_preset(preset, **changes)
+    _announce(experiment, names)
+    for name in [] if only_cost else ordered(experiment, names):
+        train(experiment, name)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +73,8 @@ def _value(name: str, text: str) -> Any:
 
 
 def _announce(experiment: Experiment, names: Sequence[str]) -> None:
+    for finding in Workbench.of(experiment).fields.findings:
+        _say(str(finding))
     total = 0.0
     for cost in costs(experiment, names):
         _say(str(cost))
