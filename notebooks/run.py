@@ -22,7 +22,7 @@ import sparta_core
 from sparta_core.evaluation.scores import forecast_scores, table
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
-from sparta_core.training.progress import duration
+from sparta_core.progress import duration
 
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
