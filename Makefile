@@ -36,8 +36,8 @@ test-browser: $(INSTALLED)  ## the explorer in JupyterLab, in Chromium, which mu
 bench: $(INSTALLED)  ## timings against the per-sample pipeline: benchmarks/RESULTS.md; 7 min on two cores
 	$(BIN)/python -m benchmarks
 
-lab: $(INSTALLED)  ## JupyterLab on notebooks/
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: $(INSTALLED)  ## JupyterLab on notebooks/, for this machine alone and with a token
+	$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=notebooks
 
 clean:  ## remove the environment; runs/ stays
 	rm -rf $(VENV)
