@@ -13,6 +13,7 @@ rounding and dropout.
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -29,6 +30,7 @@ from sparta_core.training.workbench import Workbench
 
 def main(words: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if words is None else words
+    warnings.showwarning = _said
     try:
         if words and words[0] in COMMANDS:
             COMMANDS[words[0]](words[1:])
@@ -80,6 +82,11 @@ def _announce(experiment: Experiment, names: Sequence[str]) -> None:
         _say(str(cost))
         total += cost.seconds
     _say(f"In all about {duration(total)}." if total else "All of it is trained.")
+
+
+def _said(message: Warning | str, *where: object) -> None:
+    """A warning as a reader of a terminal wants it: without the place in the code."""
+    print(f"Warning: {message}", file=sys.stderr, flush=True)
 
 
 def _say(line: str) -> None:

@@ -25,6 +25,13 @@ def test_prepare_makes_the_store_that_is_asked_for(source, tmp_path, monkeypatch
     np.testing.assert_allclose(xr.open_zarr(tmp_path / target)["geopotential"], expected, rtol=1e-6)
 
 
+def test_a_day_that_is_left_out_is_said_in_one_line(tmp_path, capsys):
+    store = write(remote(six_hourly()[1:]), tmp_path / "late.zarr")
+    command.main(["prepare", "--source", store, "--target", str(tmp_path / "days.zarr")])
+    day = six_hourly()[0].astype("datetime64[D]")
+    assert capsys.readouterr().err == f"Warning: {day} has 3 fields in {store}, not 4 in equal steps; it is left out\n"
+
+
 def test_audit_says_what_is_in_the_bundled_climate(capsys):
     command.main(["audit", "bundled"])
     said = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Checksums of a store's files: damage on a disk is found when the store is opened, and named."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def seal_folder(folder: Path, order: dict[str, Any]) -> None:
-    """Write down every file of `folder` as it is, and what it was made for."""
+def seal_folder(folder: Path, order: dict[str, Any], known: Mapping[str, str]) -> None:
+    """Write down what `folder` was made for, and every file as it is, or as is `known` from when it was written."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CHECKSUMS)
-    sums = {path.relative_to(folder).as_posix(): checksum(path) for path in files}
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    sums = {name: known.get(name) or checksum(path) for name, path in names.items()}
     replace(folder / CHECKSUMS, sealed_json({"order": order, "files": sums}))
 
 

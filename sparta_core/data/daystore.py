@@ -19,7 +19,7 @@ import xarray as xr
 import zarr
 from filelock import FileLock, Timeout
 
-from sparta_core.data.checksums import order_of, seal_folder
+from sparta_core.data.checksums import checksum, order_of, seal_folder
 from sparta_core.data.grid import STATIC
 from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
@@ -67,7 +67,8 @@ class DayStore:
         if not journal:
             shutil.rmtree(self.part, ignore_errors=True)
             self._lay_out(days)
-            journal = {"order": self.order, "days": days.sizes["time"], "source": days.attrs["source"], "blocks": {}}
+            journal = {"order": self.order, "days": days.sizes["time"], "source": days.attrs["source"], "blocks": {},
+                       "files": self._new_chunks({})}
             self._note(journal)
         self._check_order(journal["order"], self.part)
         if journal["days"] != days.sizes["time"]:
@@ -102,6 +103,7 @@ class DayStore:
         totals = {name: Moments.of(block[name].values).total() for name in names}
         journal["blocks"][str(at.start)] = {name: {part: float(value) for part, value in total._asdict().items()}
                                             for name, total in totals.items()}  # fmt: skip
+        journal["files"] |= self._new_chunks(journal["files"])
         self._note(journal, state)
 
     def note(self, state: bytes) -> None:
@@ -111,14 +113,15 @@ class DayStore:
     def finish(self) -> None:
         """Add every variable's statistics and every file's checksum, and move the store to its target."""
         with self._writing():
-            blocks = [*self._journal()["blocks"].values()]
+            journal = self._journal()
+            blocks = [*journal["blocks"].values()]
             group = zarr.open_group(self.part, mode="r+")
             for name in blocks[0]:
                 group[name].attrs.update(statistics([block[name] for block in blocks]))
             for path in [*self.part.rglob("*.part*"), *self.part.rglob("*.state")]:
                 path.unlink()  # of writers that were killed, zarr's too; and the last state
             zarr.consolidate_metadata(self.part)
-            seal_folder(self.part, self.order)
+            seal_folder(self.part, self.order, journal["files"])
             os.rename(self.part, self.target)
 
     def _lay_out(self, days: xr.Dataset) -> None:
@@ -131,6 +134,12 @@ class DayStore:
         with self._writing():
             days.assign(static).to_zarr(self.part, mode="w", compute=False, safe_chunks=False,
                                         encoding=encoding, consolidated=False)  # fmt: skip
+
+    def _new_chunks(self, known: Mapping[str, str]) -> dict[str, str]:
+        """The checksums of chunks that are not `known`, as they were written: what befalls them later is found."""
+        chunks = (path for path in self.part.glob("*/c/**/*") if path.is_file() and ".part" not in path.name)
+        names = {path.relative_to(self.part).as_posix(): path for path in chunks}
+        return {name: checksum(path) for name, path in names.items() if name not in known}
 
     def _blocks(self, days: xr.Dataset) -> list[slice]:
         count, points = days.sizes["time"], days.sizes["latitude"] * days.sizes["longitude"]

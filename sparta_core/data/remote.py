@@ -1,6 +1,7 @@
 """Stores on the net: a chunk is asked for again after a fault, and one that is missing is an error, never NaN."""
 
 import asyncio
+import logging
 import os
 import re
 from typing import Any
@@ -9,6 +10,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
+from sparta_core.data.grid import NAMES
 from sparta_core.errors import DataError
 
 PAUSES = (2.0, 10.0, 30.0, 120.0)  # seconds before each new try at a chunk, after the protocol's own tries
@@ -34,7 +36,7 @@ def cannot_open(where: str, error: Exception) -> DataError:
 class ReliableStore(WrapperStore[Store]):
     """A store that is only read; `where` names it in errors.
 
-    Chunks that are `shared`, by array and place along its first dimension, will be asked for twice; they come once.
+    Chunks that are `shared`, by variable and place along its first dimension, will be asked for twice; they come once.
     Those of arrays in `blosc` say their size, which is checked: Blosc would read on behind a chunk that was cut short.
     """
 
@@ -61,6 +63,7 @@ class ReliableStore(WrapperStore[Store]):
         options = {"token": "anon"} if where.startswith("gs://") else None
         # Before gcsfs is imported: it would first ask, over gRPC, for kinds of buckets that these are not.
         os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # its word on a failure is a traceback, ours a sentence
         return FsspecStore.from_url(where, storage_options=options, read_only=True)
 
     def _with_store(self, store: Store) -> "ReliableStore":
@@ -78,7 +81,7 @@ class ReliableStore(WrapperStore[Store]):
         if asked in self.kept:
             return self.kept.pop(asked)
         found = await self._found(key, prototype, byte_range)
-        if (chunk["array"], int(chunk["first"])) in self.shared:
+        if (NAMES.get(chunk["array"], chunk["array"]), int(chunk["first"])) in self.shared:
             self.kept[asked] = found
         return found
 

@@ -9,6 +9,7 @@ import xarray as xr
 from distributed import LocalCluster
 
 from sparta_core.data import daystore, era5
+from sparta_core.data.days import read_days
 from sparta_core.data.fields import load_fields
 from sparta_core.errors import DataError
 from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
@@ -216,6 +217,17 @@ def test_one_flipped_bit_in_any_file_of_a_store_is_named(source, tmp_path):
             load_fields(Experiment(**settings))
         (target / name).write_bytes(whole)
     assert load_fields(Experiment(**settings)).values.isfinite().all()
+
+
+def test_a_bit_that_flips_before_the_store_is_finished_is_named(source, tmp_path, monkeypatch):
+    target = tmp_path / "days.zarr"
+    interrupted(source, target, KeyboardInterrupt(), 2, monkeypatch)
+    chunk = tmp_path / ".days.zarr.part" / "geopotential" / "c" / "0" / "0" / "0"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    made = era5.prepare(source, target)
+    with pytest.raises(DataError, match=r"days.zarr/geopotential/c/0/0/0 is damaged"):
+        read_days(Experiment(data=str(made)))
 
 
 def test_a_damaged_journal_is_named_and_nothing_is_lost(source, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The way from a bucket: Google's client against an emulated bucket, over a connection with faults."""
 
+import logging
 import re
 
 import fsspec
@@ -18,12 +19,15 @@ NAMES = ("2m_temperature", "geopotential")
 CHUNK = "geopotential/1.0.0.0"
 # Of the other format, which compresses with Zstandard instead of Blosc.
 OTHER, OTHER_CHUNK = "gs://weather/other.zarr", "geopotential/c/1/0/0/0"
+SHORT = "gs://weather/short.zarr"  # with other names
 
 
 @pytest.fixture
 def bucket(tmp_path):
     write(weather(six_hourly()), tmp_path / "bucket" / "remote.zarr")
     write(weather(six_hourly()), tmp_path / "bucket" / "other.zarr", zarr_format=3)
+    short = weather(six_hourly()).rename({"2m_temperature": "t2m", "geopotential": "z"})
+    write(short, tmp_path / "bucket" / "short.zarr")
     remote.os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     fsspec.get_filesystem_class("gs").clear_instance_cache()  # one that asked another test's bucket
     with faults.bucket(tmp_path / "bucket") as connection:
@@ -42,11 +46,12 @@ def check_days(target):
         np.testing.assert_allclose(store[name], means_by_hand(six_hourly(), 850, 0, 7)[name], rtol=1e-6)
 
 
-def test_nothing_is_asked_for_twice(bucket, tmp_path):
+@pytest.mark.parametrize(("url", "names"), [(URL, NAMES), (SHORT, ("t2m", "z"))])
+def test_nothing_is_asked_for_twice(bucket, tmp_path, url, names):
     # Chunks of 10 fields and blocks of 8: most chunks reach into two blocks.
-    check_days(era5.prepare(URL, tmp_path / "days.zarr", NAMES))
+    check_days(era5.prepare(url, tmp_path / "days.zarr", NAMES))
     assert set(bucket.asked.values()) == {1}
-    fields = [path for path in bucket.asked if any(f"/{name}/" in path for name in NAMES)]
+    fields = [path for path in bucket.asked if any(f"/{name}/" in path for name in names)]
     assert len(fields) == 2 * 3
     assert not any("wind" in path or "humidity" in path for path in bucket.asked)
 
@@ -94,9 +99,11 @@ def test_no_answer_is_a_fault(bucket, tmp_path, monkeypatch):
         era5.prepare(URL, tmp_path / "days.zarr", NAMES)
 
 
-def test_a_bucket_that_is_not_there_is_one_sentence(bucket):
+def test_a_bucket_that_is_not_there_is_one_sentence(bucket, caplog):
     with pytest.raises(DataError, match=r"cannot open gs://elsewhere/x\.zarr as a Zarr store"):
         daily.open_days("gs://elsewhere/x.zarr")
+    logging.getLogger("gcsfs").exception("out of retries")  # as it says when the connection is gone, with a traceback
+    assert not [record for record in caplog.records if record.name.startswith("gcsfs")]
 
 
 @pytest.mark.parametrize("spacing, columns", [("5.625", 64), ("2.8125", 128), ("1.5", 240), ("0.25", 1440)])
