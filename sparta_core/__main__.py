@@ -84,7 +84,7 @@ def _announce(experiment: Experiment, names: Sequence[str]) -> None:
     _say(f"In all about {duration(total)}." if total else "All of it is trained.")
 
 
-def _said(message: Warning | str, *where: object) -> None:
+def _said(message: Warning | str, *where: Any, **more: Any) -> None:
     """A warning as a reader of a terminal wants it: without the place in the code."""
     print(f"Warning: {message}", file=sys.stderr, flush=True)
 
