@@ -61,13 +61,25 @@ def reconstruct(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
     """The whole fields (time, latitude, longitude), in physical units, that the model makes of such days."""
     fields = model.bench.fields
     z = embed(model, dataset)["embedding"]
-    made = fields.physical(decode(model.sparta, torch.from_numpy(z.values).to(model.bench.device))).cpu().numpy()
+    departures = decode(model.sparta, torch.from_numpy(z.values).to(model.bench.device))
+    made = fields.physical(departures, _dates(model, z)).cpu().numpy()
     dims = (*z.dims[:-1], "latitude", "longitude")
     coords = {**{name: z[name] for name in z.coords if name == "time"},
               "latitude": ("latitude", fields.latitude, {"units": "degrees_north"}),
               "longitude": ("longitude", fields.longitude, {"units": "degrees_east"})}  # fmt: skip
     return xr.Dataset({name: (dims, made[..., channel, :, :], {"units": units}) for channel, (name, units)
                        in enumerate(zip(fields.variables, fields.units, strict=True))}, coords)  # fmt: skip
+
+
+def _dates(model: TrainedModel, days: xr.Dataset | xr.DataArray) -> np.ndarray | None:
+    """The dates of days; DataError where a model of departures from the climatology cannot know what is usual."""
+    if model.bench.fields.climatology is None:
+        return None
+    dates: np.ndarray = days["time"].values if "time" in days.coords else np.empty(0)
+    if not np.issubdtype(dates.dtype, np.datetime64) or np.isnat(dates).any():
+        raise DataError("the dataset has no coordinate time of dates, and the model knows days as departures from what "
+                        "is usual on their date; add it")
+    return dates
 
 
 def _check_values(name: str, days: np.ndarray) -> None:
@@ -105,5 +117,6 @@ def _standardised(model: TrainedModel, dataset: xr.Dataset) -> tuple[Tensor, dic
     for name in there:
         values[:, fields.variables.index(name)] = days[name].values
         _check_values(name, values[:, fields.variables.index(name)])
-    standardised = fields.standardise(torch.from_numpy(values).to(model.bench.device)).nan_to_num(0)
+    dates = _dates(model, days)
+    standardised = fields.standardise(torch.from_numpy(values).to(model.bench.device), dates).nan_to_num(0)
     return standardised, {"time": days["time"]} if "time" in days.coords else {}

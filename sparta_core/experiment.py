@@ -41,6 +41,7 @@ CHOICES = {
     "objective": tuple(REPRESENTATIONS),
     "fusion": ("early", "attention", "gnn", "hybrid"),
     "backbone": ("resnet18",),
+    "departures": ("mean", "climatology"),
     "sparsity": ("points", "stations", "swaths", "blocks"),
     "head": ("pool", "flatten"),
     "mask_grid": ("enlarged", "native"),
@@ -75,6 +76,7 @@ class Experiment:
     level: int = _since("data", 850)  # hPa
     days: int | None = _since("data", None)  # the first so many days; None: all
     split: tuple[float, float] = _since("data", (0.6, 0.2))  # training, validation; the rest is downstream
+    departures: str = _since("data", "mean")  # what values are departures from: mean, or climatology (of the date)
 
     view_size: tuple[int, int] = _since("data", (72, 144))  # what the encoder sees
     mask_grid: str = _since("data", "enlarged")  # hide values before (native) or after enlarging

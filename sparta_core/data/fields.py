@@ -1,4 +1,4 @@
-"""Fields: standardised days as one tensor, with their coordinates, their split, and the way back."""
+"""Fields: standardised departures of days as one tensor, with their coordinates, their split, and the way back."""
 
 import dataclasses
 import hashlib
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparta_core.data import grid
 from sparta_core.data.audit import Finding, audit, check, survey
+from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
 from sparta_core.data.days import Days, blocks, read_days
 from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
@@ -20,6 +21,7 @@ from sparta_core.experiment import Experiment
 class Fields:
     """Days (T, C, H, W), float32, standardised with one mean and one std per variable.
 
+    With a climatology they are departures from it: what is left when the usual of the day of the year is taken off.
     Statistics are on the device that computes; `values`, too, or where there is room: in memory, or mapped from a disk.
     The dates are consecutive; latitude and longitude ascend. The splits are chronological: "train",
     "validation", "downstream", and of the last "downstream_train", "_validation" and "_test".
@@ -38,6 +40,7 @@ class Fields:
     source: str  # one line for titles and logs
     mapped: bool = False  # whether `values` are read from a disk when they are asked for
     findings: tuple[Finding, ...] = ()  # of the audit: warnings
+    climatology: Tensor | None = None  # (7, C, H, W) of the training days, standardised; None: departures from the mean
 
     def split(self, name: str) -> Tensor:
         """The days of one part on the device that computes, (days, C, H, W): where they are there, a view."""
@@ -53,17 +56,34 @@ class Fields:
         # numpy's take, in one thread: torch's would compete with the training step for all of them.
         return torch.from_numpy(self.values.numpy().take(days.cpu().numpy(), axis=0)).to(self.device)
 
-    def physical(self, standardised: Tensor) -> Tensor:
-        """Standardised fields (..., C, H, W) in physical units."""
-        return standardised * self.std.view(-1, 1, 1) + self.mean.view(-1, 1, 1)
+    def usual(self, dates: np.ndarray | None) -> Tensor:
+        """What the days of these dates (...) depart from, standardised: (..., C, H, W), or 0 where it is the mean."""
+        if self.climatology is None:
+            return self.mean.new_zeros(())
+        if dates is None:
+            raise DataError("these fields are departures from the climatology of their dates; say the dates, too")
+        return climatology_at(self.climatology, days_of_year(dates))
 
-    def standardise(self, physical: Tensor) -> Tensor:
-        """Fields (..., C, H, W) in physical units, standardised: the inverse of `physical`."""
-        return (physical - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
+    def physical(self, departures: Tensor, dates: np.ndarray | None = None) -> Tensor:
+        """Standardised departures (..., C, H, W) in physical units; of dates that broadcast to (...), if they count."""
+        return (departures + self.usual(dates)) * self.std.view(-1, 1, 1) + self.mean.view(-1, 1, 1)
+
+    def standardise(self, physical: Tensor, dates: np.ndarray | None = None) -> Tensor:
+        """Fields (..., C, H, W) in physical units as standardised departures: the inverse of `physical`."""
+        return (physical - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1) - self.usual(dates)
+
+    def whole(self, days: Tensor | slice) -> Tensor:
+        """Days by their index (N,), standardised, with what is usual on their dates: (N, C, H, W)."""
+        return self.take(days) + self.usual(self.dates(days))
+
+    def dates(self, days: Tensor | slice | int) -> np.ndarray:
+        """The dates of days of the record, by their index."""
+        dates: np.ndarray = self.time[days.cpu().numpy() if isinstance(days, Tensor) else days]
+        return dates
 
     def to(self, device: str | torch.device, values: bool = True) -> "Fields":
         """The same days with their tensors on `device`, or only their statistics."""
-        names = ("values", "mean", "std") if values else ("mean", "std")
+        names = ["mean", "std", *["values"] * values, *["climatology"] * (self.climatology is not None)]
         return dataclasses.replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     @property
@@ -84,8 +104,7 @@ class Fields:
     @property
     def day_of_year(self) -> np.ndarray:
         """(T,) from 1 to 366."""
-        since_january_1: np.ndarray = self.time - self.time.astype("datetime64[Y]")
-        return since_january_1.astype(np.int64) + 1
+        return days_of_year(self.time)
 
     @property
     def season(self) -> np.ndarray:
@@ -121,10 +140,11 @@ def load_fields(experiment: Experiment, device: str = "cpu") -> Fields:
     findings = audit(days, found, experiment.gaps)
     check(findings, days.where)
     mean, std = _standardise(days, found.moments)
+    climatology = _take_off_climatology(days) if experiment.departures == "climatology" else None
     fields = Fields(
         torch.from_numpy(days.values), days.time, days.latitude, days.longitude, days.variables, days.units,
         torch.from_numpy(mean), torch.from_numpy(std), days.splits, days.land_sea_mask, days.source,
-        days.kept == "disk", findings)
+        days.kept == "disk", findings, climatology)
     return fields.to(device, values=days.kept == "device")
 
 
@@ -142,3 +162,12 @@ def _standardise(days: Days, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
         exact = days.values[block].astype(np.float64)
         days.values[block] = (exact - mean[:, None, None]) / std[:, None, None]
     return mean, std
+
+
+def _take_off_climatology(days: Days) -> Tensor:
+    """Make the standardised values departures from their climatology, in place; its coefficients (7, C, H, W)."""
+    day_of_year, train = days_of_year(days.time), days.splits["train"]
+    climatology = fit_climatology(torch.from_numpy(days.values[: train.stop]), day_of_year[: train.stop], days.where)
+    for block in blocks(days.values):
+        days.values[block] -= climatology_at(climatology, day_of_year[block]).numpy()
+    return climatology

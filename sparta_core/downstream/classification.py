@@ -46,7 +46,7 @@ class SeasonCrossEntropy(Objective):
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """Days (B,) of the downstream part, from its first, in random order."""
         experiment, name = self.bench.experiment, f"downstream_{part}"
-        days = self.bench.fields.split(name)
+        days = whole_days(self.bench, name)
         ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
         self.embeddings = self.embed(part, days, ratios, generator)
         self.seasons = seasons(self.bench, name)
@@ -55,6 +55,12 @@ class SeasonCrossEntropy(Objective):
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         return {"loss": F.cross_entropy(self.modules["classifier"](self.embeddings[batch]), self.seasons[batch])}
+
+
+def whole_days(bench: Workbench, split: str) -> Tensor:
+    """All days (T, C, H, W) of a split with what is usual on their dates, which nobody may take off: it tells them."""
+    days = bench.fields.splits[split]
+    return bench.fields.whole(slice(days.start, days.stop))
 
 
 def seasons(bench: Workbench, split: str) -> Tensor:
@@ -95,5 +101,5 @@ def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
     bench = Workbench.of(experiment)
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     classifier, model = classification(experiment), representation(experiment)
-    embeddings = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
+    embeddings = embed(model, bench.views, whole_days(bench, "downstream_test"), ratio, generator)
     return classifier(embeddings).softmax(1)

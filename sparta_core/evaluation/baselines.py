@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
 from sparta_core.data.fields import Fields
-from sparta_core.errors import DataError, ExperimentError
+from sparta_core.errors import ExperimentError
 
-HARMONICS = 3
-YEAR = 365.25
 MODES = 400
 RANK = 1e-6  # of the leading eigenvalue: below it float32 days carry no signal
 RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
@@ -29,38 +28,34 @@ class Baseline(Protocol):
         """(N, leads, C, H, W)."""
 
 
-def _harmonics(day_of_year: np.ndarray) -> Tensor:
-    """1 and the sines and cosines of the year's first harmonics: (T, 7) float64."""
-    phase = 2 * np.pi * np.outer(day_of_year, np.arange(1, HARMONICS + 1)) / YEAR
-    return torch.from_numpy(np.hstack([np.ones((len(phase), 1)), np.sin(phase), np.cos(phase)]))
-
-
 def target_days(last_days: Tensor, leads: int) -> Tensor:
     """The days that a forecast is for, (N, leads)."""
     return last_days[:, None] + torch.arange(1, leads + 1, device=last_days.device)
 
 
+def target_dates(fields: Fields, last_days: Tensor, leads: int) -> np.ndarray:
+    """Their dates (N, leads); they may lie behind the record's end."""
+    dates: np.ndarray = fields.dates(last_days)[:, None] + np.arange(1, leads + 1)
+    return dates
+
+
 @dataclass(frozen=True, eq=False)
 class Climatology:
-    """Mean and three harmonics of the day of year, by least squares at every variable and grid point."""
+    """Mean and three harmonics of the day of year, by least squares at every variable and grid point.
+
+    Of fields that are departures from just that it is 0, to rounding.
+    """
 
     coefficients: Tensor  # (7, C, H, W)
 
     @classmethod
     def fit(cls, fields: Fields) -> "Climatology":
         days = fields.split("train")
-        basis = _harmonics(fields.day_of_year[: len(days)]).to(days.device)
-        moments = (basis.T.float() @ days.flatten(1)).double()
-        solution = torch.linalg.solve(basis.T @ basis, moments).float()
-        if not solution.isfinite().all():
-            raise DataError(f"the training days of {fields.source} have gaps, and no climatology without whole days; "
-                            "score on data without gaps")
-        return cls(solution.unflatten(1, days.shape[1:]))
+        return cls(fit_climatology(days, fields.day_of_year[: len(days)], fields.source))
 
     def at(self, day_of_year: np.ndarray) -> Tensor:
-        """The climatology of days of the year (T,): (T, C, H, W)."""
-        basis = _harmonics(day_of_year).to(self.coefficients)
-        return (basis @ self.coefficients.flatten(1)).unflatten(1, self.coefficients.shape[1:])
+        """The climatology of days of the year (...): (..., C, H, W)."""
+        return climatology_at(self.coefficients, day_of_year)
 
     def departures(self, fields: Fields, days: Tensor | range) -> Tensor:
         """Days (T,) of the record minus their climatology, (T, C, H, W)."""
@@ -68,9 +63,7 @@ class Climatology:
         return fields.take(torch.from_numpy(index)) - self.at(fields.day_of_year[index])
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        dates = fields.time[last_days.cpu().numpy()][:, None] + np.arange(1, leads + 1)
-        day_of_year = (dates - dates.astype("datetime64[Y]")).astype(int) + 1
-        return self.at(day_of_year.reshape(-1)).unflatten(0, (len(last_days), leads))
+        return self.at(days_of_year(target_dates(fields, last_days, leads)))
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,8 @@ class Persistence:
     """Tomorrow, and every day after, as today."""
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        return fields.take(last_days)[:, None].expand(-1, leads, -1, -1, -1)
+        departures = fields.whole(last_days)[:, None] - fields.usual(target_dates(fields, last_days, leads))
+        return departures.expand(-1, leads, -1, -1, -1)
 
 
 @dataclass(frozen=True, eq=False)

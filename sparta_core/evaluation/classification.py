@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons
+from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons, whole_days
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
 from sparta_core.evaluation.kept import kept
@@ -56,7 +56,7 @@ def baseline_classification(experiment: Experiment, ratios: Sequence[float] = RA
         for name, fitted in zip(BASELINES, (_fit_logistic(bench, grid), _fit_means(bench, grid)), strict=True):
 
             def probabilities(ratio: float, fitted: Classifier = fitted) -> np.ndarray:
-                return fitted(Observed.draw(grid, bench.fields, test, ratio, experiment.seed))
+                return fitted(Observed.draw(grid, bench.fields, test, ratio, experiment.seed, whole=True))
 
             made[name] = _against_ratio(bench, ratios, probabilities)
         # Distances to means say which season, not how surely.
@@ -80,7 +80,7 @@ def _fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
     x = []
     for mask in range(MASKS):
         ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
-        x.append(_filled(Observed.draw(grid, fields, days, ratios, experiment.seed + 1 + mask)))
+        x.append(_filled(Observed.draw(grid, fields, days, ratios, experiment.seed + 1 + mask, whole=True)))
     labels = np.tile(seasons(bench, "downstream_train").cpu().numpy(), MASKS)
     if len(np.unique(labels)) < 2:
         raise DataError(f"all downstream training days are of season {SEASONS[labels[0]]}; use more days, "
@@ -101,7 +101,7 @@ def _fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
 def _fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
     """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
     labels = seasons(bench, "downstream_train")
-    days = grid.project(bench.fields.split("downstream_train"))
+    days = grid.project(whole_days(bench, "downstream_train"))
     there = [season for season in range(len(SEASONS)) if (labels == season).any()]
     means = {season: days[labels == season].mean(0) for season in there}
 

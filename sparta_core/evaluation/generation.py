@@ -74,7 +74,8 @@ def diffusion_scores(experiment: Experiment, days: int | None = None) -> xr.Data
         fields, model = bench.fields, representation(experiment)
 
         def decoded(embeddings: Tensor) -> Tensor:
-            return fields.physical(decode(model, embeddings))
+            dates = fields.dates(chosen).reshape(-1, *[1] * (embeddings.dim() - 2))
+            return fields.physical(decode(model, embeddings), dates)
 
         conditions, draws = drawn(experiment, chosen)
         mean = draws.mean(1)
@@ -106,7 +107,7 @@ def climatological_scores(experiment: Experiment, days: int | None = None) -> xr
     def score() -> xr.Dataset:
         fields, chosen = bench.fields, evenly_spaced(bench.fields, days).to(bench.device)
         members = ensembles.climatological_days(fields, chosen, experiment.draws, experiment.seed)
-        ensemble = fields.physical(fields.take(members))
+        ensemble = fields.physical(fields.take(members), fields.dates(members))
         scores = ensemble_scores(fields, ensemble, chosen)
         return scores.merge(_mean_scores(fields, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
 
@@ -116,7 +117,7 @@ def climatological_scores(experiment: Experiment, days: int | None = None) -> xr
 
 def ensemble_scores(fields: Fields, ensemble: Tensor, days: Tensor) -> xr.Dataset:
     """crps, spread_skill and ranks of an ensemble (N, M, C, H, W) in physical units for days (N,) of the record."""
-    truth, area = fields.physical(fields.take(days)), fields.cell_area
+    truth, area = fields.physical(fields.take(days), fields.dates(days)), fields.cell_area
     made = {name: getattr(ensembles, name)(ensemble, truth, area).cpu() for name in ("crps", "spread_skill")}
     ranks = ensembles.rank_histogram(ensemble, truth, area).cpu()
     dataset = xr.Dataset({name: ("variable", value.numpy()) for name, value in made.items()},
@@ -127,7 +128,7 @@ def ensemble_scores(fields: Fields, ensemble: Tensor, days: Tensor) -> xr.Datase
 
 def _mean_scores(fields: Fields, made: Tensor, days: Tensor) -> xr.Dataset:
     """rrmse, mean of the paper's batches, ssim and psnr of single fields (N, C, H, W) in physical units."""
-    truth = fields.physical(fields.take(days))
+    truth = fields.physical(fields.take(days), fields.dates(days))
     made, truth = made[:, None], truth[:, None]  # one lead
     pairs = zip(made.split(CONDITIONS_AT_ONCE), truth.split(CONDITIONS_AT_ONCE), strict=True)
     batches = [float(metrics.rrmse(m, t)) for m, t in pairs]

@@ -56,9 +56,13 @@ class Observed:
     days: Tensor
 
     @classmethod
-    def draw(cls, grid: ObservationGrid, fields: Fields, days: Tensor, ratio: float | Tensor, seed: int) -> "Observed":
-        """The days with a fraction `ratio`, or one a day (N,), hidden, by the draw of `Views.sparse` from `seed`."""
-        values = grid.project(fields.take(days))
+    def draw(cls, grid: ObservationGrid, fields: Fields, days: Tensor, ratio: float | Tensor, seed: int,
+             whole: bool = False) -> "Observed":  # fmt: skip
+        """The days with a fraction `ratio`, or one a day (N,), hidden, by the draw of `Views.sparse` from `seed`.
+
+        `whole` ones keep what is usual on their dates.
+        """
+        values = grid.project(fields.whole(days) if whole else fields.take(days))
         generator = torch.Generator(values.device).manual_seed(seed)
         values, seen = grid.sparsity(values, ratio, generator, Part.whole(len(days)))
         return cls(grid, values, seen.bool(), days)

@@ -85,7 +85,8 @@ def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> x
         leads = forecast.shape[1]
         days = target_days(last_days, first + leads)[:, first:].to(forecast.device)
         usual = climatology.forecast(fields, last_days + first, leads)
-        f, o, c = (fields.physical(x) for x in (forecast, fields.take(days), usual))
+        dates = fields.dates(days)
+        f, o, c = (fields.physical(x, dates) for x in (forecast, fields.take(days), usual))
         error = metrics.rmse(f, o, area)
         made = {
             "rrmse": metrics.rrmse(f, o), "rmse": error, "bias": metrics.bias(f, o, area),
@@ -111,8 +112,9 @@ def _dataset(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
 
 def training_range(fields: Fields) -> tuple[Tensor, Tensor]:
     """Physical minimum and maximum (C,) of the downstream training days, which scale SSIM and PSNR."""
-    days = fields.split("downstream_train")
-    return (days.amin((0, 2, 3)) * fields.std + fields.mean, days.amax((0, 2, 3)) * fields.std + fields.mean)
+    days = fields.splits["downstream_train"]
+    values = fields.physical(fields.split("downstream_train"), fields.time[days.start : days.stop])
+    return values.amin((0, 2, 3)), values.amax((0, 2, 3))
 
 
 def table(scores: xr.Dataset, leads: tuple[int, ...]) -> str:

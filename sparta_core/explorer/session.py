@@ -102,10 +102,14 @@ class Session:
         seen = torch.where(observed.seen, observed.values, torch.nan)[0, variable]
         square = ((made - truth).square() * self.fields.cell_area[:, None]).mean()
         rmse = float(square.sqrt() * self.fields.std[variable])
-        truth_here, seen_here, made_here = (self._physical(x, variable) for x in (truth, seen, made))
+        date = self.fields.dates(index)[0]
+        truth_here, seen_here, made_here = (self._physical(x, variable, date) for x in (truth, seen, made))
         return Frame(truth_here, seen_here, made_here, rmse, embedding[0])
 
-    def _physical(self, values: Tensor, variable: int) -> NDArray[np.float32]:
+    def _physical(self, departures: Tensor, variable: int, dates: NDArray[np.datetime64]) -> NDArray[np.float32]:
+        """One variable (..., H, W) of dates (...) in its units."""
+        usual = self.fields.usual(np.asarray(dates))
+        values = departures + (usual[..., variable, :, :] if usual.dim() else usual)
         return (values * self.fields.std[variable] + self.fields.mean[variable]).cpu().numpy()
 
     def analogues(self, name: str, day: int) -> list[tuple[int, float]]:
@@ -118,8 +122,9 @@ class Session:
 
         Of all days shown, less one value in 200 at either end: the colour scales, the same for every day.
         """
-        days = self.fields.split(SPLIT)[:, variable]
-        values = self._physical(days[:: max(1, len(days) // 100)], variable)
+        step = max(1, len(self.days) // 100)
+        days = slice(self.days.start, self.days.stop, step)
+        values = self._physical(self.fields.take(days)[:, variable], variable, self.fields.dates(days))
         low, high = np.percentile(values, (0.5, 99.5))
         return float(low), float(high), float(np.percentile(np.abs(values - values.mean(0)), 99.5))
 

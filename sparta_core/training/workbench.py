@@ -78,7 +78,7 @@ class Workbench:
 
 
 # The settings that decide which days there are: experiments that differ elsewhere share them in memory.
-_DAYS = ("storage", "data", "variables", "level", "days", "split", "downstream_split", "gaps")
+_DAYS = ("storage", "data", "variables", "level", "days", "split", "downstream_split", "gaps", "departures")
 
 
 @lru_cache(maxsize=1)
