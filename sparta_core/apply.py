@@ -98,7 +98,7 @@ def _model_name(model: TrainedModel) -> str:
 
 
 def _standardised(model: TrainedModel, dataset: xr.Dataset) -> tuple[Tensor, dict[str, xr.DataArray]]:
-    """Days (T, C, H, W), 0 where nothing was observed, and their time coordinate if they have one."""
+    """Days (T, C, H, W), NaN where nothing was observed, and their time coordinate if they have one."""
     fields, experiment, where = model.bench.fields, model.bench.experiment, "the dataset"
     dataset = grid.named(dataset)
     there = [name for name in fields.variables if name in dataset.data_vars]
@@ -118,5 +118,5 @@ def _standardised(model: TrainedModel, dataset: xr.Dataset) -> tuple[Tensor, dic
         values[:, fields.variables.index(name)] = days[name].values
         _check_values(name, values[:, fields.variables.index(name)])
     dates = _dates(model, days)
-    standardised = fields.standardise(torch.from_numpy(values).to(model.bench.device), dates).nan_to_num(0)
+    standardised = fields.standardise(torch.from_numpy(values).to(model.bench.device), dates)
     return standardised, {"time": days["time"]} if "time" in days.coords else {}

@@ -40,8 +40,9 @@ DOWNSTREAM = ("forecast", "diffusion", "classification")
 CHOICES = {
     "objective": tuple(REPRESENTATIONS),
     "fusion": ("early", "attention", "gnn", "hybrid"),
-    "backbone": ("resnet18",),
+    "backbone": ("resnet18", "globe"),
     "departures": ("mean", "climatology"),
+    "forecaster": ("lstm", "dynamics"),
     "sparsity": ("points", "stations", "swaths", "blocks"),
     "head": ("pool", "flatten"),
     "mask_grid": ("enlarged", "native"),
@@ -50,6 +51,8 @@ CHOICES = {
     "storage": ("auto", "device", "memory", "disk"),
     "sampler": ("ddpm", "ddim", "dpm-solver++"),
 }
+EARTH_RADIUS = 6371.0  # km, the unit of lengths
+
 
 def _since(stage: str, default: Any) -> Any:
     return field(default=default, metadata={"since": stage})
@@ -101,7 +104,10 @@ class Experiment:
     width: int = _since("data", 64)  # channels of the first stage
     embedding: int = _since("data", 1000)  # size of z
     norm_groups: int | None = _since("data", None)  # None: one group per channel
-    head: str = _since("data", "pool")  # flatten keeps where things are
+    head: str = _since("data", "pool")  # of resnet18; flatten keeps where things are
+    mask_input: bool = _since("data", False)  # show the encoder what is observed, beside the values
+    linear_path: bool = _since("data", False)  # start the embedding as optimal interpolation, the decoder as modes
+    localisation: float = _since("data", 8000.0)  # km over which the linear path believes in covariances; 0: any
 
     autoencoder_epochs: int = _since("autoencoder", 180)
     autoencoder_rate: float = _since("autoencoder", 1e-3)
@@ -133,7 +139,9 @@ class Experiment:
     downstream_mask_ratio: float = _since("downstream", 0.7)
     look_back: int = _since("forecast", 30)  # days
     stride: int = _since("forecast", 1)  # days between training windows
-    forecast_hidden: int = _since("forecast", 128)
+    forecaster: str = _since("forecast", "lstm")  # or dynamics: a linear inverse model, and what convolutions add
+    forecast_steps: int = _since("forecast", 1)  # days ahead that dynamics are trained on, in the end
+    forecast_hidden: int = _since("forecast", 128)  # of the lstm's state; channels of the dynamics
     forecast_epochs: int = _since("forecast", 100)
     forecast_rate: float = _since("forecast", 1e-2)
     forecast_batch_size: int = _since("forecast", 64)

@@ -9,7 +9,7 @@ from sparta_core.errors import ExperimentError
 ABOVE_ZERO = (
     "view_size", "swaths", "block_size", "max_offset", "width", "embedding", "temperature", "projection", "smoothing",
     "autoencoder_epochs", "autoencoder_rate", "pretrain_epochs", "pretrain_rate", "blend_epochs",
-    "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden",
+    "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden", "forecast_steps",
     "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads", "attention_heads", "diffusion_steps",
     "diffusion_betas", "diffusion_widths", "diffusion_epochs", "diffusion_rate",
     "diffusion_batch_size", "draws", "quick_steps", "classification_widths", "classification_epochs",
@@ -18,8 +18,8 @@ ABOVE_ZERO = (
 
 
 AT_LEAST_ZERO = (
-    "checkpoint_every", "noise", "noise_length", "cycle_weight", "offset_decay", "blend_decay", "plateau_patience",
-    "plateau_factor", "plateau_threshold", "forecast_weight_decay", "classification_weight_decay",
+    "checkpoint_every", "localisation", "noise", "noise_length", "cycle_weight", "offset_decay", "blend_decay",
+    "plateau_patience", "plateau_factor", "plateau_threshold", "forecast_weight_decay", "classification_weight_decay",
 )  # fmt: skip
 SHARES = ("variable_dropout", "downstream_mask_ratio", "forecast_dropout", "classification_dropout")
 SEEDS = 2**63  # what random generators take
@@ -105,6 +105,18 @@ def _check_sparsity(given: SimpleNamespace) -> None:
 
 
 def _check_models(given: SimpleNamespace) -> None:
+    if given.backbone == "globe" and given.width % 8:
+        raise ExperimentError(f"width is {given.width}; the globe's norms have eight channels a group, so it must be a "
+                              "multiple of 8")
+    if given.linear_path and not (given.mask_input and given.mask_grid == "native"
+                                  and given.crop_from == given.view_size and given.smoothing == 1):
+        raise ExperimentError("linear_path needs values at their places and what is observed: set mask_input=True, "
+                              "mask_grid='native', crop_from to view_size and smoothing=1")
+    if given.forecaster == "dynamics" and not given.linear_path:
+        raise ExperimentError("forecaster is 'dynamics', whose maps are those of the linear path; set linear_path=True")
+    if given.forecaster == "dynamics" and given.forecast_hidden % 8:
+        raise ExperimentError(f"forecast_hidden is {given.forecast_hidden}; the dynamics' norms have eight channels a "
+                              "group, so it must be a multiple of 8")
     if given.fusion == "attention" and given.embedding % given.attention_heads:
         raise ExperimentError(f"attention_heads is {given.attention_heads}; it must divide the embedding's "
                               f"size, here {given.embedding}")

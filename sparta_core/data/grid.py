@@ -161,3 +161,9 @@ def cell_area(latitude: np.ndarray) -> np.ndarray:
     area: np.ndarray = np.diff(np.sin(np.deg2rad(row_edges(latitude))))
     weights: np.ndarray = area * (area.size / area.sum())
     return weights
+
+
+def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Unit vectors (h, w, 3) of a grid's points."""
+    y, x = np.meshgrid(np.deg2rad(latitude), np.deg2rad(longitude), indexing="ij")
+    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.downstream import dynamics, trust
 from sparta_core.downstream.embeddings import Embedder, decode, embed
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -69,8 +70,10 @@ class NextEmbedding(Objective):
         return {"loss": F.mse_loss(self.modules["forecaster"](windows[:, :-1]), windows[:, -1:])}
 
 
-def forecast(experiment: Experiment, seed: int) -> Forecaster:
+def forecast(experiment: Experiment, seed: int) -> nn.Module:
     """The trained forecaster of `experiment` for one of its forecast_seeds; trains what is missing."""
+    if experiment.forecaster == "dynamics":
+        return dynamics.dynamics(experiment, seed)
     bench = Workbench.of(experiment)
     run = bench.run("forecast", f"-seed{seed}")
     for part in ("train", "validation"):  # before anything is trained or written
@@ -83,6 +86,8 @@ def forecast(experiment: Experiment, seed: int) -> Forecaster:
 
 def job(bench: Workbench, model: Sparta, seed: int) -> Job:
     """The training of a fresh forecaster on the embeddings of `model`."""
+    if bench.experiment.forecaster == "dynamics":
+        return dynamics.job(bench, model, seed)
     experiment, run = bench.experiment, bench.run("forecast", f"-seed{seed}")
     schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay)
     fabric = bench.fabric(run)
@@ -121,16 +126,22 @@ def forecast_starts(experiment: Experiment, days: range) -> Tensor:
 
 
 @torch.no_grad()
-def forecast_embeddings(experiment: Experiment, seed: int) -> Tensor:
-    """Forecasts of every test window in latent space: (N, leads, E), from sparse days."""
+def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None = None) -> Tensor:
+    """Forecasts of every test window in latent space: (N, leads, E), from days of which a share `ratio` is hidden.
+
+    None stands for the experiment's downstream ratio.
+    """
     bench = Workbench.of(experiment)
     days = bench.fields.splits["downstream_test"]
     starts = (forecast_starts(experiment, days) - days.start).to(bench.device)
-    forecaster, model = forecast(experiment, seed), representation(experiment)
-    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
-    ratio = experiment.downstream_mask_ratio
+    model, generator = representation(experiment), torch.Generator(bench.device).manual_seed(experiment.seed)
+    ratio = experiment.downstream_mask_ratio if ratio is None else ratio
     past = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
     windows = past[starts[:, None] + torch.arange(experiment.look_back, device=bench.device)]
+    if experiment.forecaster == "dynamics":
+        last_days = starts + days.start + experiment.look_back - 1
+        return trust.forecasts(experiment, seed, windows, last_days, experiment.leads, ratio)
+    forecaster = forecast(experiment, seed)
     return torch.cat([forecaster(chunk, experiment.leads) for chunk in windows.split(64)])
 
 

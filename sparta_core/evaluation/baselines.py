@@ -15,9 +15,9 @@ from torch import Tensor
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
 from sparta_core.data.fields import Fields
 from sparta_core.errors import ExperimentError
+from sparta_core.modes import eofs
 
 MODES = 400
-RANK = 1e-6  # of the leading eigenvalue: below it float32 days carry no signal
 RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
 
 
@@ -130,18 +130,6 @@ class LinearInverseModel:
             scores.append(score)
         departures = (torch.stack(scores, 1) @ self.eofs).unflatten(2, now.shape[1:])
         return self.climatology.forecast(fields, last_days, leads) + departures
-
-
-def eofs(x: Tensor, count: int) -> Tensor:
-    """The leading empirical orthogonal functions of x (T, D), at most `count`: orthonormal rows (K, D).
-
-    From the smaller of the two Gram matrices, in float64; directions in which x does not vary are left out.
-    """
-    tall = x.shape[0] >= x.shape[1]
-    values, vectors = torch.linalg.eigh((x.T @ x if tall else x @ x.T).double())
-    kept = min(count, int((values > RANK * values[-1]).sum()))
-    values, vectors = values[-kept:].flip(0), vectors[:, -kept:].flip(1)
-    return vectors.T.to(x) if tall else (vectors / values.sqrt()).T.to(x) @ x
 
 
 def fit_baselines(fields: Fields, leads: int) -> dict[str, Baseline]:

@@ -13,8 +13,10 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
+from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError
-from sparta_core.evaluation.baselines import Climatology, eofs
+from sparta_core.evaluation.baselines import Climatology
+from sparta_core.modes import eofs
 from sparta_core.processes import Part
 from sparta_core.views.augment import Views
 from sparta_core.views.sparsity import Sparsity
@@ -34,7 +36,7 @@ class ObservationGrid:
         if mask_grid == "native":
             return cls(fields.latitude, fields.longitude, lambda days: days, views.sparsity)
         rows, columns = len(views.rows), len(views.columns)
-        return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.full,
+        return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.enlarged,
                    views.sparsity)  # fmt: skip
 
 
@@ -107,12 +109,6 @@ def nearest(observed: Observed, fields: Fields) -> Tensor:
         _, index = cKDTree(sources[mask]).query(targets.reshape(-1, 3))
         made[place] = values[index].reshape(fields.grid)
     return torch.from_numpy(made).to(observed.values.device)
-
-
-def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Unit vectors (h, w, 3) of a grid's points."""
-    y, x = np.meshgrid(np.deg2rad(latitude), np.deg2rad(longitude), indexing="ij")
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
 
 
 def linear(observed: Observed, fields: Fields) -> Tensor:

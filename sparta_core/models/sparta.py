@@ -2,10 +2,14 @@
 
 from torch import Tensor, nn
 
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.decoder import Decoder
 from sparta_core.models.fusion import AttentionFusion, ConcatFusion, GraphFusion, LateFusion
+from sparta_core.models.globe import GlobeDecoder, GlobeEncoder
+from sparta_core.models.linear_path import LinearPathDecoder, LinearPathEncoder
 from sparta_core.models.resnet import ResNet18
+from sparta_core.modes import Modes
 
 
 class Projector(nn.Sequential):
@@ -21,27 +25,46 @@ class Projector(nn.Sequential):
         super().__init__(*normed(embedding), *normed(outputs), nn.Linear(outputs, outputs))
 
 
-def build_encoder(experiment: Experiment, channels: int) -> nn.Module:
-    """The encoder of `experiment`: views (B, channels, h, w) to embeddings (B, embedding).
+def build_encoder(experiment: Experiment, channels: int, modes: Modes | None = None) -> nn.Module:
+    """The encoder of `experiment`: views (B, planes * channels, h, w) to embeddings (B, embedding).
 
-    A new backbone or fusion is a branch here and a name in the experiment's CHOICES.
+    Planes are the values, with `mask_input` what is seen of them; the linear path, of the `modes`, adds its fields.
     """
+    if modes is not None:
+        return LinearPathEncoder(modes, _network(experiment, channels, planes=3))
+    return _network(experiment, channels, 1 + experiment.mask_input)
+
+
+def _network(experiment: Experiment, channels: int, planes: int) -> nn.Module:
+    """A new backbone or fusion is a branch here or below, and a name in the experiment's CHOICES."""
     size, fusion = experiment.embedding, experiment.fusion
     if fusion == "early":
-        return _backbone(experiment, channels)
-    encoders = [_backbone(experiment, 1) for _ in range(channels)]
+        return _backbone(experiment, planes * channels)
+    encoders = [_backbone(experiment, planes) for _ in range(channels)]
     if fusion == "attention":
         return LateFusion(encoders, AttentionFusion(channels, size, experiment.attention_heads))
     if fusion == "gnn":
         place = experiment.variables.index
         edges = [(place(a), place(b)) for a, b in experiment.edges]
         return LateFusion(encoders, GraphFusion(channels, size, edges))
-    return LateFusion(encoders, ConcatFusion(channels + 1, size), _backbone(experiment, channels))
+    return LateFusion(encoders, ConcatFusion(channels + 1, size), _backbone(experiment, planes * channels))
 
 
 def _backbone(experiment: Experiment, channels: int) -> nn.Module:
+    if experiment.backbone == "globe":
+        return GlobeEncoder(channels, experiment.embedding, experiment.view_size, experiment.width)
     return ResNet18(channels, experiment.embedding, experiment.view_size, experiment.width,
                     experiment.norm_groups, experiment.head)  # fmt: skip
+
+
+def build_decoder(experiment: Experiment, channels: int, grid: tuple[int, int], modes: Modes | None,
+                  autoencoder: bool) -> nn.Module:  # fmt: skip
+    """The decoder that goes with the backbone: embeddings (B, embedding) to fields (B, channels, H, W)."""
+    if experiment.backbone == "globe":
+        network: nn.Module = GlobeDecoder(experiment.embedding, channels, grid, experiment.width)
+    else:
+        network = Decoder(experiment.embedding, channels, grid, autoencoder)
+    return network if modes is None else LinearPathDecoder(modes, network)
 
 
 class Sparta(nn.Module):
@@ -53,14 +76,18 @@ class Sparta(nn.Module):
         self.encoder, self.projector, self.decoder = encoder, projector, decoder
 
     @classmethod
-    def build(cls, experiment: Experiment, stage: str, channels: int, grid: tuple[int, int]) -> "Sparta":
+    def build(cls, experiment: Experiment, stage: str, channels: int, grid: tuple[int, int],
+              modes: Modes | None = None) -> "Sparta":  # fmt: skip
         """Fresh modules for `stage`, on fields of `channels` variables and `grid` (H, W)."""
+        if experiment.linear_path and grid != experiment.view_size:
+            raise ExperimentError(f"view_size is {experiment.view_size}, the data's grid {grid}; "
+                                  "linear_path needs them equal")
         fused = experiment.replace(fusion="early") if stage == "autoencoder" else experiment  # the baseline has one
-        encoder = build_encoder(fused, channels)
+        encoder = build_encoder(fused, channels, modes)
         projector = None if stage in ("autoencoder", "decoder") else Projector(
             experiment.embedding, experiment.projection)  # fmt: skip
-        decoder = None if stage == "pretrain" else Decoder(
-            experiment.embedding, channels, grid, autoencoder=stage == "autoencoder")  # fmt: skip
+        decoder = None if stage == "pretrain" else build_decoder(
+            experiment, channels, grid, modes, autoencoder=stage == "autoencoder")  # fmt: skip
         return cls(encoder, projector, decoder)
 
     @property

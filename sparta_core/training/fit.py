@@ -21,6 +21,7 @@ from sparta_core.progress import Progress
 from sparta_core.training.checkpoint import State
 from sparta_core.training.runs import Run
 
+WARM = 50  # steps
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 
 
@@ -54,6 +55,7 @@ class Schedule:
     epochs: int
     rate: float
     weight_decay: float = 0.0
+    annealed: bool = False  # the rate rises for WARM steps and falls along a cosine, instead of on plateaus
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,17 @@ class _Loop:
 
     def _steps(self, batches: Sequence[Tensor], progress: Progress) -> Iterator[dict[str, Tensor]]:
         for step, batch in enumerate(self._loaded(batches)):
+            if self.schedule.annealed:
+                self._anneal(step, len(batches))
             yield self._step(batch)
             progress.step(step)
+
+    def _anneal(self, step: int, steps: int) -> None:
+        """Set the learning rate of a step of this epoch of `steps`."""
+        done = self.state.epoch * steps + step
+        share = min(1, (done + 1) / WARM) * (1 + math.cos(math.pi * done / (steps * self.schedule.epochs))) / 2
+        for group in self.state.adam.param_groups:
+            group["lr"] = self.schedule.rate * share
 
     def _loaded(self, batches: Sequence[Tensor]) -> Iterator[Any]:
         objective = self.objective
@@ -209,7 +220,8 @@ class _Loop:
             raise RunError(
                 f"{self.run.folder}: {bad} is not a number in epoch {state.epoch + 1}; lower the stage's "
                 f"learning rate (now {rate:g}); the epochs before are kept")
-        state.plateau.step(validation[self.objective.monitored])
+        if not self.schedule.annealed:
+            state.plateau.step(validation[self.objective.monitored])
         state.epoch += 1
         state.history.append(row)
         if self.fabric.is_global_zero and time.monotonic() - self.kept >= self.pause:

@@ -16,6 +16,7 @@ from sparta_core.processes import agreed
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.device import arrange, join_launch, local_device, make_fabric
 from sparta_core.training.fit import CHECKPOINT, MODEL, Job, fit, seeded
+from sparta_core.training.modes import modes_of
 from sparta_core.training.runs import Run
 from sparta_core.views.augment import Views
 
@@ -65,8 +66,9 @@ class Workbench:
 
     def build(self, stage: str) -> Sparta:
         """Fresh modules of a representation stage, initialised from the experiment's seed."""
+        modes = modes_of(self.experiment, self.fields, self.data) if self.experiment.linear_path else None
         with seeded(self.experiment.seed, stage, "build"):
-            return Sparta.build(self.experiment, stage, len(self.fields.variables), self.fields.grid)
+            return Sparta.build(self.experiment, stage, len(self.fields.variables), self.fields.grid, modes)
 
     def load(self, run: Run) -> Sparta:
         """The finished model of a representation stage: on the device, in evaluation mode, frozen."""

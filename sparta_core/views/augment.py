@@ -56,6 +56,8 @@ def crop_matrices(size_in: int, enlarged: int, size_out: int, width: int) -> Ten
 class Views(nn.Module):
     """What the encoder is shown of standardised days (B, C, H, W): views (B, C, h, w).
 
+    With `mask_input` views are (B, 2 C, h, w): behind the values, where they are observed, 1 or 0.
+
     Enlarged for the decoder's and the downstream stages; also cropped and smoothed, at a random
     place per sample, for the contrastive ones (paper, section 3.3.1). Where `days` are `part` of a
     batch, they are seen as they would be in the whole of it.
@@ -68,7 +70,7 @@ class Views(nn.Module):
 
     def __init__(self, experiment: Experiment, latitude: np.ndarray, longitude: np.ndarray) -> None:
         super().__init__()
-        self.gaps = experiment.gaps
+        self.gaps, self.mask_input = experiment.gaps, experiment.mask_input
         self.mask_grid, self.sparsity = experiment.mask_grid, Sparsity(experiment, latitude, longitude)
         grid = latitude.size, longitude.size
         (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
@@ -80,16 +82,20 @@ class Views(nn.Module):
 
     def full(self, days: Tensor) -> Tensor:
         """The whole day, enlarged; where it has gaps, with the training mean there."""
-        return self.rows @ self._filled(days) @ self.columns.T
+        return self._shown(self.enlarged(days.nan_to_num(0)), lambda: self.enlarged(_there(days)))
 
     def sparse(self, days: Tensor, generator: torch.Generator, ratio: float | Tensor | None = None,
                part: Part | None = None) -> Tensor:  # fmt: skip
         """The day with a fraction `ratio` dropped (None: drawn per sample from the experiment's range)."""
-        return self._masked(days, self.full, generator, ratio, part or Part.whole(len(days)))
+        return self._masked(days, self.enlarged, generator, ratio, part or Part.whole(len(days)))
 
     def augmented(self, days: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
         """A random crop of the enlarged day, smoothed."""
-        return self._cropped(days, *self._places(part or Part.whole(len(days)), generator))
+        places = self._places(part or Part.whole(len(days)), generator)
+        values = self._cropped(days, *places)
+        if self.mask_grid == "enlarged":  # which knows no gaps
+            return self._shown(values, lambda: torch.ones_like(values))
+        return self._shown(values, lambda: self._cropped(_there(days), *places))
 
     def augmented_sparse(self, days: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
         """A random crop of the enlarged day, smoothed and masked at a ratio of its own."""
@@ -109,11 +115,26 @@ class Views(nn.Module):
         wide = (self._filled(days).flatten(1, 2) @ right).unflatten(1, days.shape[1:3])
         return self.crop_rows[i][:, None] @ wide
 
+    def enlarged(self, days: Tensor) -> Tensor:
+        """Days on the encoder's grid, (B, C, h, w)."""
+        return self.rows @ self._filled(days) @ self.columns.T
+
     def _filled(self, days: Tensor) -> Tensor:
         return days.nan_to_num(0) if self.gaps else days
+
+    def _shown(self, values: Tensor, seen: Callable[[], Tensor]) -> Tensor:
+        """Values of a view, and with `mask_input` behind them where they are seen."""
+        return torch.cat([values, seen()], dim=1) if self.mask_input else values
 
     def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
                 ratio: float | Tensor | None, part: Part) -> Tensor:  # fmt: skip
         native = self.mask_grid == "native"
         values, seen = self.sparsity(days if native else view(days), ratio, generator, part)
-        return view(values * seen) if native else values.mul_(seen)
+        if native:
+            return self._shown(view(values * seen), lambda: view(seen))
+        return self._shown(values.mul_(seen), lambda: seen)
+
+
+def _there(days: Tensor) -> Tensor:
+    """1 where days have values, 0 in their gaps."""
+    return (~days.isnan()).to(days.dtype)

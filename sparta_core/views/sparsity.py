@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sparta_core.experiment import Experiment
+from sparta_core.experiment import EARTH_RADIUS, Experiment
 from sparta_core.processes import Part
 from sparta_core.views.masks import draw_ratios, random_points
 from sparta_core.views.stations import nearest_points, read_stations
 
-EARTH_RADIUS = 6371.0  # km
 INCLINATION = 98.0  # degrees, of a sun-synchronous orbit
 
 

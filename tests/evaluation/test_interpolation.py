@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from sparta_core.data.fields import load_fields
+from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError
-from sparta_core.evaluation.baselines import Climatology, eofs
+from sparta_core.evaluation.baselines import Climatology
 from sparta_core.evaluation.interpolation import (
     BASELINES,
     ObservationGrid,
@@ -16,10 +17,10 @@ from sparta_core.evaluation.interpolation import (
     fit_methods,
     linear,
     nearest,
-    on_sphere,
     resized,
 )
 from sparta_core.experiment import Experiment
+from sparta_core.modes import eofs
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 

@@ -1,0 +1,142 @@
+"""Forecasting with a model of the weather's dynamics in latent space: not the paper's.
+
+Learns from all training days, whole and sparse ones, over several days at a time, with every variable's error in units
+of its variance and every place by its area.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sparta_core.data.fields import Fields
+from sparta_core.downstream.embeddings import Embedder, embed
+from sparta_core.errors import DataError
+from sparta_core.experiment import Experiment
+from sparta_core.models.dynamics import LatentDynamics
+from sparta_core.models.sparta import Sparta
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
+from sparta_core.training.modes import modes_of
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+from sparta_core.views.sampling import batched
+
+LAGS, BLOCKS = 3, 4  # days that the convolutions see, and their residual blocks
+RIDGE = 0.3  # of the mean variance of an embedding's component, on the linear inverse model
+FARTHEST = 3.0  # times the longest embedding of a training day
+
+
+class Rollout(Objective):
+    """Mean squared error of whole days forecast from sparse and whole ones, 1 for a forecast of the climatology.
+
+    One day ahead at first, `forecast_steps` in the last epochs. Half of the days that are seen have a share
+    `downstream_mask_ratio` of their values hidden, another one every epoch.
+    """
+
+    trains: tuple[str, ...] = ("dynamics",)
+
+    def __init__(self, bench: Workbench, model: Sparta, dynamics: nn.Module) -> None:
+        self.modules: Mapping[str, nn.Module] = {"dynamics": dynamics}
+        self.bench, self.embed = bench, Embedder(model, bench.views)
+        self.whole: dict[str, Tensor] = {}
+        self.seen, self.part = torch.empty(0), ""
+        self.weight = error_weight(bench.fields, dynamics.patterns)  # type: ignore[arg-type]
+
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """First days (B,) of windows of LAGS + forecast_steps days, in random order."""
+        experiment, days = self.bench.experiment, self.bench.fields.split(part)
+        if part not in self.whole:
+            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
+        hidden = torch.rand(len(days), generator=generator, device=days.device) < 0.5
+        self.seen, self.part = self.embed(part, days, hidden * experiment.downstream_mask_ratio, generator), part
+        windows = _windows(experiment, len(days), part)
+        order = torch.randperm(windows, generator=generator, device=days.device)
+        return batched(order, experiment.forecast_batch_size)
+
+    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        experiment, fields = self.bench.experiment, self.bench.fields
+        most = experiment.forecast_steps
+        steps = min(most, 1 + epoch * most // experiment.forecast_epochs) if torch.is_grad_enabled() else most
+        lags, ahead = (torch.arange(count, device=batch.device) for count in (LAGS, steps))
+        targets = batch[:, None] + LAGS + ahead
+        usual = usual_ahead(fields, targets + fields.splits[self.part].start)
+        made = self.modules["dynamics"](self.seen[batch[:, None] + lags], usual)
+        error = made - self.whole[self.part][targets]
+        return {"loss": ((error @ self.weight) * error).sum(-1).mean()}
+
+
+def _windows(experiment: Experiment, days: int, part: str) -> int:
+    """How many windows `days` days hold; DataError for none."""
+    windows = days - LAGS - experiment.forecast_steps + 1
+    if windows < 1:
+        raise DataError(f"the {part} days are {days}, too few for {LAGS} days and forecast_steps="
+                        f"{experiment.forecast_steps} after them; use more days")
+    return windows
+
+
+def error_weight(fields: Fields, patterns: Tensor) -> Tensor:
+    """The matrix (E, E) that makes of an embedding's error e, as e @ weight @ e, the mean squared error of its fields.
+
+    Over the globe's area, each variable in units of its variance on the training days, mean of the variables.
+    """
+    days = fields.split("train")
+    variance = (days.square() * fields.cell_area[:, None]).mean((0, 2, 3))
+    weight = (fields.cell_area[:, None] / variance[:, None, None]).expand(days.shape[1:]) / days[0].numel()
+    return (patterns * weight.flatten()) @ patterns.T
+
+
+def usual_ahead(fields: Fields, days: Tensor) -> Tensor:
+    """What the days (...) of the record depart from, (..., C, H, W)."""
+    shape = (*days.shape, len(fields.variables), *fields.grid)
+    return fields.usual(fields.dates(days)).expand(shape)
+
+
+def dynamics(experiment: Experiment, seed: int) -> LatentDynamics:
+    """The trained dynamics of `experiment` for one of its forecast_seeds; trains what is missing."""
+    bench = Workbench.of(experiment)
+    for part in ("train", "validation"):  # before anything is trained or written
+        _windows(experiment, len(bench.fields.splits[part]), part)
+    run = bench.run("forecast", f"-seed{seed}")
+    bench.finish(run, lambda: job(bench, representation(experiment), seed))
+    made = _build(bench, seed)
+    load_weights({"dynamics": made}, run.load(MODEL)[0])
+    return made.to(bench.device).eval().requires_grad_(False)
+
+
+def job(bench: Workbench, model: Sparta, seed: int) -> Job:
+    """The training of fresh dynamics, which start as the linear inverse model of the embeddings of `model`."""
+    experiment, run = bench.experiment, bench.run("forecast", f"-seed{seed}")
+    fresh = _build(bench, seed).to(bench.device)
+    whole = embed(model, bench.views, bench.fields.split("train"), 0.0, torch.Generator(bench.device))
+    fresh.step.copy_(inverse_model(whole))
+    fresh.limit.fill_(FARTHEST * float(whole.norm(dim=1).max()))
+    fabric = bench.fabric(run)
+    schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay,
+                        annealed=True)  # fmt: skip
+    return Job(Rollout(bench, model, fabric.setup_module(fresh)), schedule, experiment, run, fabric, seed)
+
+
+def inverse_model(days: Tensor) -> Tensor:
+    """The step (E, E) that takes days (T, E) into those after them best, by ridge regression (Penland, 1989)."""
+    today, tomorrow = days[:-1].double(), days[1:].double()
+    gram = today.T @ today
+    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    return torch.linalg.solve(gram + ridge, today.T @ tomorrow).to(days)
+
+
+def _build(bench: Workbench, seed: int) -> LatentDynamics:
+    experiment, fields = bench.experiment, bench.fields
+    modes = modes_of(experiment, fields, bench.data)
+    with seeded(seed, "forecast", "build"):
+        return LatentDynamics(modes.patterns, still_fields(fields), len(fields.variables), LAGS,
+                              experiment.forecast_hidden, BLOCKS)  # fmt: skip
+
+
+def still_fields(fields: Fields) -> Tensor:
+    """Sine and cosine of latitude, and the land-sea mask if there is one: (2 or 3, H, W)."""
+    latitude = np.deg2rad(fields.latitude)[:, None]
+    there = [np.sin(latitude), np.cos(latitude), *([] if fields.land_sea_mask is None else [fields.land_sea_mask])]
+    made = np.stack([np.broadcast_to(field, fields.grid) for field in there])
+    return torch.from_numpy(made.astype(np.float32)).to(fields.device)

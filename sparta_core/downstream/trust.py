@@ -1,0 +1,147 @@
+"""How far to trust forecasts of the dynamics: as far as they were right on the validation days, and no further.
+
+What never came true is taken back, so that a forecast ends as the climatology; its ensemble is as wrong as it was
+there.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparta_core.data.fields import Fields
+from sparta_core.downstream.dynamics import LAGS, dynamics
+from sparta_core.downstream.embeddings import decode, embed
+from sparta_core.errors import DataError
+from sparta_core.experiment import Experiment
+from sparta_core.models.dynamics import LatentDynamics
+from sparta_core.models.sparta import Sparta
+from sparta_core.processes import agreed, first_process
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+HORIZON = 30  # days: a forecast beyond them is the climatology
+STARTS = 160  # forecasts of validation days
+ROUNDS = 8
+AT_ONCE = 32  # of forecasts
+
+
+class Trust(NamedTuple):
+    """How right forecasts of validation days were."""
+
+    share: Tensor  # (HORIZON, C) of the forecast departures that came true, falling with the lead
+    errors: Tensor  # (S, HORIZON, E) what the trusted forecasts of S days had wrong, as large as their fields' errors
+
+
+def trust(experiment: Experiment, seed: int, ratio: float) -> Trust:
+    """Of forecasts after look-backs of which a share `ratio` is hidden; kept beside the run.
+
+    Shares are by regression of what came on what was forecast. DataError where there are too few validation days.
+    """
+    bench = Workbench.of(experiment)
+    run, name = bench.run("forecast", f"-seed{seed}"), f"trust-{ratio:g}.safetensors"
+    dynamics(experiment, seed)
+    if not agreed(run.has(name)):
+        with run.alone():
+            if first_process():
+                run.save(name, _measured(experiment, seed, ratio)._asdict(), {"horizon": HORIZON})
+            agreed(True)  # the others read it next
+    tensors = run.load(name)[0]
+    return Trust(**{name: tensors[name].to(bench.device) for name in Trust._fields})
+
+
+@torch.no_grad()
+def forecasts(experiment: Experiment, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float) -> Tensor:
+    """Trusted embeddings (N, leads, E) after look-backs (N, L, E) that end on last_days (N,) of the record.
+
+    `ratio` is the share of values that the look-backs do not see. Beyond HORIZON they are the climatology's, 0.
+    """
+    bench, model = Workbench.of(experiment), dynamics(experiment, seed)
+    share = trust(experiment, seed, ratio).share[:leads]
+    near = _scaled(model, _rollouts(bench, model, past, last_days, len(share)), share)
+    return torch.cat([near, near.new_zeros(len(past), leads - len(share), near.shape[2])], 1)
+
+
+@torch.no_grad()
+def members(trusted: Tensor, trust: Trust, count: int, generator: torch.Generator) -> Tensor:
+    """An ensemble (N, count, leads, E) around trusted forecasts (N, leads, E): each plus a random mixture of errors.
+
+    Mixtures of the errors of past forecasts, with normal weights, vary as these do: over the globe, between variables,
+    and from lead to lead. Errors of leads beyond HORIZON are those of the last within.
+    """
+    near = min(trusted.shape[1], HORIZON)
+    errors = trust.errors[:, :near]
+    shape = (len(trusted), count, len(errors))
+    weights = torch.randn(shape, generator=generator, device=trusted.device) / len(errors) ** 0.5
+    drawn = torch.einsum("nms,sle->nmle", weights, errors)
+    far = drawn[:, :, -1:].expand(-1, -1, trusted.shape[1] - near, -1)
+    return trusted[:, None] + torch.cat([drawn, far], 2)
+
+
+@torch.no_grad()
+def _measured(experiment: Experiment, seed: int, ratio: float) -> Trust:
+    bench, model, decoder = Workbench.of(experiment), dynamics(experiment, seed), representation(experiment)
+    fields, area = bench.fields, bench.fields.cell_area[:, None]
+    past, last_days = _validation_look_backs(experiment, decoder, ratio)
+    made = _rollouts(bench, model, past, last_days, HORIZON)
+    products = torch.zeros(2, HORIZON, len(fields.variables), dtype=torch.float64, device=bench.device)
+    for day, forecast in zip(last_days, made, strict=True):
+        truth, mine = _coming(fields, day), model.fields(forecast, fields.values)
+        products += torch.stack([(mine * other * area).sum((2, 3)).double() for other in (truth, mine)])
+    share = (products[0] / products[1]).clamp(0, 1).cummin(0).values.float()
+    trusted, errors = _scaled(model, made, share), []
+    squares = torch.zeros_like(products[0])
+    for day, forecast in zip(last_days, trusted, strict=True):
+        truth = _coming(fields, day)
+        errors.append(truth.flatten(1) @ model.patterns.T - forecast)
+        squares += ((truth - decode(decoder, forecast)).square() * area).sum((2, 3)).double()
+    return Trust(share, _as_large(model, torch.stack(errors), squares, fields))
+
+
+def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, fields: Fields) -> Tensor:
+    """Errors (S, L, E) of embeddings, made so large that their fields' sums of squares are `squares` (L, C).
+
+    The modes do not hold all of a field's error, and no variable can be scaled in them alone: hence the rounds.
+    """
+    like, area, scale = fields.values[0], fields.cell_area[:, None], torch.ones_like(squares)
+    for _ in range(ROUNDS):
+        made = _scaled(model, errors, scale.to(errors))
+        large = torch.stack([(model.fields(one, like).square() * area).sum((2, 3)) for one in made]).sum(0)
+        scale = scale * (squares / large).sqrt()
+    return _scaled(model, errors, scale.to(errors))
+
+
+def _validation_look_backs(experiment: Experiment, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:
+    """Embeddings (S, LAGS, E) of validation days, evenly spaced, and the last of each (S,) in the record."""
+    bench = Workbench.of(experiment)
+    days = bench.fields.splits["validation"]
+    count = len(days) - LAGS - HORIZON + 1
+    if count < 2:
+        raise DataError(f"the validation days are {len(days)}, too few for look-backs of {LAGS} days and {HORIZON} "
+                        "leads; use more days")
+    starts = torch.linspace(0, count - 1, min(STARTS, count), device=bench.device).round().long()
+    generator = torch.Generator(bench.device).manual_seed(experiment.seed + 1)
+    seen = embed(model, bench.views, bench.fields.split("validation"), ratio, generator)
+    return seen[starts[:, None] + torch.arange(LAGS, device=bench.device)], days.start + starts + LAGS - 1
+
+
+def _coming(fields: Fields, day: Tensor) -> Tensor:
+    """The HORIZON days after a day of the record, (HORIZON, C, H, W)."""
+    return fields.take(slice(int(day) + 1, int(day) + 1 + HORIZON))
+
+
+def _scaled(model: LatentDynamics, embeddings: Tensor, shares: Tensor) -> Tensor:
+    """Embeddings (N, L, E) of fields whose variables are multiplied with `shares` (L, C)."""
+    fields = (embeddings @ model.patterns).unflatten(2, (shares.shape[1], -1)) * shares[:, :, None]
+    return fields.flatten(2) @ model.patterns.T
+
+
+def _rollouts(bench: Workbench, model: LatentDynamics, past: Tensor, last_days: Tensor, leads: int) -> Tensor:
+    """What the dynamics make of look-backs (N, L, E), (N, leads, E)."""
+    made, dates, sizes = [], bench.fields.dates(last_days), bench.fields.values.shape[1:]
+    for first in range(0, len(past), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        ahead = dates[some, None] + np.arange(1, leads + 1)
+        made.append(model(past[some, -LAGS:], bench.fields.usual(ahead).expand(*ahead.shape, *sizes)))
+    return torch.cat(made)

@@ -1,0 +1,69 @@
+"""The modes of an experiment's training days, fitted once and kept beside its runs."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sparta_core.data.fields import Fields
+from sparta_core.data.grid import on_sphere
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.experiment import EARTH_RADIUS, Experiment
+from sparta_core.modes import Modes, eofs, localised_eofs
+from sparta_core.processes import agreed, first_process
+from sparta_core.training.fit import MODEL
+from sparta_core.training.runs import Run
+
+MOST_VALUES = 20480  # of a day whose covariance fits into memory
+
+
+def modes_of(experiment: Experiment, fields: Fields, data: str) -> Modes:
+    """As many modes as the embedding has dimensions, fitted if they are not there yet; on the device of `fields`."""
+    given, days = experiment.settings("data"), data[:16]  # whoever observes them
+    settings = {name: given[name] for name in ("data", "split", "embedding", "localisation")}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    run = Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
+    if not agreed(run.finished):
+        with run.alone():
+            if not agreed(run.finished) and first_process():
+                modes = fit_modes(fields, experiment.embedding, experiment.localisation)
+                run.open()
+                run.save(MODEL, modes._asdict(), settings)
+            agreed(True)  # the others read it next
+    tensors = run.load(MODEL)[0]
+    return Modes(**{name: tensors[name].to(fields.device) for name in Modes._fields})
+
+
+def fit_modes(fields: Fields, count: int, length: float) -> Modes:
+    """`count` modes of the training days, of their covariance damped over `length` km, or as it is where that is 0.
+
+    The covariance is of standardised departures, not weighted by area, as the losses are. What the modes leave
+    unexplained is measured on the validation days, because they fit the training days too well. ExperimentError for
+    more modes than there are, or too large a grid, DataError for days with gaps.
+    """
+    days, held_out = fields.split("train").flatten(1), fields.split("validation")
+    if days.isnan().any() or held_out.isnan().any():
+        raise DataError(f"the training or validation days of {fields.source} have gaps, and modes need whole days; set "
+                        "linear_path=False, or use data without gaps")
+    if length:
+        patterns, variance = _localised(fields, days, count, length)
+    else:
+        patterns = eofs(days, count)
+        variance = (days @ patterns.T).square().mean(0)
+    if len(patterns) < count:
+        raise ExperimentError(f"embedding is {count}, and the {len(days)} training days have {len(patterns)} modes; "
+                              "choose a smaller one, or use more days")
+    flat = held_out.flatten(1)
+    rest = (flat - flat @ patterns.T @ patterns).view_as(held_out)
+    return Modes(patterns, variance, rest.square().mean((0, 2, 3)))
+
+
+def _localised(fields: Fields, days: Tensor, count: int, length: float) -> tuple[Tensor, Tensor]:
+    values = days.shape[1]
+    if values > MOST_VALUES:
+        raise ExperimentError(f"localisation is {length:g} km, which takes the covariance of all {values} values of a "
+                              f"day, at most {MOST_VALUES}; set it to 0, or use a coarser grid")
+    places = torch.from_numpy(on_sphere(fields.latitude, fields.longitude)).flatten(0, 1)
+    return localised_eofs(days, count, places.to(days.device), length / EARTH_RADIUS)

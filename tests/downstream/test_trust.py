@@ -1,0 +1,108 @@
+"""Trust in forecasts: by hand where a forecast is known, and an ensemble that is as wrong as forecasts were."""
+
+import pytest
+import torch
+
+from sparta_core.downstream import trust
+from sparta_core.downstream.dynamics import dynamics
+from sparta_core.downstream.embeddings import decode
+from sparta_core.downstream.forecast import forecast_embeddings, forecast_starts
+from sparta_core.downstream.plan import costs, train
+from sparta_core.errors import DataError, RunError
+from sparta_core.evaluation.scores import model_scores
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+from tests.downstream.test_dynamics import GLOBE
+
+
+@pytest.fixture
+def experiment(tiny, monkeypatch):
+    monkeypatch.setattr(trust, "HORIZON", 4)
+    monkeypatch.setattr(trust, "STARTS", 30)
+    return tiny(**GLOBE, leads=6)
+
+
+def known(experiment, monkeypatch, shares):
+    """Forecasts whose departures are the truth's modes over `shares` (leads,): so much of them comes true."""
+    bench, model = Workbench.of(experiment), dynamics(experiment, 0)
+
+    def rollouts(bench, model, past, last_days, leads):
+        truth = torch.stack([bench.fields.take(last_days + 1 + lead) for lead in range(leads)], 1)
+        return truth.flatten(2) @ model.patterns.T / torch.tensor(shares[:leads])[:, None]
+
+    monkeypatch.setattr(trust, "_rollouts", rollouts)
+    return bench, model
+
+
+def test_the_share_is_how_much_of_a_forecast_came_true(experiment, monkeypatch):
+    known(experiment, monkeypatch, (1.0, 0.5, 0.25, 0.2))
+    made = trust.trust(experiment, 0, 0.0)
+    expected = torch.tensor([1.0, 0.5, 0.25, 0.2])[:, None].expand(4, 5)
+    torch.testing.assert_close(made.share, expected, atol=0.02, rtol=0)
+
+
+def test_a_share_never_grows_with_the_lead_nor_beyond_one(experiment, monkeypatch):
+    known(experiment, monkeypatch, (2.0, 0.5, 1.0, -1.0))
+    share = trust.trust(experiment, 0, 0.0).share
+    torch.testing.assert_close(share, torch.tensor([1.0, 0.5, 0.5, 0.0])[:, None].expand(4, 5), atol=0.02, rtol=0)
+
+
+def test_errors_are_as_large_as_those_of_the_fields(experiment):
+    """Over the validation days and the globe, every variable and lead: what the modes cannot show is made up for."""
+    bench, model = Workbench.of(experiment), dynamics(experiment, 0)
+    decoder, area = representation(experiment), bench.fields.cell_area[:, None]
+    made = trust.trust(experiment, 0, 0.0)
+    past, last = trust._validation_look_backs(experiment, decoder, 0.0)
+    forecast = trust.forecasts(experiment, 0, past, last, 4, 0.0)
+    for lead in range(4):
+        wrong = bench.fields.take(last + 1 + lead) - decode(decoder, forecast[:, lead])
+        expected = (wrong.square() * area).mean((0, 2, 3))
+        mine = (model.fields(made.errors[:, lead], wrong).square() * area).mean((0, 2, 3))
+        torch.testing.assert_close(mine, expected, rtol=0.02, atol=0)
+
+
+def test_members_are_the_forecast_and_errors_that_vary_as_past_ones():
+    errors = torch.randn(3, trust.HORIZON, 2) @ torch.tensor([[2.0, 1.0], [0.0, 1.0]])
+    forecast = torch.randn(2, trust.HORIZON + 3, 2)
+    made = trust.members(forecast, trust.Trust(torch.ones(1), errors), 20000, torch.Generator().manual_seed(0))
+    apart = (made - forecast[:, None]).double()
+    torch.testing.assert_close(apart.mean(1), torch.zeros_like(forecast).double(), atol=0.1, rtol=0)
+    covariance = torch.einsum("nmle,nmkf->lekf", apart, apart) / 40000
+    expected = torch.einsum("sle,skf->lekf", errors, errors).double() / 3
+    near = trust.HORIZON
+    torch.testing.assert_close(covariance[:near, :, :near], expected, atol=0.5, rtol=0.05)
+    held = apart[:, :, near - 1 : near].expand(-1, -1, 3, -1)
+    torch.testing.assert_close(apart[:, :, near:], held, atol=1e-5, rtol=0)
+
+
+def test_beyond_the_horizon_there_is_the_climatology(experiment):
+    made = forecast_embeddings(experiment, 0)
+    bench = Workbench.of(experiment)
+    assert made.shape == (len(forecast_starts(experiment, bench.fields.splits["downstream_test"])), 6, 24)
+    assert made[:, :4].any() and not made[:, 4:].any()
+
+
+def test_what_was_measured_is_kept_and_damage_is_named(experiment, monkeypatch):
+    made = trust.trust(experiment, 0, 0.3)
+    monkeypatch.setattr(trust, "_measured", lambda *_: pytest.fail("measured again"))
+    again = trust.trust(experiment, 0, 0.3)
+    assert all(torch.equal(a, b) for a, b in zip(made, again, strict=True))
+    path = Workbench.of(experiment).run("forecast", "-seed0").path("trust-0.3.safetensors")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"trust-0\.3\.safetensors is damaged"):
+        trust.trust(experiment, 0, 0.3)
+
+
+def test_too_few_validation_days_are_one_sentence(experiment, monkeypatch):
+    monkeypatch.setattr(trust, "HORIZON", 117)
+    with pytest.raises(DataError, match="the validation days are 120, too few for look-backs of 3 days and 117 leads"):
+        trust.trust(experiment, 0, 0.0)
+
+
+def test_the_dynamics_are_planned_trained_and_scored_as_any_forecaster(experiment):
+    assert [cost.name.split("-")[0] for cost in costs(experiment, ["forecast"])] == ["autoencoder", "forecast"]
+    train(experiment, "forecast")
+    assert not list(costs(experiment, ["forecast"]))
+    scores = model_scores(experiment)
+    assert dict(scores.sizes) == {"seed": 1, "lead": 6, "variable": 5}
+    assert abs(scores.skill.sel(lead=6)).max() < 0.02  # the climatology's, but for what its decoder makes of 0

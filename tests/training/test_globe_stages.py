@@ -1,0 +1,71 @@
+"""The globe's backbone and the linear path through all stages, on departures from the climatology."""
+
+import pytest
+import torch
+
+from sparta_core.evaluation.baselines import Climatology
+from sparta_core.evaluation.interpolation import EofLeastSquares, ObservationGrid, Observed
+from sparta_core.training.stages import STAGES
+from sparta_core.training.workbench import Workbench
+from tests.linear import LINEAR
+
+SETTINGS = LINEAR | dict.fromkeys((f"{stage}_epochs" for stage in STAGES), 1)
+SETTINGS |= {"backbone": "globe", "width": 8, "departures": "climatology"}
+
+
+def errors(experiment, model, ratio=0.5):
+    """Mean squared errors on the test days at 50 % hidden: the model's, EOF least squares', and of the climatology."""
+    bench = Workbench.of(experiment)
+    fields, test = bench.fields, bench.fields.splits["downstream_test"]
+    days = torch.arange(test.start, test.stop)
+    truth, generator = fields.take(days), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        made = model(bench.views.sparse(truth, generator, ratio))
+    observed = Observed.draw(ObservationGrid.of("native", fields, bench.views), fields, days, ratio, seed=0)
+    linear = EofLeastSquares(Climatology.fit(fields), fields, experiment.embedding)(observed)
+    return [float((x - truth).square().mean()) for x in (made, linear, torch.zeros_like(truth))]
+
+
+def moved(before, after):
+    """The names of the parameters that training has changed."""
+    return {name for (name, a), b in zip(before.named_parameters(), after.parameters(), strict=True)
+            if not torch.equal(a, b)}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def coarse(write_weather):
+    """A grid of which five encoders take seconds."""
+    return {"data": str(write_weather(rows=8, columns=16)), "view_size": (8, 16), "crop_from": (8, 16)}
+
+
+@pytest.mark.parametrize("fusion", ["early", "gnn"])
+def test_all_stages_train_the_whole_model(tiny, coarse, fusion):
+    experiment = tiny(**SETTINGS | coarse, fusion=fusion)
+    fresh = Workbench.of(experiment).build("pretrain")
+    first, second, third = (STAGES[name](experiment) for name in ("pretrain", "blend", "decoder"))
+    every = {name for name, _ in fresh.encoder.named_parameters()}
+    assert moved(fresh.encoder, first.encoder) == moved(first.encoder, second.encoder) == every
+    assert not moved(second.encoder, third.encoder)
+    assert moved(second.decoder, third.decoder) == {name for name, _ in third.decoder.named_parameters()}
+    made, linear, usual = errors(experiment, third)
+    assert made < 1.02 * linear < 0.2 * usual
+
+
+def test_the_autoencoder_is_as_good_as_eof_least_squares(tiny):
+    """The made-up weather is linear in ten waves, beneath white noise: least squares leaves a network nothing to find.
+
+    It starts there, but for what damping the covariance with distance costs where weather goes round the whole globe.
+    """
+    experiment = tiny(**SETTINGS)
+    model = STAGES["autoencoder"](experiment)
+    made, linear, usual = errors(experiment, model)
+    assert made < 1.005 * linear < 0.2 * usual
+    assert moved(Workbench.of(experiment).build("autoencoder"), model) == {name for name, _ in model.named_parameters()}
+
+
+def test_a_finished_model_comes_back_with_its_modes(tiny):
+    experiment = tiny(**SETTINGS)
+    model = STAGES["autoencoder"](experiment)
+    view = Workbench.of(experiment).views.full(Workbench.of(experiment).fields.take(slice(0, 3)))
+    with torch.no_grad():
+        assert torch.equal(STAGES["autoencoder"](experiment)(view), model(view))

@@ -1,0 +1,156 @@
+"""Modes of an experiment: numpy's of the training days, their error on validation days, kept and read again."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+from sparta_core.data.fields import load_fields
+from sparta_core.data.grid import on_sphere
+from sparta_core.errors import DataError, ExperimentError, RunError
+from sparta_core.modes import localised_eofs
+from sparta_core.training import modes as made
+from sparta_core.training.modes import fit_modes, modes_of
+from sparta_core.training.workbench import Workbench
+from tests.linear import LINEAR
+
+
+@pytest.fixture
+def experiment(tiny):
+    return tiny(**LINEAR)
+
+
+@pytest.fixture
+def fields(experiment):
+    return Workbench.of(experiment).fields
+
+
+def kept(experiment):
+    bench = Workbench.of(experiment)
+    return modes_of(experiment, bench.fields, bench.data)
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.fixture
+def never(monkeypatch):
+    def forbid():
+        def again(*_):
+            raise AssertionError("fitted twice")
+
+        monkeypatch.setattr(made, "fit_modes", again)
+
+    return forbid
+
+
+@pytest.mark.parametrize("length", [0.0, 8000.0])
+def test_the_error_is_what_is_left_of_validation_days(fields, length):
+    """Least squares of each day on the patterns, in float64."""
+    modes = fit_modes(fields, 16, length)
+    days = fields.split("validation").double().numpy()
+    flat, patterns = days.reshape(len(days), -1), modes.patterns.double().numpy()
+    scores = np.linalg.lstsq(patterns.T, flat.T, rcond=None)[0]
+    rest = (flat - scores.T @ patterns).reshape(days.shape)
+    for variable in range(5):
+        assert float(modes.error[variable]) == pytest.approx(np.mean(rest[:, variable] ** 2), rel=1e-4)
+
+
+def test_without_localisation_they_are_the_training_days_eofs(fields):
+    modes = fit_modes(fields, 12, 0.0)
+    train = fields.split("train").flatten(1).double().numpy()
+    _, singular, expected = np.linalg.svd(train, full_matrices=False)
+    p = modes.patterns.double().numpy()
+    np.testing.assert_allclose(modes.variance, singular[:12] ** 2 / len(train), rtol=1e-4)
+    np.testing.assert_allclose(np.linalg.svd(p @ expected[:12].T)[1], 1, atol=1e-3)  # the same space
+
+
+def test_localisation_is_in_kilometres(fields):
+    """Twice 6371 km is the longest chord there is."""
+    modes = fit_modes(fields, 16, 12742.0)
+    places = torch.from_numpy(on_sphere(fields.latitude, fields.longitude)).flatten(0, 1)
+    patterns, variance = localised_eofs(fields.split("train").flatten(1), 16, places, 2.0)
+    torch.testing.assert_close(modes.patterns, patterns)
+    torch.testing.assert_close(modes.variance, variance)
+
+
+def test_the_downstream_days_are_not_looked_at(fields, experiment):
+    values = fields.values.clone()
+    values[fields.splits["downstream"].start :] = torch.nan
+    unseen = type(fields)(**{**vars(fields), "values": values})
+    assert same(fit_modes(unseen, 16, 8000.0), fit_modes(fields, 16, 8000.0))
+
+
+def test_they_are_fitted_once_and_read_again(experiment, fields, never):
+    first = kept(experiment)
+    assert same(first, fit_modes(fields, 16, 8000.0))
+    never()
+    assert same(kept(experiment), first)
+    assert same(kept(experiment.replace(fusion="gnn", width=8, autoencoder_epochs=7)), first)
+
+
+@pytest.mark.parametrize("changes", [{"embedding": 12}, {"localisation": 8000.2}, {"split": (0.6, 0.3)}])
+def test_other_modes_lie_elsewhere(experiment, changes):
+    """A longer validation leaves the training days as they are, and what is left of validation days not."""
+    first, other = kept(experiment), kept(experiment.replace(**changes))
+    fields = Workbench.of(experiment.replace(**changes)).fields
+    assert same(other, fit_modes(fields, changes.get("embedding", 16), changes.get("localisation", 8000.0)))
+    assert not same(first, other) and same(kept(experiment), first)
+
+
+def test_whoever_observes_the_days_shares_their_modes(experiment, tmp_path, never):
+    stations = tmp_path / "stations.csv"
+    pd.DataFrame({"lat": [10.0, -40.0, 60.0], "lon": [0.0, 100.0, 250.0]}).to_csv(stations)
+    first = kept(experiment)
+    never()
+    assert same(kept(experiment.replace(sparsity="stations", stations=str(stations))), first)
+
+
+def test_a_copy_of_the_data_is_no_stranger(experiment, tmp_path):
+    copy = tmp_path / "copy.nc"
+    copy.write_bytes(Path(experiment.data).read_bytes())
+    assert same(kept(experiment), kept(experiment.replace(data=str(copy))))
+
+
+@pytest.mark.parametrize("keep", [0, 200, -1])
+def test_a_damaged_file_is_named(experiment, keep):
+    kept(experiment)
+    (path,) = (p for p in (Path(experiment.runs) / "modes").rglob("*.safetensors"))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(RunError, match=r"modes/.*/model.safetensors is damaged .*; delete it to train modes again"):
+        kept(experiment)
+    path.unlink()
+    kept(experiment)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"embedding": 400, "localisation": 0.0}, "embedding is 400, and the 360 training days have 360 modes; choose"),
+    ({"embedding": 600, "variables": ("geopotential",)}, "embedding is 600, and the 360 training days have 512 modes"),
+])
+def test_more_modes_than_there_are_is_refused(experiment, changes, message):
+    with pytest.raises(ExperimentError) as error:
+        kept(experiment.replace(**changes))
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_grid_too_large_for_its_covariance_is_refused(experiment, monkeypatch):
+    monkeypatch.setattr(made, "MOST_VALUES", 2559)
+    with pytest.raises(ExperimentError) as error:
+        kept(experiment)
+    assert str(error.value) == ("localisation is 8000 km, which takes the covariance of all 2560 values of a day, at "
+                                "most 2559; set it to 0, or use a coarser grid")  # fmt: skip
+    assert len(kept(experiment.replace(localisation=0.0)).patterns) == 16
+
+
+@pytest.mark.parametrize("day", [100, 400])  # of training, of validation
+def test_days_with_gaps_are_refused(experiment, tmp_path, day):
+    data = xr.load_dataset(experiment.data)
+    data["geopotential"][day, 3:5] = np.nan
+    data.to_netcdf(tmp_path / "gaps.nc", engine="h5netcdf")
+    gappy = experiment.replace(data=str(tmp_path / "gaps.nc"), gaps=True)
+    with pytest.raises(DataError, match=r"days of .* have gaps, and modes need whole days; set linear_path=False"):
+        fit_modes(load_fields(gappy), 16, 8000.0)
