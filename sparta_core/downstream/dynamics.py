@@ -128,7 +128,7 @@ def inverse_model(days: Tensor) -> Tensor:
 
 def _build(bench: Workbench, seed: int) -> LatentDynamics:
     experiment, fields = bench.experiment, bench.fields
-    modes = modes_of(experiment, fields, bench.data)
+    modes = modes_of(experiment, fields)
     with seeded(seed, "forecast", "build"):
         return LatentDynamics(modes.patterns, still_fields(fields), len(fields.variables), LAGS,
                               experiment.forecast_hidden, BLOCKS)  # fmt: skip

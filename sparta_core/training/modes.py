@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sparta_core.data.checksums import checksum
 from sparta_core.data.fields import Fields
 from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError, ExperimentError
@@ -19,21 +20,32 @@ from sparta_core.training.runs import Run
 MOST_VALUES = 20480  # of a day whose covariance fits into memory
 
 
-def modes_of(experiment: Experiment, fields: Fields, data: str) -> Modes:
-    """As many modes as the embedding has dimensions, fitted if they are not there yet; on the device of `fields`."""
-    given, days = experiment.settings("data"), data[:16]  # whoever observes them
+def modes_of(experiment: Experiment, fields: Fields) -> Modes:
+    """As many modes as the embedding has dimensions, on the device of `fields`; fitted if they are not there yet."""
+    tensors = _fitted(experiment, fields).load(MODEL)[0]
+    return Modes(**{name: tensors[name].to(fields.device) for name in Modes._fields})
+
+
+def modes_checksum(experiment: Experiment, fields: Fields) -> str:
+    """What tells these modes from others of the same days: on another machine their signs may differ."""
+    return checksum(_fitted(experiment, fields).path(MODEL))[:16]
+
+
+def _fitted(experiment: Experiment, fields: Fields) -> Run:
+    """Where the modes are."""
+    given, days = experiment.settings("data"), fields.fingerprint
     settings = {name: given[name] for name in ("data", "split", "embedding", "localisation")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     run = Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
     if not agreed(run.finished):
         with run.alone():
             if not agreed(run.finished) and first_process():
+                print(f"fitting {experiment.embedding} modes of the training days, once", flush=True)
                 modes = fit_modes(fields, experiment.embedding, experiment.localisation)
                 run.open()
                 run.save(MODEL, modes._asdict(), settings)
             agreed(True)  # the others read it next
-    tensors = run.load(MODEL)[0]
-    return Modes(**{name: tensors[name].to(fields.device) for name in Modes._fields})
+    return run
 
 
 def fit_modes(fields: Fields, count: int, length: float) -> Modes:

@@ -98,7 +98,7 @@ class Run:
                     f"{value!r}; move the folder away or use another runs folder")
         if record["data"] != self.data:
             raise RunError(
-                f"{self.folder} was trained on other days than {self.settings['data']!r} now holds; "
+                f"{self.folder} was trained on other days, or modes of them, than {self.settings['data']!r} now holds; "
                 f"move the folder away or use another runs folder")
 
     def save(self, name: str, tensors: Tensors, record: dict[str, Any]) -> None:

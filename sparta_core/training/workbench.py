@@ -16,7 +16,7 @@ from sparta_core.processes import agreed
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.device import arrange, join_launch, local_device, make_fabric
 from sparta_core.training.fit import CHECKPOINT, MODEL, Job, fit, seeded
-from sparta_core.training.modes import modes_of
+from sparta_core.training.modes import modes_checksum, modes_of
 from sparta_core.training.runs import Run
 from sparta_core.views.augment import Views
 
@@ -44,9 +44,13 @@ class Workbench:
 
     @property
     def data(self) -> str:
-        """What tells these days, and the stations that observe them, from others of the same name."""
-        stations = self.experiment.stations
-        return self.fields.fingerprint + (f"-{checksum(Path(stations))[:16]}" if stations else "")
+        """What tells these days, the stations that observe them and their modes from others of the same name."""
+        marks, stations = [self.fields.fingerprint], self.experiment.stations
+        if stations:
+            marks.append(checksum(Path(stations))[:16])
+        if self.experiment.linear_path:
+            marks.append(modes_checksum(self.experiment, self.fields))
+        return "-".join(marks)
 
     def run(self, stage: str, variant: str = "") -> Run:
         """Where `stage` of this experiment lives."""
@@ -66,7 +70,7 @@ class Workbench:
 
     def build(self, stage: str) -> Sparta:
         """Fresh modules of a representation stage, initialised from the experiment's seed."""
-        modes = modes_of(self.experiment, self.fields, self.data) if self.experiment.linear_path else None
+        modes = modes_of(self.experiment, self.fields) if self.experiment.linear_path else None
         with seeded(self.experiment.seed, stage, "build"):
             return Sparta.build(self.experiment, stage, len(self.fields.variables), self.fields.grid, modes)
 

@@ -93,7 +93,7 @@ def test_the_inverse_model_is_ridge_regression():
 
 def test_the_weight_is_the_error_of_the_fields(experiment):
     bench = Workbench.of(experiment)
-    fields, patterns = bench.fields, modes_of(experiment, bench.fields, bench.data).patterns
+    fields, patterns = bench.fields, modes_of(experiment, bench.fields).patterns
     error = torch.randn(7, 24)
     area = fields.cell_area.double().numpy()[:, None]
     train = fields.split("train").double().numpy()
@@ -108,7 +108,7 @@ def test_the_loss_is_that_of_whole_days_forecast_from_seen_ones(experiment):
     """By hand, day by day; as many leads as the epoch has, all of them in validation."""
     experiment = experiment.replace(forecast_steps=3, forecast_epochs=6)
     bench, model = Workbench.of(experiment), representation(experiment)
-    fields, modes = bench.fields, modes_of(experiment, bench.fields, bench.data)
+    fields, modes = bench.fields, modes_of(experiment, bench.fields)
     made = LatentDynamics(modes.patterns, still_fields(fields), 5, LAGS, 8, 1)
     made.step.copy_(0.5 * torch.eye(24))
     objective = Rollout(bench, model, made)
@@ -134,7 +134,7 @@ def test_the_loss_is_that_of_whole_days_forecast_from_seen_ones(experiment):
 def test_half_of_the_days_that_are_seen_are_sparse_others_every_epoch(experiment):
     bench, model = Workbench.of(experiment), representation(experiment)
     made = fresh(lags=LAGS, size=24, grid=(16, 32))
-    made.patterns = modes_of(experiment, bench.fields, bench.data).patterns
+    made.patterns = modes_of(experiment, bench.fields).patterns
     objective, draw = Rollout(bench, model, made), generator(2)
     whole = embed(model, bench.views, bench.fields.split("train"), 0.0, generator())
     sparse = []

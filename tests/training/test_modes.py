@@ -14,6 +14,8 @@ from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.modes import localised_eofs
 from sparta_core.training import modes as made
 from sparta_core.training.modes import fit_modes, modes_of
+from sparta_core.training.runs import Run
+from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from tests.linear import LINEAR
 
@@ -30,7 +32,7 @@ def fields(experiment):
 
 def kept(experiment):
     bench = Workbench.of(experiment)
-    return modes_of(experiment, bench.fields, bench.data)
+    return modes_of(experiment, bench.fields)
 
 
 def same(a, b):
@@ -154,3 +156,15 @@ def test_days_with_gaps_are_refused(experiment, tmp_path, day):
     gappy = experiment.replace(data=str(tmp_path / "gaps.nc"), gaps=True)
     with pytest.raises(DataError, match=r"days of .* have gaps, and modes need whole days; set linear_path=False"):
         fit_modes(load_fields(gappy), 16, 8000.0)
+
+
+def test_a_model_of_other_modes_of_the_same_days_is_refused(tiny):
+    """As fitted on another machine, where signs may differ: the weights would mean something else."""
+    experiment = tiny(**LINEAR, objective="autoencoder", autoencoder_epochs=1)
+    representation(experiment)
+    (path,) = Path(experiment.runs).glob("modes/*/model.safetensors")
+    run = Run(path.parent, "modes", {}, "")
+    tensors, record = run.load("model.safetensors")
+    run.save("model.safetensors", tensors | {"patterns": -tensors["patterns"]}, record)
+    with pytest.raises(RunError, match="was trained on other days, or modes of them, than"):
+        representation(experiment)
