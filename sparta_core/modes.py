@@ -49,3 +49,14 @@ def localised_eofs(x: Tensor, count: int, places: Tensor, length: float) -> tupl
         basis = torch.linalg.qr(covariance @ basis).Q
     values, vectors = torch.linalg.eigh((basis.T @ (covariance @ basis)).double())
     return (basis @ vectors.flip(1)[:, :count].to(x)).T.contiguous(), values.flip(0)[:count].to(x)
+
+
+def inverse_step(days: Tensor, ridge: float) -> Tensor:
+    """The step (K, K) that takes days (T, K) into those after them best: a linear inverse model (Penland, 1989).
+
+    By regression in float64, with `ridge` of the mean variance of a component on the diagonal.
+    """
+    today, tomorrow = days[:-1].double(), days[1:].double()
+    gram = today.T @ today
+    weight = ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    return torch.linalg.solve(gram + weight, today.T @ tomorrow).to(days)

@@ -81,6 +81,11 @@ class Fields:
         dates: np.ndarray = self.time[days.cpu().numpy() if isinstance(days, Tensor) else days]
         return dates
 
+    def dates_after(self, last_days: Tensor, leads: int) -> np.ndarray:
+        """The dates (N, leads) after days (N,) of the record; they may lie behind its end."""
+        dates: np.ndarray = self.dates(last_days)[:, None] + np.arange(1, leads + 1)
+        return dates
+
     def to(self, device: str | torch.device, values: bool = True) -> "Fields":
         """The same days with their tensors on `device`, or only their statistics."""
         names = ["mean", "std", *["values"] * values, *["climatology"] * (self.climatology is not None)]

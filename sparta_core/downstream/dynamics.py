@@ -16,6 +16,7 @@ from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.dynamics import LatentDynamics
 from sparta_core.models.sparta import Sparta
+from sparta_core.modes import inverse_step
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.modes import modes_of
@@ -47,23 +48,28 @@ class Rollout(Objective):
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """First days (B,) of windows of LAGS + forecast_steps days, in random order."""
         experiment, days = self.bench.experiment, self.bench.fields.split(part)
-        if part not in self.whole:
-            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
+        self.embedded(part)
         hidden = torch.rand(len(days), generator=generator, device=days.device) < 0.5
         self.seen, self.part = self.embed(part, days, hidden * experiment.downstream_mask_ratio, generator), part
         windows = _windows(experiment, len(days), part)
         order = torch.randperm(windows, generator=generator, device=days.device)
         return batched(order, experiment.forecast_batch_size)
 
+    def embedded(self, part: str) -> Tensor:
+        """The embeddings (T, E) of its whole days, which no mask and no epoch changes."""
+        if part not in self.whole:
+            days, generator = self.bench.fields.split(part), torch.Generator(self.bench.device)
+            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
+        return self.whole[part]
+
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         experiment, fields = self.bench.experiment, self.bench.fields
         most = experiment.forecast_steps
         steps = min(most, 1 + epoch * most // experiment.forecast_epochs) if torch.is_grad_enabled() else most
-        lags, ahead = (torch.arange(count, device=batch.device) for count in (LAGS, steps))
-        targets = batch[:, None] + LAGS + ahead
-        usual = usual_ahead(fields, targets + fields.splits[self.part].start)
+        lags, ahead = torch.arange(LAGS + steps, device=batch.device).split([LAGS, steps])
+        usual = usual_ahead(fields, batch + LAGS - 1 + fields.splits[self.part].start, steps)
         made = self.modules["dynamics"](self.seen[batch[:, None] + lags], usual)
-        error = made - self.whole[self.part][targets]
+        error = made - self.whole[self.part][batch[:, None] + ahead]
         return {"loss": ((error @ self.weight) * error).sum(-1).mean()}
 
 
@@ -87,10 +93,10 @@ def error_weight(fields: Fields, patterns: Tensor) -> Tensor:
     return (patterns * weight.flatten()) @ patterns.T
 
 
-def usual_ahead(fields: Fields, days: Tensor) -> Tensor:
-    """What the days (...) of the record depart from, (..., C, H, W)."""
-    shape = (*days.shape, len(fields.variables), *fields.grid)
-    return fields.usual(fields.dates(days)).expand(shape)
+def usual_ahead(fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+    """What the days after last_days (N,) of the record depart from, (N, leads, C, H, W)."""
+    return fields.usual(fields.dates_after(last_days, leads)).expand(
+        len(last_days), leads, len(fields.variables), *fields.grid)
 
 
 def dynamics(experiment: Experiment, seed: int) -> LatentDynamics:
@@ -108,22 +114,14 @@ def dynamics(experiment: Experiment, seed: int) -> LatentDynamics:
 def job(bench: Workbench, model: Sparta, seed: int) -> Job:
     """The training of fresh dynamics, which start as the linear inverse model of the embeddings of `model`."""
     experiment, run = bench.experiment, bench.run("forecast", f"-seed{seed}")
-    fresh = _build(bench, seed).to(bench.device)
-    whole = embed(model, bench.views, bench.fields.split("train"), 0.0, torch.Generator(bench.device))
-    fresh.step.copy_(inverse_model(whole))
+    fresh, fabric = _build(bench, seed), bench.fabric(run)
+    objective = Rollout(bench, model, fabric.setup_module(fresh))
+    whole = objective.embedded("train")
+    fresh.step.copy_(inverse_step(whole, RIDGE))
     fresh.limit.fill_(FARTHEST * float(whole.norm(dim=1).max()))
-    fabric = bench.fabric(run)
     schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay,
                         annealed=True)  # fmt: skip
-    return Job(Rollout(bench, model, fabric.setup_module(fresh)), schedule, experiment, run, fabric, seed)
-
-
-def inverse_model(days: Tensor) -> Tensor:
-    """The step (E, E) that takes days (T, E) into those after them best, by ridge regression (Penland, 1989)."""
-    today, tomorrow = days[:-1].double(), days[1:].double()
-    gram = today.T @ today
-    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    return torch.linalg.solve(gram + ridge, today.T @ tomorrow).to(days)
+    return Job(objective, schedule, experiment, run, fabric, seed)
 
 
 def _build(bench: Workbench, seed: int) -> LatentDynamics:

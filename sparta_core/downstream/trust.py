@@ -6,18 +6,16 @@ there.
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
-from sparta_core.downstream.dynamics import LAGS, dynamics
+from sparta_core.downstream.dynamics import LAGS, dynamics, usual_ahead
 from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.dynamics import LatentDynamics
 from sparta_core.models.sparta import Sparta
-from sparta_core.processes import agreed, first_process
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -39,16 +37,7 @@ def trust(experiment: Experiment, seed: int, ratio: float) -> Trust:
 
     Shares are by regression of what came on what was forecast. DataError where there are too few validation days.
     """
-    bench = Workbench.of(experiment)
-    run, name = bench.run("forecast", f"-seed{seed}"), f"trust-{ratio:g}.safetensors"
-    dynamics(experiment, seed)
-    if not agreed(run.has(name)):
-        with run.alone():
-            if first_process():
-                run.save(name, _measured(experiment, seed, ratio)._asdict(), {"horizon": HORIZON})
-            agreed(True)  # the others read it next
-    tensors = run.load(name)[0]
-    return Trust(**{name: tensors[name].to(bench.device) for name in Trust._fields})
+    return _kept(Workbench.of(experiment), dynamics(experiment, seed), seed, ratio)
 
 
 @torch.no_grad()
@@ -58,7 +47,7 @@ def forecasts(experiment: Experiment, seed: int, past: Tensor, last_days: Tensor
     `ratio` is the share of values that the look-backs do not see. Beyond HORIZON they are the climatology's, 0.
     """
     bench, model = Workbench.of(experiment), dynamics(experiment, seed)
-    share = trust(experiment, seed, ratio).share[:leads]
+    share = _kept(bench, model, seed, ratio).share[:leads]
     near = _scaled(model, _rollouts(bench, model, past, last_days, len(share)), share)
     return torch.cat([near, near.new_zeros(len(past), leads - len(share), near.shape[2])], 1)
 
@@ -79,11 +68,18 @@ def members(trusted: Tensor, trust: Trust, count: int, generator: torch.Generato
     return trusted[:, None] + torch.cat([drawn, far], 2)
 
 
+def _kept(bench: Workbench, model: LatentDynamics, seed: int, ratio: float) -> Trust:
+    """`trust` in dynamics that are loaded."""
+    run = bench.run("forecast", f"-seed{seed}")
+    tensors = run.once(f"trust-{ratio:g}.safetensors", lambda: _measured(bench, model, ratio)._asdict())
+    return Trust(**{name: tensors[name].to(bench.device) for name in Trust._fields})
+
+
 @torch.no_grad()
-def _measured(experiment: Experiment, seed: int, ratio: float) -> Trust:
-    bench, model, decoder = Workbench.of(experiment), dynamics(experiment, seed), representation(experiment)
+def _measured(bench: Workbench, model: LatentDynamics, ratio: float) -> Trust:
+    decoder = representation(bench.experiment)
     fields, area = bench.fields, bench.fields.cell_area[:, None]
-    past, last_days = _validation_look_backs(experiment, decoder, ratio)
+    past, last_days = _validation_look_backs(bench.experiment, decoder, ratio)
     made = _rollouts(bench, model, past, last_days, HORIZON)
     products = torch.zeros(2, HORIZON, len(fields.variables), dtype=torch.float64, device=bench.device)
     for day, forecast in zip(last_days, made, strict=True):
@@ -139,9 +135,5 @@ def _scaled(model: LatentDynamics, embeddings: Tensor, shares: Tensor) -> Tensor
 
 def _rollouts(bench: Workbench, model: LatentDynamics, past: Tensor, last_days: Tensor, leads: int) -> Tensor:
     """What the dynamics make of look-backs (N, L, E), (N, leads, E)."""
-    made, dates, sizes = [], bench.fields.dates(last_days), bench.fields.values.shape[1:]
-    for first in range(0, len(past), AT_ONCE):
-        some = slice(first, first + AT_ONCE)
-        ahead = dates[some, None] + np.arange(1, leads + 1)
-        made.append(model(past[some, -LAGS:], bench.fields.usual(ahead).expand(*ahead.shape, *sizes)))
-    return torch.cat(made)
+    chunks = zip(past[:, -LAGS:].split(AT_ONCE), last_days.split(AT_ONCE), strict=True)
+    return torch.cat([model(days, usual_ahead(bench.fields, last, leads)) for days, last in chunks])

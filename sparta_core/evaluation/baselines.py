@@ -15,7 +15,7 @@ from torch import Tensor
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
 from sparta_core.data.fields import Fields
 from sparta_core.errors import ExperimentError
-from sparta_core.modes import eofs
+from sparta_core.modes import eofs, inverse_step
 
 MODES = 400
 RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
@@ -31,12 +31,6 @@ class Baseline(Protocol):
 def target_days(last_days: Tensor, leads: int) -> Tensor:
     """The days that a forecast is for, (N, leads)."""
     return last_days[:, None] + torch.arange(1, leads + 1, device=last_days.device)
-
-
-def target_dates(fields: Fields, last_days: Tensor, leads: int) -> np.ndarray:
-    """Their dates (N, leads); they may lie behind the record's end."""
-    dates: np.ndarray = fields.dates(last_days)[:, None] + np.arange(1, leads + 1)
-    return dates
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +57,7 @@ class Climatology:
         return fields.take(torch.from_numpy(index)) - self.at(fields.day_of_year[index])
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        return self.at(days_of_year(target_dates(fields, last_days, leads)))
+        return self.at(days_of_year(fields.dates_after(last_days, leads)))
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ class Persistence:
     """Tomorrow, and every day after, as today."""
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        departures = fields.whole(last_days)[:, None] - fields.usual(target_dates(fields, last_days, leads))
+        departures = fields.whole(last_days)[:, None] - fields.usual(fields.dates_after(last_days, leads))
         return departures.expand(-1, leads, -1, -1, -1)
 
 
@@ -114,12 +108,7 @@ class LinearInverseModel:
         x = climatology.departures(fields, fields.splits["train"])
         x = x.flatten(1)
         patterns = eofs(x, modes)
-        scores = (x @ patterns.T).double()
-        today, tomorrow = scores[:-1], scores[1:]
-        gram = today.T @ today
-        ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-        step = torch.linalg.solve(gram + ridge, today.T @ tomorrow)
-        return cls(climatology, patterns, step.float())
+        return cls(climatology, patterns, inverse_step(x @ patterns.T, RIDGE))
 
     def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
         now = self.climatology.departures(fields, last_days)

@@ -13,39 +13,39 @@ from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import EARTH_RADIUS, Experiment
 from sparta_core.modes import Modes, eofs, localised_eofs
-from sparta_core.processes import agreed, first_process
+from sparta_core.processes import agreed
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
+from sparta_core.training.tensors import Tensors
 
 MOST_VALUES = 20480  # of a day whose covariance fits into memory
 
 
 def modes_of(experiment: Experiment, fields: Fields) -> Modes:
     """As many modes as the embedding has dimensions, on the device of `fields`; fitted if they are not there yet."""
-    tensors = _fitted(experiment, fields).load(MODEL)[0]
+
+    def fit() -> Tensors:
+        print(f"fitting {experiment.embedding} modes of the training days, once", flush=True)
+        return fit_modes(fields, experiment.embedding, experiment.localisation)._asdict()
+
+    tensors = _run(experiment, fields).once(MODEL, fit)
     return Modes(**{name: tensors[name].to(fields.device) for name in Modes._fields})
 
 
 def modes_checksum(experiment: Experiment, fields: Fields) -> str:
     """What tells these modes from others of the same days: on another machine their signs may differ."""
-    return checksum(_fitted(experiment, fields).path(MODEL))[:16]
+    run = _run(experiment, fields)
+    if not agreed(run.finished):
+        modes_of(experiment, fields)
+    return checksum(run.path(MODEL))[:16]
 
 
-def _fitted(experiment: Experiment, fields: Fields) -> Run:
-    """Where the modes are."""
+def _run(experiment: Experiment, fields: Fields) -> Run:
+    """Where the modes are kept."""
     given, days = experiment.settings("data"), fields.fingerprint
     settings = {name: given[name] for name in ("data", "split", "embedding", "localisation")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-    run = Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
-    if not agreed(run.finished):
-        with run.alone():
-            if not agreed(run.finished) and first_process():
-                print(f"fitting {experiment.embedding} modes of the training days, once", flush=True)
-                modes = fit_modes(fields, experiment.embedding, experiment.localisation)
-                run.open()
-                run.save(MODEL, modes._asdict(), settings)
-            agreed(True)  # the others read it next
-    return run
+    return Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
 
 
 def fit_modes(fields: Fields, count: int, length: float) -> Modes:

@@ -10,7 +10,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,22 @@ class Run:
     def save(self, name: str, tensors: Tensors, record: dict[str, Any]) -> None:
         """Write `tensors` and the JSON `record` as one file."""
         self.write(name, packed(tensors, record))
+
+    def once(self, name: str, make: Callable[[], Tensors]) -> Tensors:
+        """The tensors `name`, made if they are not there yet; those that another process is at are waited for.
+
+        Every process of a launch makes them, the first writes them.
+        """
+        if not agreed(self.has(name)):
+            with self.alone():
+                if not agreed(self.has(name)):
+                    made = make()
+                    if first_process():
+                        self.open()
+                        self.save(name, made, self.settings)
+            agreed(True)  # the others read it next
+        self.check_owner()
+        return self.load(name)[0]
 
     def load(self, name: str) -> tuple[Tensors, dict[str, Any]]:
         """What `save` wrote; RunError for a file that is not, to the last bit."""

@@ -11,7 +11,6 @@ from sparta_core.downstream.dynamics import (
     Rollout,
     dynamics,
     error_weight,
-    inverse_model,
     still_fields,
     usual_ahead,
 )
@@ -19,6 +18,7 @@ from sparta_core.downstream.embeddings import embed
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology, DampedPersistence
 from sparta_core.models.dynamics import LatentDynamics
+from sparta_core.modes import inverse_step
 from sparta_core.training.modes import modes_of
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
@@ -88,7 +88,7 @@ def test_the_inverse_model_is_ridge_regression():
     ridge = 0.3 * np.trace(x.T @ x) / 5
     stacked = np.vstack([x, np.sqrt(ridge) * np.eye(5)])
     expected = np.linalg.lstsq(stacked, np.vstack([y, np.zeros((5, 5))]), rcond=None)[0]
-    np.testing.assert_allclose(inverse_model(days), expected, atol=1e-5)
+    np.testing.assert_allclose(inverse_step(days, 0.3), expected, atol=1e-5)
 
 
 def test_the_weight_is_the_error_of_the_fields(experiment):
@@ -147,10 +147,10 @@ def test_half_of_the_days_that_are_seen_are_sparse_others_every_epoch(experiment
 
 def test_what_is_usual_ahead_is_that_of_the_dates(experiment):
     fields = Workbench.of(experiment).fields
-    days = torch.tensor([[3, 4], [500, 501]])
-    torch.testing.assert_close(usual_ahead(fields, days)[1, 0], fields.usual(fields.time[500:501])[0])
+    last = torch.tensor([2, 499])
+    torch.testing.assert_close(usual_ahead(fields, last, 2)[1, 0], fields.usual(fields.time[500:501])[0])
     mean = Workbench.of(experiment.replace(departures="mean")).fields
-    assert usual_ahead(mean, days).shape == (2, 2, 5, 16, 32) and not usual_ahead(mean, days).any()
+    assert usual_ahead(mean, last, 2).shape == (2, 2, 5, 16, 32) and not usual_ahead(mean, last, 2).any()
 
 
 def test_trained_ones_forecast_waves_better_than_what_needs_no_model(experiment):
@@ -162,7 +162,7 @@ def test_trained_ones_forecast_waves_better_than_what_needs_no_model(experiment)
     starts = torch.arange(days.start, days.stop - LAGS - 2)
     z = embed(model, bench.views, fields.split("downstream_test"), 0.0, generator())
     past = z[(starts - days.start)[:, None] + torch.arange(LAGS)]
-    forecast = made(past, usual_ahead(fields, starts[:, None] + LAGS + torch.arange(2)))
+    forecast = made(past, usual_ahead(fields, starts + LAGS - 1, 2))
     last, climatology = starts + LAGS - 1, Climatology.fit(fields)
     damped = DampedPersistence.fit(fields, climatology, 2).forecast(fields, last, 2)
     for lead in range(2):
