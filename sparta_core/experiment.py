@@ -43,6 +43,7 @@ CHOICES = {
     "backbone": ("resnet18", "globe"),
     "departures": ("mean", "climatology"),
     "forecaster": ("lstm", "dynamics"),
+    "classifier": ("mlp", "date"),
     "sparsity": ("points", "stations", "swaths", "blocks"),
     "head": ("pool", "flatten"),
     "mask_grid": ("enlarged", "native"),
@@ -161,6 +162,7 @@ class Experiment:
     sampler: str = _since("scores", "ddpm")  # the others need quick_steps instead of diffusion_steps
     quick_steps: int = _since("scores", 50)
 
+    classifier: str = _since("classification", "mlp")  # or date: the likelihood of every day of the year
     classification_widths: tuple[int, ...] = _since("classification", (250, 62))
     classification_dropout: float = _since("classification", 0.5)
     classification_epochs: int = _since("classification", 100)

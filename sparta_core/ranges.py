@@ -117,6 +117,9 @@ def _check_models(given: SimpleNamespace) -> None:
     if given.forecaster == "dynamics" and given.forecast_hidden % 8:
         raise ExperimentError(f"forecast_hidden is {given.forecast_hidden}; the dynamics' norms have eight channels a "
                               "group, so it must be a multiple of 8")
+    if given.classifier == "date" and not (given.linear_path and given.departures == "climatology"):
+        raise ExperimentError("classifier is 'date', which tells weather from the usual by the linear path's "
+                              "covariance; set linear_path=True and departures='climatology'")
     if given.fusion == "attention" and given.embedding % given.attention_heads:
         raise ExperimentError(f"attention_heads is {given.attention_heads}; it must divide the embedding's "
                               f"size, here {given.embedding}")

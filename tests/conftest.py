@@ -8,6 +8,7 @@ import xarray as xr
 
 from sparta_core.data.grid import UNITS
 from sparta_core.experiment import Experiment
+from tests.linear import GLOBE
 
 # Where the made-up variables lie, and how much of the same waves they take.
 LEVELS = {"2m_temperature": (280, 1), "u_component_of_wind": (0, 1), "v_component_of_wind": (0, 1),
@@ -50,21 +51,34 @@ def weather(write_weather):
 
 
 @pytest.fixture
-def tiny(weather, tmp_path):
+def tiny(tiny_in, tmp_path):
     """Experiments on the made-up climate, each test in a runs folder of its own."""
+    return tiny_in(tmp_path / "runs")
 
-    def make(**changes):
+
+@pytest.fixture(scope="session")
+def tiny_in(weather):
+    """Makes of a runs folder what makes `tiny` experiments there."""
+
+    def make_in(runs):
         settings = {
-            "data": str(weather), "runs": str(tmp_path / "runs"), "device": "cpu", "precision": "32-true",
+            "data": str(weather), "runs": str(runs), "device": "cpu", "precision": "32-true",
             "checkpoint_every": 0.0,
             "view_size": (16, 32), "crop_from": (18, 36), "smoothing": 3, "width": 4, "norm_groups": 2,
             "head": "flatten", "embedding": 16, "projection": 8, "soft_gap": 45, "autoencoder_epochs": 3,
             "pretrain_epochs": 3, "blend_epochs": 3, "decoder_epochs": 3, "forecast_epochs": 3,
             "forecast_hidden": 8, "look_back": 5, "stride": 1, "leads": 10,
         }  # fmt: skip
-        return Experiment(**(settings | changes))
+        return lambda **changes: Experiment(**(settings | changes))
 
-    return make
+    return make_in
+
+
+@pytest.fixture(scope="session")
+def globe(tiny_in, tmp_path_factory):
+    """Tiny experiments with the linear path, in one runs folder for all tests: what one trained, the next loads."""
+    make = tiny_in(tmp_path_factory.mktemp("globe"))
+    return lambda **changes: make(**(GLOBE | changes))
 
 
 @pytest.fixture(scope="session")

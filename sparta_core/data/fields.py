@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparta_core.data import grid
 from sparta_core.data.audit import Finding, audit, check, survey
-from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
+from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology, seasons_of
 from sparta_core.data.days import Days, blocks, read_days
 from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
@@ -114,8 +114,7 @@ class Fields:
     @property
     def season(self) -> np.ndarray:
         """(T,) 0 DJF, 1 MAM, 2 JJA, 3 SON, by calendar month of the whole globe."""
-        month = self.time.astype("datetime64[M]").astype(np.int64) % 12  # 0 is January
-        return (month + 1) // 3 % 4
+        return seasons_of(self.time)
 
     @property
     def cell_area(self) -> Tensor:

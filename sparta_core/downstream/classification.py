@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.downstream import calendar
 from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
@@ -70,7 +71,7 @@ def seasons(bench: Workbench, split: str) -> Tensor:
 
 
 def classification(experiment: Experiment) -> SeasonClassifier:
-    """The trained season classifier of `experiment`, frozen; trains what is missing."""
+    """The trained season classifier of `experiment`, frozen; trains what is missing. The date needs none."""
     bench = Workbench.of(experiment)
     run = bench.run("classification")
     bench.finish(run, lambda: job(bench, representation(experiment)))
@@ -100,6 +101,8 @@ def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
     """Probabilities (days, 4) of the seasons of the downstream test days, a fraction `ratio` of each hidden."""
     bench = Workbench.of(experiment)
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    days = whole_days(bench, "downstream_test")
+    if experiment.classifier == "date":
+        return calendar.season_logits(bench, days, ratio, generator).softmax(1)
     classifier, model = classification(experiment), representation(experiment)
-    embeddings = embed(model, bench.views, whole_days(bench, "downstream_test"), ratio, generator)
-    return classifier(embeddings).softmax(1)
+    return classifier(embed(model, bench.views, days, ratio, generator)).softmax(1)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sparta_core.downstream import classification, diffusion, forecast
+from sparta_core.downstream import calendar, classification, diffusion, forecast
 from sparta_core.experiment import DOWNSTREAM, Experiment
 from sparta_core.processes import agreed
 from sparta_core.progress import duration
@@ -49,6 +49,8 @@ def train(experiment: Experiment, name: str) -> None:
     elif name == "forecast":
         for seed in experiment.forecast_seeds:
             forecast.forecast(experiment, seed)
+    elif _by_date(experiment, name):
+        calendar.temperature(Workbench.of(experiment))
     else:
         TASKS[name][0](experiment)
 
@@ -69,7 +71,14 @@ def _jobs(bench: Workbench, name: str) -> list[tuple[Run, Callable[[], Job]]]:
     if name == "forecast":
         return [(bench.run(name, f"-seed{seed}"), partial(_untaught, forecast.job, bench, seed))
                 for seed in bench.experiment.forecast_seeds]  # fmt: skip
+    if _by_date(bench.experiment, name):
+        return []
     return [(bench.run(name), partial(_untaught, TASKS[name][1], bench))]
+
+
+def _by_date(experiment: Experiment, name: str) -> bool:
+    """Whether the season comes from the date, for which nothing is trained."""
+    return name == "classification" and experiment.classifier == "date"
 
 
 def _untaught(job: Callable[..., Job], bench: Workbench, *seed: int) -> Job:

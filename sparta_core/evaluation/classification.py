@@ -1,31 +1,25 @@
-"""Scores of the season classifier against the mask ratio, beside classifiers of the sparse fields themselves."""
+"""Scores of the season classifier against the mask ratio, beside classifiers that need no embedding."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 import xarray as xr
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons, whole_days
+from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
 from sparta_core.evaluation.kept import kept
 from sparta_core.evaluation.scores import MODELS
+from sparta_core.evaluation.seasons import MEANS, Classifier, fit_classifiers
 from sparta_core.experiment import Experiment
 from sparta_core.training.workbench import Workbench
-from sparta_core.views.masks import draw_ratios
 
 FILE = "classification.nc"
 RATIOS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 BINS = 10  # of confidence
-COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
-BASELINES = ("PCA + logistic regression", "nearest seasonal mean")
 
 
 def classification_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
@@ -46,79 +40,27 @@ def model_classification(experiment: Experiment, ratios: Sequence[float] = RATIO
 
 
 def baseline_classification(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
-    """The same of the baselines, fitted on the downstream training days, whose seasons the models learn from too."""
+    """The same of the baselines, fitted on the days whose seasons the models learn from too."""
     bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
         grid = ObservationGrid.of(experiment.mask_grid, bench.fields, bench.views)
         test = torch.as_tensor(bench.fields.splits["downstream_test"])
         made = {}
-        for name, fitted in zip(BASELINES, (_fit_logistic(bench, grid), _fit_means(bench, grid)), strict=True):
+        for name, fitted in fit_classifiers(bench, grid).items():
 
             def probabilities(ratio: float, fitted: Classifier = fitted) -> np.ndarray:
                 return fitted(Observed.draw(grid, bench.fields, test, ratio, experiment.seed, whole=True))
 
             made[name] = _against_ratio(bench, ratios, probabilities)
         # Distances to means say which season, not how surely.
-        unsure = made[BASELINES[1]]
+        unsure = made[MEANS]
         for name in ("cross_entropy", "confidence", "hits", "share"):
             unsure[name] = xr.full_like(unsure[name], np.nan)
-        return xr.concat([made[name].expand_dims(model=[name]) for name in BASELINES], "model")
+        return xr.concat([own.expand_dims(model=[name]) for name, own in made.items()], "model")
 
     return kept(bench.run("baselines", "-classification"), FILE, score, ratios=list(ratios),
                 trained_on=list(experiment.classification_mask_ratio))  # fmt: skip
-
-
-Classifier = Callable[[Observed], np.ndarray]  # to probabilities (N, 4)
-
-
-def _fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
-    """Logistic regression on the principal components of the sparse fields."""
-    experiment, fields = bench.experiment, bench.fields
-    days = torch.as_tensor(fields.splits["downstream_train"])
-    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
-    x = []
-    for mask in range(MASKS):
-        ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
-        x.append(_filled(Observed.draw(grid, fields, days, ratios, experiment.seed + 1 + mask, whole=True)))
-    labels = np.tile(seasons(bench, "downstream_train").cpu().numpy(), MASKS)
-    if len(np.unique(labels)) < 2:
-        raise DataError(f"all downstream training days are of season {SEASONS[labels[0]]}; use more days, "
-                        "or a downstream_split that trains on more of them")
-    components = min(COMPONENTS, len(days) - 1)
-    pipeline = make_pipeline(PCA(components, random_state=experiment.seed), StandardScaler(),
-                             LogisticRegression(max_iter=1000))  # fmt: skip
-    pipeline.fit(np.concatenate(x), labels)
-
-    def probabilities(observed: Observed) -> np.ndarray:
-        made = np.zeros((len(observed.days), len(SEASONS)))
-        made[:, pipeline.classes_] = pipeline.predict_proba(_filled(observed))
-        return made
-
-    return probabilities
-
-
-def _fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
-    """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
-    labels = seasons(bench, "downstream_train")
-    days = grid.project(whole_days(bench, "downstream_train"))
-    there = [season for season in range(len(SEASONS)) if (labels == season).any()]
-    means = {season: days[labels == season].mean(0) for season in there}
-
-    def probabilities(observed: Observed) -> np.ndarray:
-        distance = torch.full((len(observed.days), len(SEASONS)), torch.inf)
-        for season, mean in means.items():
-            squares = (observed.values - mean).square() * observed.seen
-            distance[:, season] = (squares.flatten(1).sum(1) / observed.seen.flatten(1).sum(1)).cpu()
-        return np.eye(len(SEASONS))[distance.argmin(1).numpy()]
-
-    return probabilities
-
-
-def _filled(observed: Observed) -> np.ndarray:
-    """Hidden values at 0, the mean, the others over the share seen: so a component's score is unbiased."""
-    seen = observed.seen.flatten(1).to(observed.values)
-    return (observed.values.flatten(1) * seen / seen.mean(1, keepdim=True)).cpu().numpy()
 
 
 def _against_ratio(bench: Workbench, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]

@@ -46,6 +46,20 @@ class OptimalInterpolation(nn.Module):
             known = (values.flatten(1).float() * seen * self.weight).to(dtype)
             return self._solve((known @ basis.T).float(), seen, basis) @ self.scores
 
+    @torch.no_grad()
+    def products(self, values: Tensor, seen: Tensor) -> Tensor:
+        """Of R fields a day (B, R, C, H, W), as far as `seen` (B, C, H, W), the products (B, R, R) over the covariance.
+
+        Of a field with itself -2 log of its density, up to a constant: x' (P' diag(variance) P + error)^-1 x, by
+        Woodbury's identity.
+        """
+        fields, seen = values.flatten(2), seen.flatten(1).float()
+        known = fields * seen[:, None] * self.weight
+        wanted = known @ self.basis.T
+        rows = wanted.flatten(0, 1)
+        solved = self._solve(rows, seen.repeat_interleave(fields.shape[1], 0), self.basis).view_as(wanted)
+        return known @ known.mT - wanted @ solved.mT
+
     def _solve(self, wanted: Tensor, seen: Tensor, basis: Tensor) -> Tensor:
         """x (B, K) of (1 + basis diag(seen) basis.T) x = wanted."""
         likely = 1 / (1 + seen.mean(1, keepdim=True) * self.whole)

@@ -22,13 +22,7 @@ from sparta_core.modes import inverse_step
 from sparta_core.training.modes import modes_of
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
-
-GLOBE = {
-    "objective": "autoencoder", "autoencoder_epochs": 1, "departures": "climatology", "backbone": "globe", "width": 8,
-    "mask_input": True, "mask_grid": "native", "linear_path": True, "view_size": (16, 32), "crop_from": (16, 32),
-    "smoothing": 1, "embedding": 24, "forecaster": "dynamics", "forecast_hidden": 8, "forecast_epochs": 1,
-    "forecast_batch_size": 16,
-}  # fmt: skip
+from tests.linear import GLOBE
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sparta_core.errors import DataError, RunError
 from sparta_core.evaluation.scores import model_scores
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
-from tests.downstream.test_dynamics import GLOBE
+from tests.linear import GLOBE
 
 
 @pytest.fixture

@@ -8,13 +8,17 @@ import xarray as xr
 from sparta_core.downstream.classification import season_probabilities
 from sparta_core.errors import DataError
 from sparta_core.evaluation import classification as module
-from sparta_core.evaluation.classification import (
-    BASELINES,
-    baseline_classification,
-    classification_scores,
-    season_scores,
-)
+from sparta_core.evaluation.classification import baseline_classification, classification_scores, season_scores
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.evaluation.seasons import (
+    LOGISTIC,
+    MEANS,
+    ON_SCORES,
+    fit_classifiers,
+    fit_means,
+    fit_on_scores,
+    seasons,
+)
 from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
@@ -52,15 +56,15 @@ def test_nan_is_refused():
 def test_every_model_and_ratio_scored_once(tiny, monkeypatch):
     experiment = tiny(**SETTINGS)
     made = classification_scores(experiment, (0.3, 0.9))
-    assert list(made.model.values) == ["SPARTA", "autoencoder", *BASELINES]
+    assert list(made.model.values) == ["SPARTA", "autoencoder", LOGISTIC, MEANS]
     fields = Workbench.of(experiment).fields
     test = fields.splits["downstream_test"]
     truth = fields.season[test.start : test.stop]
     expected = season_scores(season_probabilities(experiment, 0.9), truth)
     assert made.cross_entropy.sel(model="SPARTA", ratio=0.9).item() == pytest.approx(expected.cross_entropy.item())
-    assert (made.confusion.sum("predicted").sel(model=BASELINES[1], ratio=0.3) == np.bincount(truth, minlength=4)).all()
+    assert (made.confusion.sum("predicted").sel(model=MEANS, ratio=0.3) == np.bincount(truth, minlength=4)).all()
     # A distance is no probability: what needs one is left out.
-    assert made.cross_entropy.sel(model=BASELINES[1]).isnull().all()
+    assert made.cross_entropy.sel(model=MEANS).isnull().all()
     assert not made.accuracy.isnull().any()
 
     def never(*_):
@@ -89,13 +93,13 @@ def test_the_nearest_mean_is_over_what_is_seen(tiny):
     """A day whose seen values are those of one season's mean is of that season, whatever lies hidden."""
     bench = Workbench.of(tiny(**SETTINGS))
     grid = ObservationGrid.of("native", bench.fields, bench.views)
-    labels = module.seasons(bench, "downstream_train")
+    labels = seasons(bench, "downstream_train")
     days = bench.fields.split("downstream_train")
     there = labels.unique().tolist()
     means = torch.stack([days[labels == season].mean(0) for season in there])
     seen = torch.rand(means.shape, generator=torch.Generator().manual_seed(0)) > 0.9
     values = torch.where(seen, means, 1e3)
-    made = module._fit_means(bench, grid)(Observed(grid, values, seen, torch.arange(len(there))))
+    made = fit_means(bench, grid)(Observed(grid, values, seen, torch.arange(len(there))))
     assert made.argmax(1).tolist() == there
 
 
@@ -103,3 +107,15 @@ def test_days_of_a_single_season_are_refused(tiny):
     experiment = tiny(**(SETTINGS | {"downstream_split": (0.05, 0.4)}))
     with pytest.raises(DataError, match="all downstream training days are of season"):
         baseline_classification(experiment, (0.3,))
+
+
+def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe, monkeypatch):
+    """It tells the seasons as far as its modes show them: those of departures from the mean, in which autumn is spring."""
+    bench = Workbench.of(globe(departures="mean", forecaster="lstm"))
+    grid = ObservationGrid.of("native", bench.fields, bench.views)
+    assert list(fit_classifiers(bench, grid)) == [LOGISTIC, MEANS, ON_SCORES]
+    classify, days = fit_on_scores(bench, grid), torch.arange(0, 360, 9)
+    for ratio in (0.0, 0.8):
+        made = classify(Observed.draw(grid, bench.fields, days, ratio, 5, whole=True))
+        assert np.allclose(made.sum(1), 1)
+        assert (made.argmax(1) == bench.fields.season[days]).mean() > 0.6

@@ -1,0 +1,108 @@
+"""Which season a sparse day is of, without a network: what a practitioner would use."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sparta_core.downstream.classification import SEASONS, seasons, whole_days
+from sparta_core.errors import DataError
+from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.models.linear_path import OptimalInterpolation
+from sparta_core.training.modes import modes_of
+from sparta_core.training.workbench import Workbench
+from sparta_core.views.masks import draw_ratios
+
+CHUNK = 128  # days interpolated at once
+COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
+PENALTIES = (1.0, 0.1, 0.01, 0.001)  # C of the logistic regression on scores; what validation days like best counts
+LOGISTIC, MEANS, ON_SCORES = "PCA + logistic regression", "nearest seasonal mean", "scores + logistic regression"
+Classifier = Callable[[Observed], np.ndarray]  # to probabilities (N, 4)
+
+
+def fit_classifiers(bench: Workbench, grid: ObservationGrid) -> dict[str, Classifier]:
+    """The baselines by name; with a linear path, logistic regression on its scores is one."""
+    made = {LOGISTIC: fit_logistic(bench, grid), MEANS: fit_means(bench, grid)}
+    return made | ({ON_SCORES: fit_on_scores(bench, grid)} if bench.experiment.linear_path else {})
+
+
+def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
+    """Logistic regression on the principal components of the sparse fields."""
+    experiment, fields = bench.experiment, bench.fields
+    days = torch.as_tensor(fields.splits["downstream_train"])
+    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    x = []
+    for mask in range(MASKS):
+        ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
+        x.append(_filled(Observed.draw(grid, fields, days, ratios, experiment.seed + 1 + mask, whole=True)))
+    labels = np.tile(seasons(bench, "downstream_train").cpu().numpy(), MASKS)
+    if len(np.unique(labels)) < 2:
+        raise DataError(f"all downstream training days are of season {SEASONS[labels[0]]}; use more days, "
+                        "or a downstream_split that trains on more of them")
+    components = min(COMPONENTS, len(days) - 1)
+    pipeline = make_pipeline(PCA(components, random_state=experiment.seed), StandardScaler(),
+                             LogisticRegression(max_iter=1000))  # fmt: skip
+    pipeline.fit(np.concatenate(x), labels)
+
+    def probabilities(observed: Observed) -> np.ndarray:
+        made = np.zeros((len(observed.days), len(SEASONS)))
+        made[:, pipeline.classes_] = pipeline.predict_proba(_filled(observed))
+        return made
+
+    return probabilities
+
+
+def fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
+    """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
+    labels = seasons(bench, "downstream_train")
+    days = grid.project(whole_days(bench, "downstream_train"))
+    there = [season for season in range(len(SEASONS)) if (labels == season).any()]
+    means = {season: days[labels == season].mean(0) for season in there}
+
+    def probabilities(observed: Observed) -> np.ndarray:
+        distance = torch.full((len(observed.days), len(SEASONS)), torch.inf)
+        for season, mean in means.items():
+            squares = (observed.values - mean).square() * observed.seen
+            distance[:, season] = (squares.flatten(1).sum(1) / observed.seen.flatten(1).sum(1)).cpu()
+        return np.eye(len(SEASONS))[distance.argmin(1).numpy()]
+
+    return probabilities
+
+
+def _filled(observed: Observed) -> np.ndarray:
+    """Hidden values at 0, the mean, the others over the share seen: so a component's score is unbiased."""
+    seen = observed.seen.flatten(1).to(observed.values)
+    return (observed.values.flatten(1) * seen / seen.mean(1, keepdim=True)).cpu().numpy()
+
+
+def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Classifier:
+    """Logistic regression on the modes' scores by optimal interpolation, with all training days."""
+    experiment, fields = bench.experiment, bench.fields
+    interpolation = OptimalInterpolation(modes_of(experiment, fields)).to(bench.device)
+
+    def scores(observed: Observed) -> np.ndarray:
+        parts = zip(observed.values.split(CHUNK), observed.seen.split(CHUNK), strict=True)
+        return torch.cat([interpolation(values, seen) for values, seen in parts]).cpu().numpy()
+
+    def sparse(split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        days, generator = fields.splits[split], torch.Generator(bench.device).manual_seed(seed)
+        ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
+        observed = Observed.draw(grid, fields, torch.as_tensor(days), ratios, seed, whole=True)
+        return scores(observed), fields.season[days.start : days.stop]
+
+    (x, labels), (held_out, truth) = sparse("train", experiment.seed + 1), sparse("validation", experiment.seed + 2)
+    fitted = [make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000)).fit(x, labels)
+              for penalty in PENALTIES]  # fmt: skip
+    best = min(fitted, key=lambda one: log_loss(truth, one.predict_proba(held_out), labels=one.classes_))
+
+    def probabilities(observed: Observed) -> np.ndarray:
+        made = np.zeros((len(observed.days), len(SEASONS)))
+        made[:, best.classes_] = best.predict_proba(scores(observed))
+        return made
+
+    return probabilities
