@@ -1,7 +1,7 @@
 """What a forecast has to beat: climatology, persistence, damped persistence, a linear inverse model.
 
-All are fitted on the training days only and see the whole field of the last observed day. They
-work on standardised fields; `forecast(fields, last_days, leads)` gives (N, leads, C, H, W) for the
+All are fitted on the training days only and see the last observed day, whole, or as somebody's analysis of it has it.
+They work on standardised fields; `forecast(fields, last_days, leads)` gives (N, leads, C, H, W) for the
 last observed days (N,), lead 1 being the day after.
 """
 
@@ -24,8 +24,8 @@ RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
 class Baseline(Protocol):
     """A forecaster fitted without training."""
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        """(N, leads, C, H, W)."""
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+        """(N, leads, C, H, W); `analyses` (N, C, H, W) of the last days, instead of these as they were."""
 
 
 def target_days(last_days: Tensor, leads: int) -> Tensor:
@@ -51,12 +51,13 @@ class Climatology:
         """The climatology of days of the year (...): (..., C, H, W)."""
         return climatology_at(self.coefficients, day_of_year)
 
-    def departures(self, fields: Fields, days: Tensor | range) -> Tensor:
-        """Days (T,) of the record minus their climatology, (T, C, H, W)."""
+    def departures(self, fields: Fields, days: Tensor | range, analyses: Tensor | None = None) -> Tensor:
+        """Days (T,) of the record, or analyses of them, minus their climatology, (T, C, H, W)."""
         index = np.asarray(days.cpu() if isinstance(days, Tensor) else days)
-        return fields.take(torch.from_numpy(index)) - self.at(fields.day_of_year[index])
+        whole = fields.take(torch.from_numpy(index)) if analyses is None else analyses
+        return whole - self.at(fields.day_of_year[index])
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
         return self.at(days_of_year(fields.dates_after(last_days, leads)))
 
 
@@ -64,8 +65,10 @@ class Climatology:
 class Persistence:
     """Tomorrow, and every day after, as today."""
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        departures = fields.whole(last_days)[:, None] - fields.usual(fields.dates_after(last_days, leads))
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+        now = fields.take(last_days) if analyses is None else analyses
+        whole = now + fields.usual(fields.dates(last_days))
+        departures = whole[:, None] - fields.usual(fields.dates_after(last_days, leads))
         return departures.expand(-1, leads, -1, -1, -1)
 
 
@@ -83,11 +86,11 @@ class DampedPersistence:
                   for lead in range(1, leads + 1)]  # fmt: skip
         return cls(climatology, torch.stack(shares))
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
         if leads > len(self.shares):  # one share would silently serve every lead
             raise ExperimentError(f"damped persistence was fitted for {len(self.shares)} leads, not {leads}; "
                                   "fit it for as many leads as it shall forecast")
-        now = self.climatology.departures(fields, last_days)
+        now = self.climatology.departures(fields, last_days, analyses)
         later = self.climatology.forecast(fields, last_days, leads)
         return later + self.shares[:leads, :, None, None] * now[:, None]
 
@@ -110,8 +113,8 @@ class LinearInverseModel:
         patterns = eofs(x, modes)
         return cls(climatology, patterns, inverse_step(x @ patterns.T, RIDGE))
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-        now = self.climatology.departures(fields, last_days)
+    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+        now = self.climatology.departures(fields, last_days, analyses)
         score = now.flatten(1) @ self.eofs.T
         scores = []
         for _ in range(leads):

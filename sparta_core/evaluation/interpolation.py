@@ -16,10 +16,13 @@ from sparta_core.data.fields import Fields
 from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology
-from sparta_core.modes import eofs
+from sparta_core.models.linear_path import OptimalInterpolation
+from sparta_core.modes import Modes, eofs
 from sparta_core.processes import Part
 from sparta_core.views.augment import Views
 from sparta_core.views.sparsity import Sparsity
+
+CHUNK = 128  # days interpolated at once
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Observed:
 
 
 Method = Callable[[Observed], Tensor]
-BASELINES = ("climatology", "nearest", "linear interpolation", "EOF least squares")
+BASELINES = ("climatology", "nearest", "linear interpolation", "optimal interpolation")
 
 
 def fit_methods(fields: Fields, modes: int) -> dict[str, Method]:
@@ -92,7 +95,7 @@ def fit_methods(fields: Fields, modes: int) -> dict[str, Method]:
 
     return dict(zip(BASELINES, (
         usual, lambda observed: nearest(observed, fields), lambda observed: linear(observed, fields),
-        EofLeastSquares(climatology, fields, modes)), strict=True))  # fmt: skip
+        EofInterpolation(climatology, fields, modes)), strict=True))  # fmt: skip
 
 
 def usual_fields(climatology: Climatology, fields: Fields, days: Tensor) -> Tensor:
@@ -131,11 +134,11 @@ def linear(observed: Observed, fields: Fields) -> Tensor:
     return torch.from_numpy(made).to(observed.values.device)
 
 
-class EofLeastSquares:
-    """Ridge-regressed scores of the leading EOFs of departures, from the observed points of each day.
+class EofInterpolation:
+    """Optimal interpolation in the span of the leading EOFs of departures.
 
     Each EOF is penalised by its training variance, and an observation is trusted as far as the EOFs
-    explain the training days: the optimal interpolation in their span.
+    explain the training days.
     """
 
     def __init__(self, climatology: Climatology, fields: Fields, modes: int) -> None:
@@ -147,14 +150,10 @@ class EofLeastSquares:
         self.unexplained = (x.square().sum() - scores.square().sum()) / x.numel()
 
     def __call__(self, observed: Observed) -> Tensor:
-        usual = usual_fields(self.climatology, self.fields, observed.days)
-        project = observed.grid.project
-        seen_patterns = project(self.patterns.unflatten(1, usual.shape[1:])).flatten(1)
-        departures = (observed.values - project(usual)).flatten(1)
-        made = []
-        for departure, mask in zip(departures, observed.seen.flatten(1), strict=True):
-            pattern = seen_patterns[:, mask]
-            gram = pattern @ pattern.T + torch.diag(self.unexplained / self.variance)
-            scores = torch.linalg.solve(gram.double(), (pattern @ departure[mask]).double())
-            made.append(scores.to(usual) @ self.patterns)
-        return usual + torch.stack(made).unflatten(1, usual.shape[1:])
+        usual, project = usual_fields(self.climatology, self.fields, observed.days), observed.grid.project
+        shown = project(self.patterns.unflatten(1, usual.shape[1:])).flatten(1)
+        modes = Modes(shown, self.variance, self.unexplained.expand(usual.shape[1]))
+        interpolation = OptimalInterpolation(modes).to(usual.device)
+        parts = zip((observed.values - project(usual)).split(CHUNK), observed.seen.split(CHUNK), strict=True)
+        scores = torch.cat([interpolation(departures, seen) for departures, seen in parts])
+        return usual + (scores @ self.patterns).view_as(usual)

@@ -22,15 +22,14 @@ from sparta_core.views.augment import Views
 
 FILE = "reconstruction.nc"
 RATIOS = (0.3, 0.5, 0.7, 0.9, 0.95)
-MODES, DAYS = 250, 32  # EOFs, test days
+DAYS = 32  # test days
 
 
-def reconstruction_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS, modes: int = MODES,
-                          days: int = DAYS) -> xr.Dataset:  # fmt: skip
+def reconstruction_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
     """Standardised MSE `mse` (model, mask_grid, ratio) over `days` test days, evenly spaced; trains what is missing."""
     parts = [model_reconstruction(experiment.replace(objective=kind), ratios, days).expand_dims(model=[name])
              for kind, name in MODELS.items()]  # fmt: skip
-    return xr.concat([*parts, baseline_reconstruction(experiment, ratios, modes, days)], "model")
+    return xr.concat([*parts, baseline_reconstruction(experiment, ratios, days)], "model")
 
 
 def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
@@ -53,16 +52,18 @@ def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIO
     return kept(bench.run(experiment.representation), FILE, score, ratios=list(ratios), days=days)
 
 
-def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, modes: int = MODES,
-                            days: int = DAYS) -> xr.Dataset:  # fmt: skip
-    """The same of the methods without a network; (model, mask_grid, ratio)."""
+def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
+    """The same of the methods without a network, EOFs being as many as the embedding has dimensions.
+
+    (model, mask_grid, ratio).
+    """
     bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
         chosen = evenly_spaced(bench.fields, days)
         truth = bench.fields.take(chosen)
         parts = []
-        for name, method in fit_methods(bench.fields, modes).items():
+        for name, method in fit_methods(bench.fields, experiment.embedding).items():
 
             def error(mask_grid: str, ratio: float) -> float:
                 grid = ObservationGrid.of(mask_grid, bench.fields, bench.views)
@@ -72,7 +73,7 @@ def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RA
         return xr.concat(parts, "model")
 
     run = bench.run("baselines", "-reconstruction")
-    return kept(run, FILE, score, ratios=list(ratios), modes=modes, days=days)
+    return kept(run, FILE, score, ratios=list(ratios), days=days)
 
 
 def evenly_spaced(fields: Fields, count: int | None) -> Tensor:

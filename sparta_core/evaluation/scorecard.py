@@ -40,10 +40,23 @@ def training(settings: dict[str, Any]) -> str:
 
 
 def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
-    setup = f"LB{settings['look_back']}_S{settings['stride']}" if "stride" in settings else WHOLE_FIELDS
+    model = "stride" in settings
+    setup, usual = WHOLE_FIELDS, 0.0
+    if model:
+        setup, usual = f"LB{settings['look_back']}_S{settings['stride']}", settings["downstream_mask_ratio"]
+    hidden = scores.attrs.get("mask_ratio", usual)
+    if hidden != usual:
+        setup = f"{setup if model else 'analyses'}_mask{hidden:g}"
     for lead in (lead for lead in LEADS if lead in scores.lead):
         yield setup, f"rrmse_percent_T{lead}", float(scores.rrmse.sel(lead=lead))
         yield setup, f"skill_T{lead}", float(scores.skill.sel(lead=lead).mean())
+
+
+def ensemble_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
+    setup = f"LB{settings['look_back']}_S{settings['stride']}_mask{scores.attrs['mask_ratio']:g}"
+    for lead in (lead for lead in LEADS if lead in scores.lead):
+        for name in ("crps_skill", "spread_skill"):
+            yield setup, f"{name}_T{lead}", float(scores[name].sel(lead=lead).mean())
 
 
 def reconstruction_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
@@ -72,9 +85,10 @@ def latent_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
             yield f"mask{scores.attrs['mask_ratio']:g}_{scores.attrs['days']}days", str(name), float(scores[name])
 
 
-# Which files beside which stage hold the scores of which task.
+# Which files, as a pattern, beside which stage hold the scores of which task.
 TASKS: dict[str, tuple[tuple[str, ...], str, Callable[[xr.Dataset, dict[str, Any]], Rows]]] = {
-    "forecast": (("forecast", "baselines"), "scores.nc", forecast_rows),
+    "forecast": (("forecast", "baselines"), "scores*.nc", forecast_rows),
+    "ensemble forecast": (("forecast",), "ensemble*.nc", ensemble_rows),
     "reconstruction": (("decoder", "autoencoder", "baselines"), "reconstruction.nc", reconstruction_rows),
     "diffusion": (("diffusion", "baselines"), "diffusion.nc", diffusion_rows),
     "classification": (("classification", "baselines"), "classification.nc", classification_rows),
@@ -108,14 +122,12 @@ def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
     content = describe(record.parent)
     stage, settings = content["stage"], content["settings"]
     preset = record.parent.parent.name.split("-")[0]
-    for task, (stages, file, rows) in TASKS.items():
-        path = record.parent / file
-        if stage not in stages or not path.exists():
-            continue
-        scores = load_scores(path)
-        named = {str(name): scores.sel(model=name) for name in scores.model.values} if "model" in scores.dims else {
-            method(settings): scores}  # fmt: skip
-        for model, own in named.items():
-            for setup, metric, value in rows(own, settings):
-                epochs = "" if stage == "baselines" else training(settings)
-                yield preset, task, model, epochs, setup, metric, settings["seed"], value
+    for task, (stages, pattern, rows) in TASKS.items():
+        for path in sorted(record.parent.glob(pattern)) if stage in stages else ():
+            scores = load_scores(path)
+            named = {str(name): scores.sel(model=name) for name in scores.model.values} if "model" in scores.dims else {
+                method(settings): scores}  # fmt: skip
+            for model, own in named.items():
+                for setup, metric, value in rows(own, settings):
+                    epochs = "" if stage == "baselines" else training(settings)
+                    yield preset, task, model, epochs, setup, metric, settings["seed"], value

@@ -12,6 +12,7 @@ from sparta_core.downstream.embeddings import decode
 from sparta_core.downstream.forecast import forecast_embeddings, forecast_starts
 from sparta_core.evaluation import metrics
 from sparta_core.evaluation.baselines import Baseline, Climatology, fit_baselines, target_days
+from sparta_core.evaluation.interpolation import EofInterpolation, ObservationGrid, Observed
 from sparta_core.evaluation.kept import kept
 from sparta_core.experiment import Experiment
 from sparta_core.training.stages import representation
@@ -36,42 +37,68 @@ def forecast_scores(experiment: Experiment) -> xr.Dataset:
     return xr.concat(parts, "model", coords="minimal", compat="override")
 
 
-def baseline_scores(experiment: Experiment) -> xr.Dataset:
-    """Scores of the baselines on the same test windows, which they see without a mask; (model, lead, variable)."""
+def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
+    """Scores of the baselines on the same test windows; (model, lead, variable).
+
+    They see the last day whole, or of which `ratio` is hidden by optimal interpolation.
+    """
     bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
-        last_days = (forecast_starts(experiment, bench.fields.splits["downstream_test"])
-                     + experiment.look_back - 1)  # fmt: skip
+        last_days = last_observed(bench)
+        seen = analyses(bench, last_days, ratio) if ratio else None
         fitted = fit_baselines(bench.fields, experiment.leads)
-        scores = [_scores(bench.fields, last_days, _all_leads(bench.fields, last_days, model, experiment.leads))
+        scores = [_scores(bench.fields, last_days, _chunked(bench.fields, model, last_days, experiment.leads, seen))
                   for model in fitted.values()]  # fmt: skip
-        return xr.concat(scores, xr.Variable("model", list(fitted)))
+        return xr.concat(scores, xr.Variable("model", list(fitted))).assign_attrs(mask_ratio=ratio)
 
-    return kept(bench.run("baselines", f"-lookback{experiment.look_back}"), FILE, score, leads=experiment.leads)
-
-
-def _all_leads(fields: Fields, last_days: Tensor, model: Baseline, leads: int) -> Iterator[Tensor]:
-    forecast = model.forecast(fields, last_days, leads)
-    return iter(forecast.split(LEADS_AT_ONCE, dim=1))
+    run = bench.run("baselines", f"-lookback{experiment.look_back}")
+    return kept(run, file_of(ratio, 0.0), score, leads=experiment.leads)
 
 
-def model_scores(experiment: Experiment) -> xr.Dataset:
-    """Scores of the forecasts with the experiment's own representation; (seed, lead, variable)."""
-    return xr.concat([_seed_scores(experiment, seed) for seed in experiment.forecast_seeds], "seed")
+def file_of(ratio: float, usual: float) -> str:
+    """Where the scores of forecasts from days of which a share `ratio` is hidden are kept."""
+    return FILE if ratio == usual else f"scores-mask{ratio:g}.nc"
 
 
-def _seed_scores(experiment: Experiment, seed: int) -> xr.Dataset:
-    bench = Workbench.of(experiment)
+def last_observed(bench: Workbench) -> Tensor:
+    """The last days (N,) of the look-backs of all test windows, in the record."""
+    starts = forecast_starts(bench.experiment, bench.fields.splits["downstream_test"])
+    return starts + bench.experiment.look_back - 1
+
+
+def analyses(bench: Workbench, days: Tensor, ratio: float) -> Tensor:
+    """Days (N,) of the record, a share `ratio` of each hidden, by optimal interpolation: (N, C, H, W)."""
+    experiment, fields = bench.experiment, bench.fields
+    method = EofInterpolation(Climatology.fit(fields), fields, experiment.embedding)
+    grid = ObservationGrid.of(experiment.mask_grid, fields, bench.views)
+    return method(Observed.draw(grid, fields, days, ratio, experiment.seed))
+
+
+def _chunked(fields: Fields, model: Baseline, last_days: Tensor, leads: int, seen: Tensor | None) -> Iterator[Tensor]:
+    return iter(model.forecast(fields, last_days, leads, seen).split(LEADS_AT_ONCE, dim=1))
+
+
+def model_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
+    """Scores of the forecasts with the experiment's own representation; (seed, lead, variable).
+
+    Of each day of the look-back a share `ratio` is hidden, if that is None the experiment's.
+    """
+    return xr.concat([_seed_scores(experiment, seed, ratio) for seed in experiment.forecast_seeds], "seed")
+
+
+def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
+    bench, own = Workbench.of(experiment), experiment.downstream_mask_ratio
+    hidden = own if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        embeddings = forecast_embeddings(experiment, seed)
         model = representation(experiment)
-        starts = forecast_starts(experiment, bench.fields.splits["downstream_test"])
+        embeddings = forecast_embeddings(experiment, seed, hidden)
         chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
-        return _scores(bench.fields, starts + experiment.look_back - 1, chunks)
+        return _scores(bench.fields, last_observed(bench), chunks).assign_attrs(mask_ratio=hidden)
 
-    return kept(bench.run("forecast", f"-seed{seed}"), FILE, score, leads=experiment.leads).assign_coords(seed=seed)
+    scores = kept(bench.run("forecast", f"-seed{seed}"), file_of(hidden, own), score, leads=experiment.leads)
+    return scores.assign_coords(seed=seed)
 
 
 def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:

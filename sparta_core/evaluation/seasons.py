@@ -12,13 +12,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sparta_core.downstream.classification import SEASONS, seasons, whole_days
 from sparta_core.errors import DataError
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.evaluation.interpolation import CHUNK, ObservationGrid, Observed
 from sparta_core.models.linear_path import OptimalInterpolation
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.masks import draw_ratios
 
-CHUNK = 128  # days interpolated at once
 COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
 PENALTIES = (1.0, 0.1, 0.01, 0.001)  # C of the logistic regression on scores; what validation days like best counts
 LOGISTIC, MEANS, ON_SCORES = "PCA + logistic regression", "nearest seasonal mean", "scores + logistic regression"

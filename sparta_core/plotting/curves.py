@@ -19,7 +19,7 @@ STYLES: dict[str, dict[str, object]] = {
     "linear inverse model": {"color": "#009E73", "linestyle": "--"},
     "nearest": {"color": "#56B4E9", "linestyle": "--"},
     "linear interpolation": {"color": "#E69F00", "linestyle": "--"},
-    "EOF least squares": {"color": "#009E73", "linestyle": "--"},
+    "optimal interpolation": {"color": "#009E73", "linestyle": "--"},
     "PCA + logistic regression": {"color": "#009E73", "linestyle": "--"},
     "nearest seasonal mean": {"color": "#56B4E9", "linestyle": "--"},
     "climatological ensemble": {"color": "0.45", "linestyle": "--"},

@@ -109,8 +109,8 @@ def test_days_of_a_single_season_are_refused(tiny):
         baseline_classification(experiment, (0.3,))
 
 
-def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe, monkeypatch):
-    """It tells the seasons as far as its modes show them: those of departures from the mean, in which autumn is spring."""
+def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe):
+    """It tells the seasons as far as its modes show them: those of departures from the mean, autumn being spring."""
     bench = Workbench.of(globe(departures="mean", forecaster="lstm"))
     grid = ObservationGrid.of("native", bench.fields, bench.views)
     assert list(fit_classifiers(bench, grid)) == [LOGISTIC, MEANS, ON_SCORES]

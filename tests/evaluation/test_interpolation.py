@@ -103,9 +103,9 @@ def test_linear_interpolation_joins_the_first_and_last_longitude(bench):
     torch.testing.assert_close(made[..., 31], torch.ones(1, 1, 16), atol=1e-5, rtol=0)
 
 
-def test_eof_least_squares_is_the_dense_optimal_interpolation(bench, observed):
+def test_optimal_interpolation_is_the_dense_one(bench, observed):
     """B H' (H B H' + R)^-1 y with B = E V E' and H the way to the observed points, in float64."""
-    method = fit_methods(bench.fields, 20)["EOF least squares"]
+    method = fit_methods(bench.fields, 20)["optimal interpolation"]
     patterns, variance = method.patterns.double(), method.variance.double()
     usual = method.climatology.at(bench.fields.day_of_year[observed.days.numpy()])
     made = method(observed).flatten(1)

@@ -20,7 +20,7 @@ def experiment(tiny):
 
 
 def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeypatch):
-    made = reconstruction_scores(experiment, [0.5, 0.9], modes=20, days=6)
+    made = reconstruction_scores(experiment, [0.5, 0.9], days=6)
     assert list(made.model.values) == ["SPARTA", "autoencoder", *BASELINES] and not made.mse.isnull().any()
     bench = Workbench.of(experiment)
     truth = bench.fields.values[evenly_spaced(bench.fields, 6)]
@@ -36,9 +36,9 @@ def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeyp
         raise AssertionError("scored twice")
 
     monkeypatch.setattr(reconstruction, "_table", never)
-    assert reconstruction_scores(experiment, [0.5, 0.9], modes=20, days=6).equals(made)
+    assert reconstruction_scores(experiment, [0.5, 0.9], days=6).equals(made)
     with pytest.raises(AssertionError, match="scored twice"):
-        reconstruction_scores(experiment, [0.5], modes=20, days=6)
+        reconstruction_scores(experiment, [0.5], days=6)
 
 
 def test_one_grid_where_the_view_is_the_native_grid(tiny, experiment):

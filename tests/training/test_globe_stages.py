@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sparta_core.evaluation.baselines import Climatology
-from sparta_core.evaluation.interpolation import EofLeastSquares, ObservationGrid, Observed
+from sparta_core.evaluation.interpolation import EofInterpolation, ObservationGrid, Observed
 from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 from tests.linear import LINEAR
@@ -14,7 +14,7 @@ SETTINGS |= {"backbone": "globe", "width": 8, "departures": "climatology"}
 
 
 def errors(experiment, model, ratio=0.5):
-    """Mean squared errors on the test days at 50 % hidden: the model's, EOF least squares', and of the climatology."""
+    """Mean squared errors on the test days at 50 % hidden: of the model, optimal interpolation, and climatology."""
     bench = Workbench.of(experiment)
     fields, test = bench.fields, bench.fields.splits["downstream_test"]
     days = torch.arange(test.start, test.stop)
@@ -22,7 +22,7 @@ def errors(experiment, model, ratio=0.5):
     with torch.no_grad():
         made = model(bench.views.sparse(truth, generator, ratio))
     observed = Observed.draw(ObservationGrid.of("native", fields, bench.views), fields, days, ratio, seed=0)
-    linear = EofLeastSquares(Climatology.fit(fields), fields, experiment.embedding)(observed)
+    linear = EofInterpolation(Climatology.fit(fields), fields, experiment.embedding)(observed)
     return [float((x - truth).square().mean()) for x in (made, linear, torch.zeros_like(truth))]
 
 
@@ -51,8 +51,8 @@ def test_all_stages_train_the_whole_model(tiny, coarse, fusion):
     assert made < 1.02 * linear < 0.2 * usual
 
 
-def test_the_autoencoder_is_as_good_as_eof_least_squares(tiny):
-    """The made-up weather is linear in ten waves, beneath white noise: least squares leaves a network nothing to find.
+def test_the_autoencoder_is_as_good_as_optimal_interpolation(tiny):
+    """The made-up weather is linear in ten waves, beneath white noise: which leaves a network nothing to find.
 
     It starts there, but for what damping the covariance with distance costs where weather goes round the whole globe.
     """

@@ -1,0 +1,61 @@
+"""Scores of ensemble forecasts by lead, beside the climatological ensemble's: kept beside each forecaster."""
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from sparta_core.downstream.embeddings import decode
+from sparta_core.downstream.forecast import forecast_embeddings
+from sparta_core.downstream.trust import members, trust
+from sparta_core.evaluation import ensembles
+from sparta_core.evaluation.kept import kept
+from sparta_core.evaluation.scores import last_observed
+from sparta_core.experiment import Experiment
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+LEADS = 10
+
+
+def forecast_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
+    """Scores of the dynamics' ensemble of `draws` members, the look-backs' share `ratio` hidden or the experiment's.
+
+    (seed, lead, variable): crps (the variable's unit), crps_skill over the climatological ensemble, spread_skill.
+    """
+    return xr.concat([_seed_scores(experiment, seed, ratio) for seed in experiment.forecast_seeds], "seed")
+
+
+def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
+    bench = Workbench.of(experiment)
+    hidden = experiment.downstream_mask_ratio if ratio is None else ratio
+
+    def score() -> xr.Dataset:
+        generator = torch.Generator(bench.device).manual_seed(seed)
+        near = forecast_embeddings(experiment, seed, hidden)[:, :LEADS]
+        drawn = members(near, trust(experiment, seed, hidden), experiment.draws, generator)
+        return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
+
+    run, name = bench.run("forecast", f"-seed{seed}"), f"ensemble-mask{hidden:g}.nc"
+    return kept(run, name, score, draws=experiment.draws, leads=LEADS).assign_coords(seed=seed)
+
+
+def ensemble_by_lead(bench: Workbench, drawn: Tensor) -> xr.Dataset:
+    """The scores (lead, variable) of members' embeddings (N, M, leads, E), forecast after the test windows."""
+    fields, last_days, model = bench.fields, last_observed(bench), representation(bench.experiment)
+    made: dict[str, list[np.ndarray]] = {"crps": [], "crps_skill": [], "spread_skill": []}
+    for lead, own in enumerate(drawn.unbind(2), 1):
+        days = (last_days + lead).to(bench.device)
+        truth = fields.physical(fields.take(days), fields.dates(days))
+        ensemble = fields.physical(decode(model, own), fields.dates(days)[:, None])
+        usual = ensembles.climatological_days(fields, days, drawn.shape[1], bench.experiment.seed)
+        climate = fields.physical(fields.take(usual), fields.dates(usual))
+        mine, theirs = (ensembles.crps(one, truth, fields.cell_area) for one in (ensemble, climate))
+        values = (mine, 1 - mine / theirs, ensembles.spread_skill(ensemble, truth, fields.cell_area))
+        for rows, value in zip(made.values(), values, strict=True):
+            rows.append(value.cpu().numpy())
+    data = {name: (("lead", "variable"), np.stack(rows)) for name, rows in made.items()}
+    return xr.Dataset(data, {
+        "lead": ("lead", np.arange(1, drawn.shape[2] + 1), {"units": "days"}),
+        "variable": list(fields.variables), "units": ("variable", list(fields.units)),
+    }, {"source": fields.source})  # fmt: skip
