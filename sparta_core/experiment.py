@@ -44,6 +44,7 @@ CHOICES = {
     "departures": ("mean", "climatology"),
     "forecaster": ("lstm", "dynamics"),
     "classifier": ("mlp", "date"),
+    "diffusion_of": ("day", "forecast"),
     "sparsity": ("points", "stations", "swaths", "blocks"),
     "head": ("pool", "flatten"),
     "mask_grid": ("enlarged", "native"),
@@ -150,7 +151,9 @@ class Experiment:
     forecast_dropout: float = _since("forecast", 0.0)
     forecast_seeds: tuple[int, ...] = _since("scores", (0,))
     leads: int = _since("scores", 100)  # days ahead that are scored
+    start_every: int = _since("scores", 1)  # days between forecasts that are scored
 
+    diffusion_of: str = _since("diffusion", "day")  # the whole day, given the sparse; or forecast: what that has wrong
     diffusion_steps: int = _since("diffusion", 1000)  # T
     diffusion_betas: tuple[float, float] = _since("diffusion", (1e-4, 0.02))  # first and last noise variance
     diffusion_widths: tuple[int, ...] = _since("diffusion", (1024, 512, 256))  # of the vector U-Net, going down
@@ -228,7 +231,8 @@ class Experiment:
         if stage in PREREQUISITES:
             return {stage, *PREREQUISITES[stage]}
         check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
-        return {stage, "tasks", "downstream", *self.ancestry(self.representation)}
+        needed = {"forecast"} if stage == "diffusion" and self.diffusion_of == "forecast" else set()
+        return {stage, "tasks", "downstream", *needed, *self.ancestry(self.representation)}
 
     def at_equal_steps(self) -> "Experiment":
         """Without hard negatives, as many steps as with them: an epoch without has a third of the steps.

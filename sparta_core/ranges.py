@@ -10,8 +10,8 @@ ABOVE_ZERO = (
     "view_size", "swaths", "block_size", "max_offset", "width", "embedding", "temperature", "projection", "smoothing",
     "autoencoder_epochs", "autoencoder_rate", "pretrain_epochs", "pretrain_rate", "blend_epochs",
     "blend_rate", "decoder_epochs", "decoder_rate", "look_back", "stride", "forecast_hidden", "forecast_steps",
-    "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads", "attention_heads", "diffusion_steps",
-    "diffusion_betas", "diffusion_widths", "diffusion_epochs", "diffusion_rate",
+    "forecast_epochs", "forecast_rate", "forecast_batch_size", "leads", "start_every", "attention_heads",
+    "diffusion_steps", "diffusion_betas", "diffusion_widths", "diffusion_epochs", "diffusion_rate",
     "diffusion_batch_size", "draws", "quick_steps", "classification_widths", "classification_epochs",
     "classification_rate", "classification_batch_size",
 )  # fmt: skip
@@ -117,6 +117,8 @@ def _check_models(given: SimpleNamespace) -> None:
     if given.forecaster == "dynamics" and given.forecast_hidden % 8:
         raise ExperimentError(f"forecast_hidden is {given.forecast_hidden}; the dynamics' norms have eight channels a "
                               "group, so it must be a multiple of 8")
+    if given.diffusion_of == "forecast" and given.forecaster != "dynamics":
+        raise ExperimentError("diffusion_of is 'forecast', that of the dynamics; set forecaster='dynamics'")
     if given.classifier == "date" and not (given.linear_path and given.departures == "climatology"):
         raise ExperimentError("classifier is 'date', which tells weather from the usual by the linear path's "
                               "covariance; set linear_path=True and departures='climatology'")

@@ -1,10 +1,11 @@
 """Conditional diffusion in latent space: whole days from sparse ones, as often as one likes (paper, section 4.2).
 
 The embedding of the whole day is noised and denoised; the condition is the embedding of the same
-day with most of it hidden. The noising and the samplers are diffusers'.
+day with most of it hidden. Or, not the paper's, what is noised is a forecast's error, and the condition the look-back.
+The noising and the samplers are diffusers'.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.downstream import trust
 from sparta_core.downstream.embeddings import Embedder, embed
+from sparta_core.downstream.forecast_errors import ForecastErrors, condition_size, conditions_on
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
@@ -24,6 +27,7 @@ from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
 
+Pairs = Callable[[str, torch.Generator], tuple[Tensor, Tensor]]
 CONDITIONS_AT_ONCE = 128  # the paper's test batch; each with all its draws
 
 
@@ -55,31 +59,42 @@ def _schedule(experiment: Experiment) -> dict[str, Any]:
     return {"num_train_timesteps": experiment.diffusion_steps, "beta_start": first, "beta_end": last}
 
 
-class NoisePrediction(Objective):
-    """Mean squared error of the noise in noised embeddings of whole days, given the sparse days' embeddings.
+class SameDay:
+    """Embeddings (N, E) of a part's whole days, and of the same days under a fresh mask every epoch.
 
-    Conditions have a fresh mask every epoch; whole days have none and are embedded once.
+    Whole days have no mask and are embedded once.
+    """
+
+    def __init__(self, bench: Workbench, model: Sparta) -> None:
+        self.bench, self.embed = bench, Embedder(model, bench.views)
+        self.whole: dict[str, Tensor] = {}
+
+    def __call__(self, part: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        days = self.bench.fields.split(f"downstream_{part}")
+        if part not in self.whole:
+            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
+        ratio = self.bench.experiment.downstream_mask_ratio
+        return self.whole[part], self.embed(part, days, ratio, generator)
+
+
+class NoisePrediction(Objective):
+    """Mean squared error of the noise in noised latents, given their conditions.
+
+    `pairs` gives both of a part: of the same day in the paper.
     """
 
     trains: tuple[str, ...] = ("denoiser",)
 
-    def __init__(self, bench: Workbench, model: Sparta, denoiser: nn.Module) -> None:
+    def __init__(self, bench: Workbench, pairs: Pairs, denoiser: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"denoiser": denoiser}
-        self.bench, self.embed = bench, Embedder(model, bench.views)
-        self.noising = noising(bench.experiment)
-        self.whole: dict[str, Tensor] = {}
+        self.bench, self.pairs, self.noising = bench, pairs, noising(bench.experiment)
         self.clean = self.conditions = torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
-        """Days (B,) of the downstream part, from its first, in random order."""
-        experiment = self.bench.experiment
-        days = self.bench.fields.split(f"downstream_{part}")
-        if part not in self.whole:
-            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
-        self.clean = self.whole[part]
-        self.conditions = self.embed(part, days, experiment.downstream_mask_ratio, generator)
-        order = torch.randperm(len(days), generator=generator, device=days.device)
-        return batched(order, experiment.diffusion_batch_size)
+        """Indices (B,) of the part's pairs, in random order."""
+        self.clean, self.conditions = self.pairs(part, generator)
+        order = torch.randperm(len(self.clean), generator=generator, device=self.clean.device)
+        return batched(order, self.bench.experiment.diffusion_batch_size)
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         clean, steps = self.clean[batch], self.bench.experiment.diffusion_steps
@@ -104,28 +119,33 @@ def job(bench: Workbench, model: Sparta) -> Job:
     """The training of a fresh denoiser on the embeddings of `model`."""
     experiment, run = bench.experiment, bench.run("diffusion")
     fabric = bench.fabric(run)
-    objective = NoisePrediction(bench, model, fabric.setup_module(_build(experiment)))
+    pairs = ForecastErrors(bench, model) if experiment.diffusion_of == "forecast" else SameDay(bench, model)
+    objective = NoisePrediction(bench, pairs, fabric.setup_module(_build(experiment)))
     schedule = Schedule(experiment.diffusion_epochs, experiment.diffusion_rate)
     return Job(objective, schedule, experiment, run, fabric, experiment.seed)
 
 
 def _build(experiment: Experiment) -> Denoiser:
+    condition = condition_size(experiment) if experiment.diffusion_of == "forecast" else experiment.embedding
     with seeded(experiment.seed, "diffusion", "build"):
-        return Denoiser(experiment.embedding, experiment.diffusion_widths,
-                        noising(experiment).alphas_cumprod, experiment.noise_skip)  # fmt: skip
+        return Denoiser(experiment.embedding, experiment.diffusion_widths, noising(experiment).alphas_cumprod,
+                        experiment.noise_skip, condition)  # fmt: skip
 
 
 @torch.no_grad()
-def sample(denoiser: nn.Module, experiment: Experiment, conditions: Tensor, generator: torch.Generator) -> Tensor:
-    """Draws of whole days' embeddings (N, draws, E) given those of sparse days (N, E)."""
-    return torch.cat([_draws(denoiser, experiment, part, generator) for part in conditions.split(CONDITIONS_AT_ONCE)])
+def sample(denoiser: nn.Module, experiment: Experiment, conditions: Tensor, generator: torch.Generator,
+           size: int | None = None) -> Tensor:  # fmt: skip
+    """Draws (N, draws, size) given conditions (N, E), as large as these if no size is said."""
+    return torch.cat([_draws(denoiser, experiment, part, generator, size or conditions.shape[1])
+                      for part in conditions.split(CONDITIONS_AT_ONCE)])  # fmt: skip
 
 
-def _draws(denoiser: nn.Module, experiment: Experiment, conditions: Tensor, generator: torch.Generator) -> Tensor:
+def _draws(denoiser: nn.Module, experiment: Experiment, conditions: Tensor, generator: torch.Generator, size: int
+           ) -> Tensor:  # fmt: skip
     """All draws of some conditions, in one batch, step by step from pure noise."""
     sampler = scheduler(experiment)
     repeated = conditions.repeat_interleave(experiment.draws, dim=0)
-    x = torch.randn(repeated.shape, generator=generator, device=repeated.device)
+    x = torch.randn(len(repeated), size, generator=generator, device=repeated.device)
     for step in sampler.timesteps:
         noise = denoiser(x, step.to(x.device).expand(len(x)), repeated)
         x = sampler.step(noise, step, x, generator=generator, return_dict=False)[0]
@@ -138,3 +158,17 @@ def conditions_of(experiment: Experiment, days: Tensor) -> Tensor:
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     ratio = experiment.downstream_mask_ratio
     return embed(representation(experiment), bench.views, bench.fields.take(days), ratio, generator)
+
+
+@torch.no_grad()
+def forecast_members(experiment: Experiment, seen: Tensor, trusted: Tensor, ratio: float, generator: torch.Generator
+                     ) -> Tensor:  # fmt: skip
+    """An ensemble (N, draws, leads, E) around trusted forecasts (N, leads, E) after days seen (N, E).
+
+    As far apart as forecasts from days with a share `ratio` hidden were wrong on the validation days.
+    """
+    known = trust.trust(experiment, experiment.forecast_seeds[0], ratio)
+    std = known.errors[:, : trusted.shape[1]].square().mean(0).sqrt()
+    conditions = conditions_on(seen, trusted)
+    drawn = sample(diffusion(experiment), experiment, conditions, generator, experiment.embedding)
+    return trusted[:, None] + std * drawn.unflatten(0, trusted.shape[:2]).transpose(1, 2)

@@ -113,7 +113,7 @@ def training_starts(experiment: Experiment, part: str, days: int) -> Tensor:
 
 
 def forecast_starts(experiment: Experiment, days: range) -> Tensor:
-    """First days of all look-back windows of `days` that leave `leads` days to score; (N,).
+    """First days of the look-back windows of `days`, every start_every, that leave `leads` days to score; (N,).
 
     Raises DataError where there is none.
     """
@@ -122,7 +122,7 @@ def forecast_starts(experiment: Experiment, days: range) -> Tensor:
         raise DataError(
             f"the downstream test days are {len(days)}, too few for a look-back of {experiment.look_back} and "
             f"{experiment.leads} leads; lower leads or look_back, or use more days")
-    return torch.arange(days.start, days.start + count)
+    return torch.arange(days.start, days.start + count, experiment.start_every)
 
 
 @torch.no_grad()
@@ -131,18 +131,24 @@ def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None =
 
     None stands for the experiment's downstream ratio.
     """
+    ratio = experiment.downstream_mask_ratio if ratio is None else ratio
+    windows, last_days = look_backs(experiment, ratio)
+    if experiment.forecaster == "dynamics":
+        return trust.forecasts(experiment, seed, windows, last_days, experiment.leads, ratio)
+    forecaster = forecast(experiment, seed)
+    return torch.cat([forecaster(chunk, experiment.leads) for chunk in windows.split(64)])
+
+
+@torch.no_grad()
+def look_backs(experiment: Experiment, ratio: float) -> tuple[Tensor, Tensor]:
+    """Every test window's embeddings (N, L, E), a share `ratio` of each day hidden, and its last day (N,)."""
     bench = Workbench.of(experiment)
     days = bench.fields.splits["downstream_test"]
     starts = (forecast_starts(experiment, days) - days.start).to(bench.device)
     model, generator = representation(experiment), torch.Generator(bench.device).manual_seed(experiment.seed)
-    ratio = experiment.downstream_mask_ratio if ratio is None else ratio
     past = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
     windows = past[starts[:, None] + torch.arange(experiment.look_back, device=bench.device)]
-    if experiment.forecaster == "dynamics":
-        last_days = starts + days.start + experiment.look_back - 1
-        return trust.forecasts(experiment, seed, windows, last_days, experiment.leads, ratio)
-    forecaster = forecast(experiment, seed)
-    return torch.cat([forecaster(chunk, experiment.leads) for chunk in windows.split(64)])
+    return windows, starts + days.start + experiment.look_back - 1
 
 
 def forecast_fields(experiment: Experiment, embeddings: Tensor) -> Tensor:

@@ -88,7 +88,10 @@ def _untaught(job: Callable[..., Job], bench: Workbench, *seed: int) -> Job:
 
 
 def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
-    part = f"{'downstream_' if name in DOWNSTREAM else ''}train"
+    experiment = bench.experiment
+    on_all = name not in DOWNSTREAM or (name == "forecast" and experiment.forecaster == "dynamics") or (
+        name == "diffusion" and experiment.diffusion_of == "forecast")  # fmt: skip
+    part = "train" if on_all else "downstream_train"
     done = run.record(CHECKPOINT).get("epoch", 0)
     steps, seconds = timed_epoch(job)
     left = job.schedule.epochs - done

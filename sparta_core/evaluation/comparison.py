@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sparta_core.errors import ExperimentError
-from sparta_core.evaluation.classification import baseline_classification, model_classification
+from sparta_core.evaluation.classification import baseline_classification, baselines_variant, model_classification
 from sparta_core.evaluation.generation import climatological_scores, diffusion_scores
 from sparta_core.evaluation.latents import distance_scores
 from sparta_core.evaluation.reconstruction import baseline_reconstruction, model_reconstruction
@@ -25,11 +25,11 @@ SCORERS: dict[str, Callable[[Experiment], Any]] = {
 }  # fmt: skip
 
 # Of each task: what scores its baselines, the end of their run's name, and the baseline that a model should beat.
-BASELINES: dict[str, tuple[Callable[[Experiment], Any], str, str]] = {
-    "forecast": (baseline_scores, "-lookback{look_back}", "climatology"),
-    "reconstruction": (baseline_reconstruction, "-reconstruction", "climatology"),
-    "diffusion": (climatological_scores, "-diffusion", "climatological ensemble"),
-    "classification": (baseline_classification, "-classification", "PCA + logistic regression"),
+BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], str], str]] = {
+    "forecast": (baseline_scores, lambda experiment: f"-lookback{experiment.look_back}", "climatology"),
+    "reconstruction": (baseline_reconstruction, lambda _: "-reconstruction", "climatology"),
+    "diffusion": (climatological_scores, lambda _: "-diffusion", "climatological ensemble"),
+    "classification": (baseline_classification, baselines_variant, "PCA + logistic regression"),
 }
 
 
@@ -125,7 +125,7 @@ def baseline_values(experiment: Experiment, measures: Sequence[Measure]) -> dict
         if measure.task in BASELINES:
             score, variant, name = BASELINES[measure.task]
             score(experiment)
-            run = Workbench.of(experiment).run("baselines", variant.format(look_back=experiment.look_back))
+            run = Workbench.of(experiment).run("baselines", variant(experiment))
             rows = measure.of(rows_of(run, measure.task)).set_index("model").value
             made[measure.label] = {name: float(rows[name])} if name in rows else {}
     return made

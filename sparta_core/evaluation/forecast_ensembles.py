@@ -5,12 +5,13 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from sparta_core.downstream.diffusion import forecast_members
 from sparta_core.downstream.embeddings import decode
-from sparta_core.downstream.forecast import forecast_embeddings
+from sparta_core.downstream.forecast import forecast_embeddings, look_backs
 from sparta_core.downstream.trust import members, trust
 from sparta_core.evaluation import ensembles
 from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.scores import last_observed
+from sparta_core.evaluation.scores import last_observed, scored
 from sparta_core.experiment import Experiment
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
@@ -37,7 +38,23 @@ def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.D
         return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
 
     run, name = bench.run("forecast", f"-seed{seed}"), f"ensemble-mask{hidden:g}.nc"
-    return kept(run, name, score, draws=experiment.draws, leads=LEADS).assign_coords(seed=seed)
+    return kept(run, name, score, draws=experiment.draws, **scored(experiment)).assign_coords(seed=seed)
+
+
+def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
+    """The same, (lead, variable), of the ensemble that diffusion draws around the first seed's forecasts."""
+    bench = Workbench.of(experiment)
+    hidden = experiment.downstream_mask_ratio if ratio is None else ratio
+
+    def score() -> xr.Dataset:
+        generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+        near = forecast_embeddings(experiment, experiment.forecast_seeds[0], hidden)[:, :LEADS]
+        seen = look_backs(experiment, hidden)[0][:, -1]
+        drawn = forecast_members(experiment, seen, near, hidden, generator)
+        return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
+
+    settings = {"draws": experiment.draws, "sampler": experiment.sampler, **scored(experiment)}
+    return kept(bench.run("diffusion"), f"ensemble-mask{hidden:g}.nc", score, **settings)
 
 
 def ensemble_by_lead(bench: Workbench, drawn: Tensor) -> xr.Dataset:

@@ -53,7 +53,8 @@ def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
 
 
 def ensemble_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
-    setup = f"LB{settings['look_back']}_S{settings['stride']}_mask{scores.attrs['mask_ratio']:g}"
+    drawn = "_diffusion" if "diffusion_of" in settings else ""
+    setup = f"LB{settings['look_back']}_S{settings['stride']}_mask{scores.attrs['mask_ratio']:g}{drawn}"
     for lead in (lead for lead in LEADS if lead in scores.lead):
         for name in ("crps_skill", "spread_skill"):
             yield setup, f"{name}_T{lead}", float(scores[name].sel(lead=lead).mean())
@@ -88,7 +89,7 @@ def latent_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
 # Which files, as a pattern, beside which stage hold the scores of which task.
 TASKS: dict[str, tuple[tuple[str, ...], str, Callable[[xr.Dataset, dict[str, Any]], Rows]]] = {
     "forecast": (("forecast", "baselines"), "scores*.nc", forecast_rows),
-    "ensemble forecast": (("forecast",), "ensemble*.nc", ensemble_rows),
+    "ensemble forecast": (("forecast", "diffusion"), "ensemble*.nc", ensemble_rows),
     "reconstruction": (("decoder", "autoencoder", "baselines"), "reconstruction.nc", reconstruction_rows),
     "diffusion": (("diffusion", "baselines"), "diffusion.nc", diffusion_rows),
     "classification": (("classification", "baselines"), "classification.nc", classification_rows),

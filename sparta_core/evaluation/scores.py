@@ -53,7 +53,13 @@ def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
         return xr.concat(scores, xr.Variable("model", list(fitted))).assign_attrs(mask_ratio=ratio)
 
     run = bench.run("baselines", f"-lookback{experiment.look_back}")
-    return kept(run, file_of(ratio, 0.0), score, leads=experiment.leads)
+    return kept(run, file_of(ratio, 0.0), score, **scored(experiment))
+
+
+def scored(experiment: Experiment) -> dict[str, int]:
+    """Which forecasts were scored; one every day goes without saying, as in scores that are kept from before."""
+    every = {} if experiment.start_every == 1 else {"start_every": experiment.start_every}
+    return {"leads": experiment.leads, **every}
 
 
 def file_of(ratio: float, usual: float) -> str:
@@ -97,7 +103,7 @@ def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.D
         chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
         return _scores(bench.fields, last_observed(bench), chunks).assign_attrs(mask_ratio=hidden)
 
-    scores = kept(bench.run("forecast", f"-seed{seed}"), file_of(hidden, own), score, leads=experiment.leads)
+    scores = kept(bench.run("forecast", f"-seed{seed}"), file_of(hidden, own), score, **scored(experiment))
     return scores.assign_coords(seed=seed)
 
 

@@ -7,10 +7,10 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sparta_core.downstream.classification import SEASONS, seasons, whole_days
+from sparta_core.downstream.classification import SEASONS, learnt_from, seasons, whole_days
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import CHUNK, ObservationGrid, Observed
 from sparta_core.models.linear_path import OptimalInterpolation
@@ -33,33 +33,28 @@ def fit_classifiers(bench: Workbench, grid: ObservationGrid) -> dict[str, Classi
 def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
     """Logistic regression on the principal components of the sparse fields."""
     experiment, fields = bench.experiment, bench.fields
-    days = torch.as_tensor(fields.splits["downstream_train"])
+    part = learnt_from(experiment)
+    days = torch.as_tensor(fields.splits[part])
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     x = []
     for mask in range(MASKS):
         ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
         x.append(_filled(Observed.draw(grid, fields, days, ratios, experiment.seed + 1 + mask, whole=True)))
-    labels = np.tile(seasons(bench, "downstream_train").cpu().numpy(), MASKS)
+    labels = np.tile(seasons(bench, part).cpu().numpy(), MASKS)
     if len(np.unique(labels)) < 2:
-        raise DataError(f"all downstream training days are of season {SEASONS[labels[0]]}; use more days, "
-                        "or a downstream_split that trains on more of them")
+        raise DataError(f"all {part} days are of season {SEASONS[labels[0]]}; use more days, "
+                        "or a split that trains on more of them")
     components = min(COMPONENTS, len(days) - 1)
     pipeline = make_pipeline(PCA(components, random_state=experiment.seed), StandardScaler(),
                              LogisticRegression(max_iter=1000))  # fmt: skip
     pipeline.fit(np.concatenate(x), labels)
-
-    def probabilities(observed: Observed) -> np.ndarray:
-        made = np.zeros((len(observed.days), len(SEASONS)))
-        made[:, pipeline.classes_] = pipeline.predict_proba(_filled(observed))
-        return made
-
-    return probabilities
+    return lambda observed: _of_all(pipeline, _filled(observed))
 
 
 def fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
     """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
-    labels = seasons(bench, "downstream_train")
-    days = grid.project(whole_days(bench, "downstream_train"))
+    part = learnt_from(bench.experiment)
+    labels, days = seasons(bench, part), grid.project(whole_days(bench, part))
     there = [season for season in range(len(SEASONS)) if (labels == season).any()]
     means = {season: days[labels == season].mean(0) for season in there}
 
@@ -97,11 +92,12 @@ def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Classifier:
     (x, labels), (held_out, truth) = sparse("train", experiment.seed + 1), sparse("validation", experiment.seed + 2)
     fitted = [make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000)).fit(x, labels)
               for penalty in PENALTIES]  # fmt: skip
-    best = min(fitted, key=lambda one: log_loss(truth, one.predict_proba(held_out), labels=one.classes_))
+    best = min(fitted, key=lambda one: log_loss(truth, _of_all(one, held_out), labels=range(len(SEASONS))))
+    return lambda observed: _of_all(best, scores(observed))
 
-    def probabilities(observed: Observed) -> np.ndarray:
-        made = np.zeros((len(observed.days), len(SEASONS)))
-        made[:, best.classes_] = best.predict_proba(scores(observed))
-        return made
 
-    return probabilities
+def _of_all(fitted: Pipeline, x: np.ndarray) -> np.ndarray:
+    """Probabilities (N, 4) by a pipeline that may know fewer seasons."""
+    made = np.zeros((len(x), len(SEASONS)))
+    made[:, fitted.classes_] = fitted.predict_proba(x)
+    return made

@@ -79,7 +79,7 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """The noise (B, E) in embeddings (B, E) after steps (B,), from 0, of noising, given conditions (B, E).
+    """The noise (B, E) in embeddings (B, E) after steps (B,), from 0, of noising, given conditions (B, condition).
 
     Sizes go E, `widths`, the last width once more, and back up to E; on the way up every block also
     sees the output of its counterpart on the way down (1000-1024-512-256-256-512-1024-1000).
@@ -91,15 +91,17 @@ class Denoiser(nn.Module):
 
     signal: Tensor
 
-    def __init__(self, embedding: int, widths: Sequence[int], signal: Tensor, skip: bool = False) -> None:
+    def __init__(self, embedding: int, widths: Sequence[int], signal: Tensor, skip: bool = False,
+                 condition: int | None = None) -> None:  # fmt: skip
         super().__init__()
+        condition = condition or embedding
         down, up = [embedding, *widths], [*reversed(widths), embedding]
         self.register_buffer("signal", signal, persistent=False)
         self.skip = skip
         self.time = TimeEmbedding()
-        self.down = nn.ModuleList(Block(a, b, embedding) for a, b in pairwise(down))
-        self.middle = Block(widths[-1], widths[-1], embedding)
-        self.up = nn.ModuleList(Block(2 * a, b, embedding) for a, b in pairwise(up))
+        self.down = nn.ModuleList(Block(a, b, condition) for a, b in pairwise(down))
+        self.middle = Block(widths[-1], widths[-1], condition)
+        self.up = nn.ModuleList(Block(2 * a, b, condition) for a, b in pairwise(up))
 
     def forward(self, noised: Tensor, step: Tensor, condition: Tensor) -> Tensor:
         time = self.time((step + 1) / len(self.signal))

@@ -6,6 +6,7 @@ from torch import nn
 
 from sparta_core.downstream.diffusion import (
     NoisePrediction,
+    SameDay,
     conditions_of,
     diffusion,
     noising,
@@ -125,7 +126,7 @@ def test_the_condition_and_the_target(tiny):
     experiment = tiny(**QUICK, **SMALL)
     bench, model = Workbench.of(experiment), representation(experiment)
     denoiser = Denoiser(16, (16, 8), kept_signal(experiment).float()).eval()
-    objective = NoisePrediction(bench, model, denoiser)
+    objective = NoisePrediction(bench, SameDay(bench, model), denoiser)
     batch = objective.batches("train", generator(3))[0]
     days = bench.fields.split("downstream_train")
     whole = embed(model, bench.views, days, 0.0, generator())[batch]
@@ -141,7 +142,8 @@ def test_the_condition_and_the_target(tiny):
 
 def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
     experiment = tiny(**QUICK, **SMALL)
-    objective = NoisePrediction(Workbench.of(experiment), representation(experiment), torch.nn.Identity())
+    bench = Workbench.of(experiment)
+    objective = NoisePrediction(bench, SameDay(bench, representation(experiment)), torch.nn.Identity())
     g = generator()
     objective.batches("train", g)
     clean, conditions = objective.clean, objective.conditions

@@ -115,6 +115,7 @@ def test_test_windows_leave_room_for_all_leads(tiny):
     starts = forecast_starts(experiment, range(1000, 1937))
     assert len(starts) == 808 and int(starts[0]) == 1000
     assert int(starts[-1]) + 30 + 100 - 1 == 1936
+    assert forecast_starts(experiment.replace(start_every=300), range(1000, 1937)).tolist() == [1000, 1300, 1600]
     assert len(forecast_starts(experiment, range(130))) == 1
     with pytest.raises(DataError, match="test days are 129, too few for a look-back of 30 and 100 leads; lower"):
         forecast_starts(experiment, range(129))

@@ -105,7 +105,7 @@ def test_the_nearest_mean_is_over_what_is_seen(tiny):
 
 def test_days_of_a_single_season_are_refused(tiny):
     experiment = tiny(**(SETTINGS | {"downstream_split": (0.05, 0.4)}))
-    with pytest.raises(DataError, match="all downstream training days are of season"):
+    with pytest.raises(DataError, match="all downstream_train days are of season"):
         baseline_classification(experiment, (0.3,))
 
 

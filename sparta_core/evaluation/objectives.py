@@ -1,0 +1,56 @@
+"""Does contrast help? Every objective on every backbone, at as much work, and of each task the winner."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from scipy.stats import t as student
+
+from sparta_core.evaluation.comparison import Measure
+from sparta_core.experiment import Experiment
+
+NONE = "none"  # the autoencoder
+CONTRAST = {"SimCLR": (False, 0.0), "+ hard negatives": (True, 0.0), "+ cycle": (False, 1.0), "all": (True, 1.0)}
+CONFIDENCE = 0.95
+
+
+def objective_variants(bases: Mapping[str, Experiment]) -> dict[str, Experiment]:
+    """Of each base, by the name of its backbone, every objective at as much work: "globe, SimCLR".
+
+    As many steps as with hard negatives, and as many views through the encoder: three in a step of stage 1, four in
+    one of stage 2, one of stage 3 and of the autoencoder.
+    """
+    made = {}
+    for backbone, base in bases.items():
+        views = 3 * base.pretrain_epochs + 4 * base.blend_epochs + base.decoder_epochs
+        made[f"{backbone}, {NONE}"] = base.replace(objective="autoencoder", autoencoder_epochs=views)
+        for name, (hard_negatives, cycle_weight) in CONTRAST.items():
+            one = base.replace(objective="contrastive", hard_negatives=hard_negatives, cycle_weight=cycle_weight)
+            made[f"{backbone}, {name}"] = one.at_equal_steps()
+    return made
+
+
+def winners(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
+    """A row a measure and backbone: the best objective, and what the best contrast gains over none, in percent.
+
+    `frame` is that of `compare` on `objective_variants`. The interval is Student's, of 95 %, over the seeds'
+    differences; one seed has none. Lower is better in every measure.
+    """
+    rows = []
+    for measure in measures:
+        wide = measure.of(frame).pivot_table(index="seed", columns="model", values="value")
+        for backbone in dict.fromkeys(name.rpartition(", ")[0] for name in wide.columns):
+            none, means = wide[f"{backbone}, {NONE}"], wide[[f"{backbone}, {name}" for name in CONTRAST]].mean()
+            best = str(means.idxmin())
+            gain = 100 * (none - wide[best]) / none.mean()
+            overall = NONE if none.mean() <= means.min() else best.rpartition(", ")[2]
+            rows.append({"measure": measure.label, "backbone": backbone, "winner": overall,
+                         "best contrast": best.rpartition(", ")[2], "gain over none (%)": _interval(gain)})  # fmt: skip
+    return pd.DataFrame(rows).set_index(["measure", "backbone"])
+
+
+def _interval(values: pd.Series) -> str:
+    """Mean and, of two or more, half the width of its interval."""
+    if len(values) < 2:
+        return f"{values.mean():.1f}"
+    half = student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std() / len(values) ** 0.5
+    return f"{values.mean():.1f} ± {half:.1f}"

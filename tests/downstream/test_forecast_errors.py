@@ -1,0 +1,97 @@
+"""Diffusion of forecast errors: which errors, on which conditions, and an ensemble as wrong as forecasts were."""
+
+import pytest
+import torch
+
+from sparta_core.downstream import diffusion as module
+from sparta_core.downstream import forecast_errors, trust
+from sparta_core.downstream.diffusion import forecast_members
+from sparta_core.downstream.embeddings import embed
+from sparta_core.downstream.forecast_errors import ForecastErrors, conditions_on
+from sparta_core.downstream.plan import ordered
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.evaluation import forecast_ensembles
+from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores
+from sparta_core.evaluation.scorecard import rows_of
+from sparta_core.experiment import Experiment
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+
+@pytest.fixture
+def experiment(globe, monkeypatch):
+    monkeypatch.setattr(trust, "HORIZON", 4)
+    monkeypatch.setattr(trust, "STARTS", 30)
+    for where in (forecast_errors, forecast_ensembles):
+        monkeypatch.setattr(where, "LEADS", 3)
+    return globe(leads=3, draws=6, downstream_split=(0.2, 0.2), diffusion_of="forecast", diffusion_widths=(16, 8),
+                 diffusion_epochs=2, noise_skip=True, sampler="dpm-solver++", quick_steps=5)  # fmt: skip
+
+
+def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(experiment):
+    """Written out for two forecasts: what came, embedded whole, less what was forecast from sparse days."""
+    bench, model = Workbench.of(experiment), representation(experiment)
+    scaled, conditions = ForecastErrors(bench, model)("validation", torch.Generator())
+    first, days = bench.fields.splits["validation"].start, bench.fields.split("validation")
+    assert scaled.shape == (58 * 3, 24) and conditions.shape == (58 * 3, 51)  # 58 look-backs of 3 days and 3 leads
+    torch.testing.assert_close(scaled.view(58, 3, 24).square().mean(0), torch.ones(3, 24))
+    g = torch.Generator().manual_seed(experiment.seed)
+    seen, whole = embed(model, bench.views, days, 0.7, g), embed(model, bench.views, days, 0.0, g)
+    ratios = []
+    for k in (0, 20):
+        start = 2 * k
+        past, last = seen[None, start : start + 3], torch.tensor([first + start + 2])
+        made = trust.forecasts(experiment, 0, past, last, 3, 0.7)[0]
+        wrong = whole[start + 3 : start + 6] - made
+        ratios.append(wrong / scaled.view(58, 3, 24)[k])
+        one = conditions.view(58, 3, 51)[k]
+        torch.testing.assert_close(one[:, :24], seen[start + 2].expand(3, 24))
+        torch.testing.assert_close(one[:, 24:48], made)
+        assert torch.equal(one[:, 48:], torch.eye(3))
+    torch.testing.assert_close(*ratios, rtol=1e-3, atol=1e-5)  # one std for all days
+
+
+def test_conditions_say_day_forecast_and_lead_in_the_order_of_the_errors(monkeypatch):
+    monkeypatch.setattr(forecast_errors, "LEADS", 3)
+    seen, made = torch.tensor([[1.0], [2.0]]), torch.tensor([[[10.0], [11.0]], [[20.0], [21.0]]])
+    expected = [[1, 10, 1, 0, 0], [1, 11, 0, 1, 0], [2, 20, 1, 0, 0], [2, 21, 0, 1, 0]]
+    assert conditions_on(seen, made).tolist() == expected
+
+
+def test_members_are_drawn_as_far_apart_as_forecasts_were_wrong(experiment, monkeypatch):
+    """With draws of std 1 they are the forecast and the validation days' root mean square errors times these."""
+    trusted = torch.randn(2, 3, 24)
+    draws = torch.ones(6, 6, 24) * torch.arange(1.0, 7)[:, None, None]
+    monkeypatch.setattr(module, "sample", lambda *_: draws)
+    made = forecast_members(experiment, torch.zeros(2, 24), trusted, 0.7, torch.Generator())
+    errors = trust.trust(experiment, 0, 0.7).errors[:, :3]
+    expected = torch.stack([trusted[k] + (errors**2).mean(0).sqrt() * torch.arange(3.0 * k + 1, 3 * k + 4)[:, None]
+                            for k in range(2)])  # fmt: skip
+    assert made.shape == (2, 6, 3, 24)
+    torch.testing.assert_close(made, expected[:, None].expand_as(made))
+
+
+def test_it_is_planned_after_the_forecast_trained_and_scored(experiment):
+    assert ordered(experiment, ["diffusion"]) == ["autoencoder", "forecast", "diffusion"]
+    assert ordered(experiment.replace(diffusion_of="day"), ["diffusion"]) == ["autoencoder", "diffusion"]
+    made = diffusion_ensemble_scores(experiment)
+    assert dict(made.sizes) == {"lead": 3, "variable": 5} and bool((made.spread_skill > 0.3).all())
+    rows = rows_of(Workbench.of(experiment).run("diffusion"), "ensemble forecast")
+    assert set(rows.setup) == {"LB5_S1_mask0.7_diffusion"}
+
+
+def test_another_forecast_is_another_diffusion(experiment):
+    """Its errors are those of the forecasts: their settings count as its own, the same day's do not."""
+    slower = {"forecast_rate": 1e-4}
+    assert experiment.digest("diffusion") != experiment.replace(**slower).digest("diffusion")
+    day = experiment.replace(diffusion_of="day")
+    assert day.digest("diffusion") == day.replace(**slower).digest("diffusion")
+
+
+def test_what_cannot_be_is_one_sentence(experiment, monkeypatch):
+    with pytest.raises(ExperimentError, match="diffusion_of is 'forecast', that of the dynamics; set forecaster="):
+        Experiment(diffusion_of="forecast")
+    monkeypatch.setattr(forecast_errors, "LEADS", 116)
+    bench = Workbench.of(experiment)
+    with pytest.raises(DataError, match="the validation days are 120, too few for two look-backs of 3 days and 116 le"):
+        ForecastErrors(bench, representation(experiment))("validation", torch.Generator())

@@ -1,0 +1,88 @@
+"""Bars on made-up scores, cleared and missed by hand."""
+
+import pytest
+import xarray as xr
+
+from sparta_core.evaluation import bars as module
+from sparta_core.evaluation.bars import bars
+from sparta_core.experiment import Experiment
+
+LEADS, VARIABLES = [1, 2, 3, 10], ["t", "z"]
+
+
+def by_lead(values, **models):
+    """rmse (model, lead, variable): values by lead, the same for both variables."""
+    data = [[[v, v] for v in own] for own in (values, *models.values())]
+    coordinates = {"model": ["ours", *models], "lead": LEADS, "variable": VARIABLES}
+    made = xr.DataArray(data, coordinates).to_dataset(name="rmse")
+    return made if models else made.isel(model=0, drop=True)
+
+
+@pytest.fixture
+def scores(monkeypatch):
+    """What the scorers would say; a test changes some of it."""
+    made = {
+        "model_reconstruction": xr.Dataset({"mse": (("mask_grid", "ratio"), [[0.02, 0.05]])},
+                                           {"mask_grid": ["native"], "ratio": [0.7, 0.9]}),
+        "baseline_reconstruction": xr.Dataset(
+            {"mse": (("model", "mask_grid", "ratio"), [[[0.03, 0.06]], [[0.3, 0.3]]])},
+            {"model": ["optimal interpolation", "climatology"], "mask_grid": ["native"], "ratio": [0.7, 0.9]}),
+        "model_scores": by_lead([1.0, 2.0, 3.0, 4.0]).expand_dims(seed=[0]),
+        "baseline_scores": by_lead([0] * 4, **{
+            "damped persistence": [1.5, 2.5, 3.5, 4.5], "linear inverse model": [1.2, 2.3, 3.1, 4.2],
+            "climatology": [4.0, 4.0, 4.0, 4.0]}).isel(model=slice(1, None)),
+        "forecast_ensemble_scores": xr.Dataset(
+            {name: (("seed", "lead", "variable"), [[[v, v]]])
+             for name, v in (("crps_skill", 0.3), ("spread_skill", 1.0))}, {"lead": [1], "variable": VARIABLES}),
+        "model_classification": xr.Dataset({"accuracy": ("ratio", [0.98, 0.97])}, {"ratio": [0.2, 0.9]}),
+        "baseline_classification": xr.Dataset({"accuracy": (("model", "ratio"), [[0.9, 0.8], [0.97, 0.95]])},
+                                              {"model": ["means", "logistic"], "ratio": [0.2, 0.9]}),
+    }  # fmt: skip
+    for name in made:
+        monkeypatch.setattr(module, name, lambda *_, name=name: made[name])
+    return made
+
+
+def test_all_are_cleared(scores):
+    found = bars(Experiment(), [0, 1])
+    assert found.cleared.all() and len(found) == 2 + 2 * 3 + 2 * 3 + 2
+    near = found.loc["forecast from whole days below linear inverse model, leads 1 to 5"]
+    # 1.0 of 0.9 x 1.2, 2.0 of 0.9 x 2.3, 3.0 of 3.1: the last is the closest
+    assert (near.cases, near.ours, near.closest) == ("6 of 6", 3.0, "lead 3, variable t") and near.limit == 3.1
+    far = found.loc["forecast from 30% of the days below damped persistence, leads 1 to 5"]
+    assert far.ours / far.limit == pytest.approx(2.0 / (0.9 * 2.5))
+    season = found.loc["wrong seasons below logistic"]
+    assert (season.ours, season.limit) == pytest.approx((0.02, 0.03)) and season.closest == "ratio 0.2"
+
+
+@pytest.mark.parametrize(("bar", "name", "change"), [
+    ("reconstruction below optimal interpolation", "model_reconstruction", {"mse": 1.5}),
+    ("forecast from whole days at most 1 % above climatology, leads 10 to 100", "model_scores", {"rmse": 1.02}),
+    ("CRPS from whole days below the climatological ensemble's, leads 1 to 10", "forecast_ensemble_scores",
+     {"crps_skill": -0.1}),
+    ("ensemble spread from whole days at most 1.1 of its error", "forecast_ensemble_scores", {"spread_skill": 1.11}),
+    ("ensemble error from whole days at most 1 / 0.9 of its spread", "forecast_ensemble_scores",
+     {"spread_skill": 0.89}),
+    ("wrong seasons below logistic", "model_classification", {"accuracy": 0.975}),
+])  # fmt: skip
+def test_one_is_missed(scores, bar, name, change):
+    variable, factor = next(iter(change.items()))
+    scores[name] = scores[name].assign({variable: factor * scores[name][variable]})
+    row = bars(Experiment(), [0]).loc[bar]
+    right, cases = map(int, row.cases.split(" of "))
+    assert not row.cleared and right < cases
+
+
+def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypatch):
+    """Wrong at one seed, right at the other: the mean of 0.02 and 0.06 is above 0.03."""
+    asked = []
+
+    def of_a_seed(experiment, *_):
+        asked.append((experiment.seed, experiment.forecast_seeds))
+        return scores["model_reconstruction"] * (1 if experiment.seed == 3 else 3)
+
+    monkeypatch.setattr(module, "model_reconstruction", of_a_seed)
+    found = bars(Experiment(), [3, 4])
+    assert set(asked) == {(3, (3,)), (4, (4,))}
+    row = found.loc["reconstruction below optimal interpolation"]
+    assert not row.cleared and row.ours == pytest.approx(0.1) and row.closest == "ratio 0.9"
