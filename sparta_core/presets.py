@@ -21,10 +21,11 @@ _BEYOND: dict[str, Any] = {
     "view_size": (32, 64), "crop_from": (32, 64), "smoothing": 1, "mask_grid": "native", "mask_ratio": (0.3, 0.95),
     "mask_input": True, "departures": "climatology", "backbone": "globe", "width": 32, "linear_path": True,
     "soft_gap": 365, "objective": "autoencoder", "autoencoder_epochs": 1, "pretrain_epochs": 1, "blend_epochs": 1,
-    "decoder_epochs": 1, "downstream_split": (0.05, 0.05), "forecaster": "dynamics", "forecast_hidden": 96,
-    "forecast_epochs": 4, "forecast_steps": 2, "forecast_rate": 1e-3, "forecast_batch_size": 32,
-    "classifier": "date", "start_every": 12, "diffusion_of": "forecast", "diffusion_widths": (512, 256),
-    "noise_skip": True, "diffusion_epochs": 20, "sampler": "dpm-solver++", "quick_steps": 20,
+    "decoder_epochs": 1, "pretrain_rate": 1e-3, "blend_rate": 1e-3, "decoder_rate": 1e-3,
+    "downstream_split": (0.05, 0.05), "forecaster": "dynamics", "forecast_hidden": 96, "forecast_epochs": 4,
+    "forecast_steps": 2, "forecast_rate": 1e-3, "forecast_batch_size": 32, "classifier": "date", "start_every": 12,
+    "diffusion_of": "forecast", "diffusion_widths": (512, 256), "noise_skip": True, "diffusion_epochs": 20,
+    "sampler": "dpm-solver++", "quick_steps": 20,
 }  # fmt: skip
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"data": "data/era5_5.625deg.zarr"},
@@ -43,13 +44,23 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "beyond": _BEYOND,
     "beyond_smoke": _BEYOND | {
-        "days": 800, "split": (0.5, 0.2), "downstream_split": (0.3, 0.2), "embedding": 48, "width": 8,
+        "days": 800, "split": (0.5, 0.2), "soft_gap": 41, "downstream_split": (0.3, 0.2), "embedding": 48, "width": 8,
         "forecast_hidden": 8, "forecast_epochs": 1, "leads": 25, "diffusion_widths": (32, 16), "diffusion_epochs": 1,
         "draws": 5, "quick_steps": 5,
     },
 }  # fmt: skip
-# Which preset goes beyond which.
-BEYOND = {"paper": "beyond", "demo": "beyond", "smoke": "beyond_smoke"}
+
+
+class Beyond(NamedTuple):
+    """What notebook 12 sets beside a preset: the preset that goes beyond it, and how many times it is trained."""
+
+    preset: str
+    seeds: str
+
+
+BEYOND = {
+    "paper": Beyond("beyond", "0,1,2"), "demo": Beyond("beyond", "0,1,2"), "smoke": Beyond("beyond_smoke", "0"),
+}  # fmt: skip
 
 
 class Comparison(NamedTuple):

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from sparta_core.downstream import trust
 from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.downstream.forecast_errors import ForecastErrors, condition_size, conditions_on
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
@@ -152,8 +153,16 @@ def _draws(denoiser: nn.Module, experiment: Experiment, conditions: Tensor, gene
     return x.unflatten(0, (len(conditions), experiment.draws))
 
 
+def check_drawn(experiment: Experiment, of: str) -> None:
+    """ExperimentError unless the diffusion of `experiment` draws what `of` says."""
+    if experiment.diffusion_of != of:
+        raise ExperimentError(f"diffusion_of is {experiment.diffusion_of!r}, and asked for are draws of a {of}; set "
+                              f"diffusion_of={of!r}")
+
+
 def conditions_of(experiment: Experiment, days: Tensor) -> Tensor:
     """The embeddings (N, E) of days (N,) of the record, most of each hidden: what draws are conditioned on."""
+    check_drawn(experiment, "day")
     bench = Workbench.of(experiment)
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     ratio = experiment.downstream_mask_ratio
@@ -167,6 +176,7 @@ def forecast_members(experiment: Experiment, seen: Tensor, trusted: Tensor, rati
 
     As far apart as forecasts from days with a share `ratio` hidden were wrong on the validation days.
     """
+    check_drawn(experiment, "forecast")
     known = trust.trust(experiment, experiment.forecast_seeds[0], ratio)
     std = known.errors[:, : trusted.shape[1]].square().mean(0).sqrt()
     conditions = conditions_on(seen, trusted)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sparta_core.data.fields import Fields
 from sparta_core.downstream.embeddings import Embedder, embed
-from sparta_core.errors import DataError
+from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.dynamics import LatentDynamics
 from sparta_core.models.sparta import Sparta
@@ -101,6 +101,9 @@ def usual_ahead(fields: Fields, last_days: Tensor, leads: int) -> Tensor:
 
 def dynamics(experiment: Experiment, seed: int) -> LatentDynamics:
     """The trained dynamics of `experiment` for one of its forecast_seeds; trains what is missing."""
+    if experiment.forecaster != "dynamics":
+        raise ExperimentError(f"forecaster is {experiment.forecaster!r}, of which no ensemble is known; set "
+                              "forecaster='dynamics'")
     bench = Workbench.of(experiment)
     for part in ("train", "validation"):  # before anything is trained or written
         _windows(experiment, len(bench.fields.splits[part]), part)

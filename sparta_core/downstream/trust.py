@@ -20,8 +20,8 @@ from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
 HORIZON = 30  # days: a forecast beyond them is the climatology
-STARTS = 160  # forecasts of validation days
-ROUNDS = 8
+STARTS = 120  # forecasts of validation days
+ROUNDS = 100
 AT_ONCE = 32  # of forecasts
 
 
@@ -98,14 +98,28 @@ def _measured(bench: Workbench, model: LatentDynamics, ratio: float) -> Trust:
 def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, fields: Fields) -> Tensor:
     """Errors (S, L, E) of embeddings, made so large that their fields' sums of squares are `squares` (L, C).
 
-    The modes do not hold all of a field's error, and no variable can be scaled in them alone: hence the rounds.
+    The modes do not hold all of a field's error, and no variable can be scaled in them alone: its modes are the others'
+    too. So the sums of squares are kept as quadratic forms of all scales, which are then found in a few rounds.
     """
-    like, area, scale = fields.values[0], fields.cell_area[:, None], torch.ones_like(squares)
+    products = sum(_products(model, one, fields) for one in errors)
+    scale = torch.ones_like(squares)
     for _ in range(ROUNDS):
-        made = _scaled(model, errors, scale.to(errors))
-        large = torch.stack([(model.fields(one, like).square() * area).sum((2, 3)) for one in made]).sum(0)
+        large = torch.einsum("lu,lvuw,lw->lv", scale, products, scale)
         scale = scale * (squares / large).sqrt()
     return _scaled(model, errors, scale.to(errors))
+
+
+def _products(model: LatentDynamics, errors: Tensor, fields: Fields) -> Tensor:
+    """Of errors (L, E), over the globe, the products (L, C, C, C) in each variable's field of what two make there.
+
+    What a variable makes are the fields of the modes that its own error is made of.
+    """
+    count = len(fields.variables)
+    area = fields.cell_area[:, None].expand(fields.grid).flatten()
+    own = (errors @ model.patterns).unflatten(1, (count, -1))
+    modes = torch.einsum("lun,kun->luk", own, model.patterns.unflatten(1, (count, -1)))
+    made = (modes @ model.patterns).unflatten(2, (count, -1))
+    return torch.einsum("luvn,lwvn->lvuw", made * area, made).double()
 
 
 def _validation_look_backs(experiment: Experiment, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from sparta_core.losses import cycle_consistency, nt_xent, observed_reconstruction, reconstruction
 from sparta_core.processes import Part, Share
 from sparta_core.training.fit import Objective
+from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import Sampler
 
 Losses = dict[str, Tensor]
+SMALLEST = 1e-6  # of the largest variance: components with less are in its units
 
 
 class Days(NamedTuple):
@@ -95,6 +97,13 @@ class Contrast(DayObjective):
 
     trains: tuple[str, ...] = ("encoder", "projector")
 
+    def __init__(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> None:
+        super().__init__(bench, parts)
+        self.unit = torch.ones((), device=bench.device)
+        if bench.experiment.linear_path:  # scores are as large as their modes: unscaled, a few would be all of a loss
+            variance = modes_of(bench.experiment, bench.fields).variance
+            self.unit = variance.clamp_min(SMALLEST * variance.max()).sqrt()
+
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """One epoch of days (3, B): the anchors with their negatives, and as many days after and before each."""
         anchors = [days for (days,) in super().batches(part, generator)]
@@ -111,7 +120,7 @@ class Contrast(DayObjective):
         now, *neighbours = batch.roles
         own = [encoder(self.views.augmented(now, generator, part)),
                *(encoder(self.views.augmented_sparse(days, generator, part)) for days in neighbours)]  # fmt: skip
-        z, after, before = (self.share.gather(rows, part) for rows in own)
+        z, after, before = (self.share.gather(rows / self.unit, part) for rows in own)
         anchor = projector(z)
         ahead, back = (nt_xent(anchor, projector(other), self.experiment.temperature) for other in (after, before))
         losses = {"contrastive": ahead + back, "cycle": cycle_consistency(before, z, after)}

@@ -11,7 +11,8 @@ from sparta_core.downstream.forecast_errors import ForecastErrors, conditions_on
 from sparta_core.downstream.plan import ordered
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation import forecast_ensembles
-from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores
+from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores, forecast_ensemble_scores
+from sparta_core.evaluation.generation import diffusion_scores
 from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.training.stages import representation
@@ -91,6 +92,13 @@ def test_another_forecast_is_another_diffusion(experiment):
 def test_what_cannot_be_is_one_sentence(experiment, monkeypatch):
     with pytest.raises(ExperimentError, match="diffusion_of is 'forecast', that of the dynamics; set forecaster="):
         Experiment(diffusion_of="forecast")
+    other = experiment.replace(diffusion_of="day")
+    with pytest.raises(ExperimentError, match="diffusion_of is 'day', and asked for are draws of a forecast; set diff"):
+        diffusion_ensemble_scores(other)
+    with pytest.raises(ExperimentError, match="diffusion_of is 'forecast', and asked for are draws of a day; set diff"):
+        diffusion_scores(experiment)
+    with pytest.raises(ExperimentError, match="forecaster is 'lstm', of which no ensemble is known; set forecaster='d"):
+        forecast_ensemble_scores(other.replace(forecaster="lstm", forecast_epochs=1))
     monkeypatch.setattr(forecast_errors, "LEADS", 116)
     bench = Workbench.of(experiment)
     with pytest.raises(DataError, match="the validation days are 120, too few for two look-backs of 3 days and 116 le"):

@@ -5,7 +5,8 @@ import torch
 
 from sparta_core.evaluation.baselines import Climatology
 from sparta_core.evaluation.interpolation import EofInterpolation, ObservationGrid, Observed
-from sparta_core.training.stages import STAGES
+from sparta_core.training.modes import modes_of
+from sparta_core.training.stages import OBJECTIVES, STAGES
 from sparta_core.training.workbench import Workbench
 from tests.linear import LINEAR
 
@@ -69,3 +70,17 @@ def test_a_finished_model_comes_back_with_its_modes(tiny):
     view = Workbench.of(experiment).views.full(Workbench.of(experiment).fields.take(slice(0, 3)))
     with torch.no_grad():
         assert torch.equal(STAGES["autoencoder"](experiment)(view), model(view))
+
+
+def test_contrast_is_of_scores_in_units_of_their_modes(globe):
+    """Written out from the encoder's embeddings of the same views: the cycle loss of z over the modes' std."""
+    bench = Workbench.of(globe(objective="contrastive"))
+    objective = OBJECTIVES["pretrain"](bench, bench.build("pretrain").parts)
+    batch = objective.load(objective.batches("train", torch.Generator().manual_seed(0))[0])
+    made = objective.losses(batch, 0, torch.Generator().manual_seed(1))["cycle"]
+    g, encoder = torch.Generator().manual_seed(1), objective.modules["encoder"]
+    views = [bench.views.augmented(batch.roles[0], g), *(bench.views.augmented_sparse(x, g) for x in batch.roles[1:])]
+    now, after, before = (encoder(view).double() / modes_of(bench.experiment, bench.fields).variance.double().sqrt()
+                          for view in views)  # fmt: skip
+    torch.testing.assert_close(made.double(), (after - 2 * now + before).square().mean(), rtol=1e-4, atol=0)
+    assert 0.1 < made < 10  # not the square of the first modes' scores
