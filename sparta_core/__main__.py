@@ -1,7 +1,7 @@
 """Train stages from a terminal: `python -m sparta_core --preset paper --fusion gnn decoder forecast`.
 
 Before that, `prepare` makes a store of ERA5's days, `simulate` one of JCM's, and `audit` says what is in one;
-each tells more with --help.
+`bars` holds a model against its baselines. Each tells more with --help.
 
 Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
 moment, the same command goes on after the last whole epoch. Every setting of Experiment is a flag: numbers,

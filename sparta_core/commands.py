@@ -1,4 +1,4 @@
-"""What `python -m sparta_core` does besides training: prepare or simulate a store of days, audit one."""
+"""What `python -m sparta_core` does besides training: prepare, simulate or audit days, hold a model to its bars."""
 
 import argparse
 import re
@@ -9,7 +9,9 @@ from sparta_core.data import audit
 from sparta_core.data.days import read_days
 from sparta_core.data.era5 import URLS, prepare
 from sparta_core.data.simulate import simulate
+from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
+from sparta_core.presets import PRESETS
 
 
 def prepare_command(words: Sequence[str]) -> None:
@@ -63,6 +65,25 @@ def audit_command(words: Sequence[str]) -> None:
         sys.exit(1)
 
 
+def bars_command(words: Sequence[str]) -> None:
+    """What a model should beat, and by how much it does: its errors beside the baselines', over seeds.
+
+    Trains and scores what is missing; stopped at any moment, the same command goes on where it was. Ends with status 1
+    if a bar is missed.
+    """
+    parser = _parser("bars", bars_command)
+    parser.add_argument("--preset", default="beyond", choices=PRESETS)
+    parser.add_argument("--data", help="path of a Zarr store or NetCDF file; the preset's, if left out")
+    parser.add_argument("--seeds", type=_seeds, default=(0, 1, 2), help="numbers with commas between them; 0,1,2")
+    parser.add_argument("--runs", default="runs", help="folder of all runs")
+    options = parser.parse_args(words)
+    given = {"data": options.data} if options.data else {}
+    table = bars(Experiment.from_preset(options.preset, runs=options.runs, **given), options.seeds)
+    print(table.to_string(float_format="{:.4g}".format))
+    if not table.cleared.all():
+        sys.exit(1)
+
+
 def _parser(name: str, command: Callable[..., None]) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(f"python -m sparta_core {name}", description=command.__doc__)
 
@@ -80,5 +101,12 @@ def _years(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    if re.fullmatch(r"\d+(,\d+)*", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of seeds, such as 0,1,2")
+    return tuple(map(int, text.split(",")))
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
-    "prepare": prepare_command, "simulate": simulate_command, "audit": audit_command}  # fmt: skip
+    "prepare": prepare_command, "simulate": simulate_command, "audit": audit_command,
+    "bars": bars_command}  # fmt: skip

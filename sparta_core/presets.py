@@ -16,7 +16,7 @@ _SMALL: dict[str, Any] = {
     "view_size": (32, 64), "crop_from": (36, 72), "smoothing": 3, "norm_groups": 8, "head": "flatten",
     "pretrain_rate": 1e-3, "blend_rate": 1e-3, "decoder_rate": 1e-3,
 }  # fmt: skip
-# What goes beyond the paper (notebook 12).
+# What goes beyond the paper: a model that starts as optimal interpolation and as a linear inverse model.
 _BEYOND: dict[str, Any] = {
     "view_size": (32, 64), "crop_from": (32, 64), "smoothing": 1, "mask_grid": "native", "mask_ratio": (0.3, 0.95),
     "mask_input": True, "departures": "climatology", "backbone": "globe", "width": 32, "linear_path": True,
@@ -48,18 +48,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "forecast_hidden": 8, "forecast_epochs": 1, "leads": 25, "diffusion_widths": (32, 16), "diffusion_epochs": 1,
         "draws": 5, "quick_steps": 5,
     },
-}  # fmt: skip
-
-
-class Beyond(NamedTuple):
-    """What notebook 12 sets beside a preset: the preset that goes beyond it, and how many times it is trained."""
-
-    preset: str
-    seeds: str
-
-
-BEYOND = {
-    "paper": Beyond("beyond", "0,1,2"), "demo": Beyond("beyond", "0,1,2"), "smoke": Beyond("beyond_smoke", "0"),
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Classifier:
 
     def scores(observed: Observed) -> np.ndarray:
         parts = zip(observed.values.split(CHUNK), observed.seen.split(CHUNK), strict=True)
-        return torch.cat([interpolation(values, seen) for values, seen in parts]).cpu().numpy()
+        return torch.cat([interpolation(values, seen) for values, seen in parts]).double().cpu().numpy()
 
     def sparse(split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         days, generator = fields.splits[split], torch.Generator(bench.device).manual_seed(seed)

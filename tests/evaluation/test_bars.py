@@ -1,8 +1,12 @@
 """Bars on made-up scores, cleared and missed by hand."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
+from sparta_core.commands import bars_command
+from sparta_core.downstream import trust
 from sparta_core.evaluation import bars as module
 from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import Experiment
@@ -86,3 +90,32 @@ def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypat
     assert set(asked) == {(3, (3,)), (4, (4,))}
     row = found.loc["reconstruction below optimal interpolation"]
     assert not row.cleared and row.ours == pytest.approx(0.1) and row.closest == "ratio 0.9"
+
+
+def test_a_model_is_trained_scored_and_held_to_all_of_them(globe, monkeypatch):
+    """On made-up waves, which a linear model knows: what needs no training is cleared."""
+    monkeypatch.setattr(trust, "HORIZON", 4)
+    monkeypatch.setattr(trust, "STARTS", 30)
+    found = bars(globe(leads=12, draws=6, downstream_split=(0.2, 0.2), classifier="date"), [0])
+    assert np.isfinite(found[["ours", "limit"]].to_numpy()).all()
+    assert found.loc[["reconstruction below climatology", "reconstruction below nearest"]].cleared.all()
+    assert found.loc["forecast from whole days below damped persistence, leads 1 to 5"].cases.endswith("of 25")
+    assert "wrong seasons below scores + logistic regression" in found.index
+
+
+def test_the_command_prints_the_table_and_says_by_its_status_if_a_bar_is_missed(monkeypatch, capsys):
+    asked, cleared = [], [True, False]
+
+    def made(experiment, seeds):
+        asked.append((experiment.preset, experiment.data, experiment.runs, seeds))
+        return pd.DataFrame({"bar": ["one"], "cleared": [cleared[len(asked) - 1]]}).set_index("bar")
+
+    monkeypatch.setattr("sparta_core.commands.bars", made)
+    bars_command(["--data", "mine.nc", "--seeds", "3,4", "--runs", "there"])
+    assert asked == [("beyond", "mine.nc", "there", (3, 4))] and "one" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        bars_command([])
+    assert stop.value.code == 1 and asked[1] == ("beyond", "bundled", "runs", (0, 1, 2))
+    with pytest.raises(SystemExit):
+        bars_command(["--seeds", "a"])
+    assert "'a' is not a list of seeds, such as 0,1,2" in capsys.readouterr().err
