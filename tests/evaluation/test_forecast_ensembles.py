@@ -69,7 +69,7 @@ def test_baselines_forecast_from_analyses_of_what_is_seen(experiment):
     assert (sparse.rmse.sel(one) != whole.rmse.sel(one)).all()
     assert sparse.rmse.sel(model="climatology").equals(whole.rmse.sel(model="climatology"))
     rows = rows_of(bench.run("baselines", "-lookback5"), "forecast")
-    assert set(rows.setup) == {"whole fields", "analyses_mask0.9"}
+    assert {"whole fields", "analyses_mask0.9"} <= set(rows.setup)
 
 
 def test_an_analysis_is_the_day_where_all_of_it_is_seen_and_modes_hold_it(experiment):
