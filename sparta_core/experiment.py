@@ -226,6 +226,12 @@ class Experiment:
         """The stage whose encoder and decoder the downstream tasks use."""
         return REPRESENTATIONS[self.objective]
 
+    def learns_from(self, stage: str) -> str:
+        """The split of the days that a stage or task learns from."""
+        beyond = {"forecast": self.forecaster == "dynamics", "diffusion": self.diffusion_of == "forecast",
+                  "classification": self.classifier == "date"}  # fmt: skip
+        return "train" if beyond.get(stage, True) else "downstream_train"
+
     def ancestry(self, stage: str) -> set[str]:
         """The stage and everything that it depends on, as settings name it: stages, "data", "downstream", "tasks"."""
         if stage in PREREQUISITES:

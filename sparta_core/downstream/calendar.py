@@ -37,8 +37,7 @@ def season_logits(bench: Workbench, days: Tensor, ratio: float | Tensor, generat
 
 def temperature(bench: Workbench) -> float:
     """By what log likelihoods are divided; found if it is not there yet, and kept beside the run."""
-    model = representation(bench.experiment)
-    tensors = bench.run("classification").once(FILE, lambda: {"temperature": _temperature(bench, model)})
+    tensors = bench.run("classification").once(FILE, lambda: {"temperature": _temperature(bench)})
     return float(tensors["temperature"])
 
 
@@ -61,13 +60,13 @@ def date_likelihoods(bench: Workbench, model: Sparta, days: Tensor, ratio: float
     return torch.cat(made)
 
 
-def _temperature(bench: Workbench, model: Sparta) -> Tensor:
+def _temperature(bench: Workbench) -> Tensor:
     """That with which the validation days' seasons have the least cross-entropy."""
     part = bench.fields.splits["validation"]
     experiment, generator = bench.experiment, torch.Generator(bench.device).manual_seed(bench.experiment.seed)
     ratios = draw_ratios(len(part), experiment.classification_mask_ratio, generator)
     whole = bench.fields.whole(slice(part.start, part.stop))
-    logs = date_likelihoods(bench, model, whole, ratios, generator)
+    logs = date_likelihoods(bench, representation(experiment), whole, ratios, generator)
     truth = torch.from_numpy(bench.fields.season[part.start : part.stop]).to(bench.device)
 
     def cross_entropy(logarithm: float) -> float:

@@ -58,11 +58,6 @@ class SeasonCrossEntropy(Objective):
         return {"loss": F.cross_entropy(self.modules["classifier"](self.embeddings[batch]), self.seasons[batch])}
 
 
-def learnt_from(experiment: Experiment) -> str:
-    """The split whose seasons a classifier knows: the downstream tasks', or where the date tells, all training days."""
-    return "train" if experiment.classifier == "date" else "downstream_train"
-
-
 def whole_days(bench: Workbench, split: str) -> Tensor:
     """All days (T, C, H, W) of a split with what is usual on their dates, which nobody may take off: it tells them."""
     days = bench.fields.splits[split]

@@ -61,21 +61,14 @@ def _schedule(experiment: Experiment) -> dict[str, Any]:
 
 
 class SameDay:
-    """Embeddings (N, E) of a part's whole days, and of the same days under a fresh mask every epoch.
-
-    Whole days have no mask and are embedded once.
-    """
+    """Embeddings (N, E) of a part's whole days, and of the same days under a fresh mask every epoch."""
 
     def __init__(self, bench: Workbench, model: Sparta) -> None:
         self.bench, self.embed = bench, Embedder(model, bench.views)
-        self.whole: dict[str, Tensor] = {}
 
     def __call__(self, part: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        days = self.bench.fields.split(f"downstream_{part}")
-        if part not in self.whole:
-            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
-        ratio = self.bench.experiment.downstream_mask_ratio
-        return self.whole[part], self.embed(part, days, ratio, generator)
+        days, ratio = self.bench.fields.split(f"downstream_{part}"), self.bench.experiment.downstream_mask_ratio
+        return self.embed.whole(part, days), self.embed(part, days, ratio, generator)
 
 
 class NoisePrediction(Objective):

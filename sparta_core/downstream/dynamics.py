@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sparta_core.data.fields import Fields
-from sparta_core.downstream.embeddings import Embedder, embed
+from sparta_core.downstream.embeddings import Embedder
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.dynamics import LatentDynamics
@@ -41,26 +41,19 @@ class Rollout(Objective):
     def __init__(self, bench: Workbench, model: Sparta, dynamics: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"dynamics": dynamics}
         self.bench, self.embed = bench, Embedder(model, bench.views)
-        self.whole: dict[str, Tensor] = {}
-        self.seen, self.part = torch.empty(0), ""
+        self.seen = self.whole = torch.empty(0)
+        self.part = ""
         self.weight = error_weight(bench.fields, dynamics.patterns)  # type: ignore[arg-type]
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """First days (B,) of windows of LAGS + forecast_steps days, in random order."""
         experiment, days = self.bench.experiment, self.bench.fields.split(part)
-        self.embedded(part)
+        self.whole, self.part = self.embed.whole(part, days), part
         hidden = torch.rand(len(days), generator=generator, device=days.device) < 0.5
-        self.seen, self.part = self.embed(part, days, hidden * experiment.downstream_mask_ratio, generator), part
+        self.seen = self.embed(part, days, hidden * experiment.downstream_mask_ratio, generator)
         windows = _windows(experiment, len(days), part)
         order = torch.randperm(windows, generator=generator, device=days.device)
         return batched(order, experiment.forecast_batch_size)
-
-    def embedded(self, part: str) -> Tensor:
-        """The embeddings (T, E) of its whole days, which no mask and no epoch changes."""
-        if part not in self.whole:
-            days, generator = self.bench.fields.split(part), torch.Generator(self.bench.device)
-            self.whole[part] = embed(self.embed.model, self.bench.views, days, 0.0, generator)
-        return self.whole[part]
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         experiment, fields = self.bench.experiment, self.bench.fields
@@ -69,7 +62,7 @@ class Rollout(Objective):
         lags, ahead = torch.arange(LAGS + steps, device=batch.device).split([LAGS, steps])
         usual = usual_ahead(fields, batch + LAGS - 1 + fields.splits[self.part].start, steps)
         made = self.modules["dynamics"](self.seen[batch[:, None] + lags], usual)
-        error = made - self.whole[self.part][batch[:, None] + ahead]
+        error = made - self.whole[batch[:, None] + ahead]
         return {"loss": ((error @ self.weight) * error).sum(-1).mean()}
 
 
@@ -119,7 +112,7 @@ def job(bench: Workbench, model: Sparta, seed: int) -> Job:
     experiment, run = bench.experiment, bench.run("forecast", f"-seed{seed}")
     fresh, fabric = _build(bench, seed), bench.fabric(run)
     objective = Rollout(bench, model, fabric.setup_module(fresh))
-    whole = objective.embedded("train")
+    whole = objective.embed.whole("train", bench.fields.split("train"))
     fresh.step.copy_(inverse_step(whole, RIDGE))
     fresh.limit.fill_(FARTHEST * float(whole.norm(dim=1).max()))
     schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay,

@@ -22,12 +22,14 @@ def embed(model: Sparta, views: Views, days: Tensor, ratio: float | Tensor, gene
 class Embedder:
     """`embed` of a frozen model that remembers each part's last result, and where the generator stood before it.
 
-    Standing there again it would draw the same masks, as validation does after every epoch.
+    Standing there again it would draw the same masks, as validation does after every epoch. Whole days have none, and
+    are embedded once.
     """
 
     def __init__(self, model: Sparta, views: Views) -> None:
         self.model, self.views = model, views
         self.last: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        self.kept: dict[str, Tensor] = {}
 
     def __call__(self, part: str, days: Tensor, ratio: float | Tensor, generator: torch.Generator) -> Tensor:
         before = generator.get_state()
@@ -37,6 +39,12 @@ class Embedder:
         _, after, made = self.last[part]
         generator.set_state(after)
         return made
+
+    def whole(self, part: str, days: Tensor) -> Tensor:
+        """The embeddings (T, E) of a part's whole days."""
+        if part not in self.kept:
+            self.kept[part] = embed(self.model, self.views, days, 0.0, torch.Generator(days.device))
+        return self.kept[part]
 
 
 @torch.no_grad()

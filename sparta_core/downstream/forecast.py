@@ -125,6 +125,12 @@ def forecast_starts(experiment: Experiment, days: range) -> Tensor:
     return torch.arange(days.start, days.start + count, experiment.start_every)
 
 
+def last_observed(bench: Workbench) -> Tensor:
+    """The last days (N,) of the look-backs of all test windows, in the record."""
+    starts = forecast_starts(bench.experiment, bench.fields.splits["downstream_test"])
+    return (starts + bench.experiment.look_back - 1).to(bench.device)
+
+
 @torch.no_grad()
 def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None = None) -> Tensor:
     """Forecasts of every test window in latent space: (N, leads, E), from days of which a share `ratio` is hidden.
@@ -143,12 +149,11 @@ def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None =
 def look_backs(experiment: Experiment, ratio: float) -> tuple[Tensor, Tensor]:
     """Every test window's embeddings (N, L, E), a share `ratio` of each day hidden, and its last day (N,)."""
     bench = Workbench.of(experiment)
-    days = bench.fields.splits["downstream_test"]
-    starts = (forecast_starts(experiment, days) - days.start).to(bench.device)
+    last_days, first = last_observed(bench), bench.fields.splits["downstream_test"].start
     model, generator = representation(experiment), torch.Generator(bench.device).manual_seed(experiment.seed)
     past = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
-    windows = past[starts[:, None] + torch.arange(experiment.look_back, device=bench.device)]
-    return windows, starts + days.start + experiment.look_back - 1
+    before = torch.arange(1 - experiment.look_back, 1, device=bench.device)
+    return past[last_days[:, None] - first + before], last_days
 
 
 def forecast_fields(experiment: Experiment, embeddings: Tensor) -> Tensor:

@@ -88,10 +88,7 @@ def _untaught(job: Callable[..., Job], bench: Workbench, *seed: int) -> Job:
 
 
 def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
-    experiment = bench.experiment
-    on_all = name not in DOWNSTREAM or (name == "forecast" and experiment.forecaster == "dynamics") or (
-        name == "diffusion" and experiment.diffusion_of == "forecast")  # fmt: skip
-    part = "train" if on_all else "downstream_train"
+    part = bench.experiment.learns_from(name)
     done = run.record(CHECKPOINT).get("epoch", 0)
     steps, seconds = timed_epoch(job)
     left = job.schedule.epochs - done

@@ -47,26 +47,28 @@ def _row(name: str, ours: xr.DataArray, limit: xr.DataArray) -> dict[str, object
             "ours": float(ours.values[place]), "limit": float(limit.values[place]), "closest": where}  # fmt: skip
 
 
-def _mean(every: Sequence[Experiment], score: Callable[[Experiment], xr.Dataset]) -> xr.Dataset:
+def _mean(what: str, every: Sequence[Experiment], score: Callable[[Experiment], xr.Dataset]) -> xr.Dataset:
     """Over the seeds, each scored in its turn."""
     made = []
     for one in every:
+        print(f"{what}, seed {one.seed}", flush=True)
         scores = score(one)
         made.append(scores.mean("seed", keep_attrs=True) if "seed" in scores.dims else scores)
     return xr.concat(made, "repetition", coords="minimal", compat="override").mean("repetition", keep_attrs=True)
 
 
 def _reconstruction(every: Sequence[Experiment]) -> Iterator[Bar]:
-    ours = _mean(every, lambda one: model_reconstruction(one, RATIOS, DAYS)).mse.sel(mask_grid="native", drop=True)
-    theirs = _mean(every, lambda one: baseline_reconstruction(one, RATIOS, DAYS)).mse.sel(mask_grid="native", drop=True)
-    for model in theirs.model.values:
-        yield f"reconstruction below {model}", ours, theirs.sel(model=model, drop=True)
+    ours = _mean("reconstruction", every, lambda one: model_reconstruction(one, RATIOS, DAYS))
+    theirs = _mean("reconstruction of the baselines", every, lambda one: baseline_reconstruction(one, RATIOS, DAYS))
+    errors, limits = (scores.mse.sel(mask_grid="native", drop=True) for scores in (ours, theirs))
+    for model in limits.model.values:
+        yield f"reconstruction below {model}", errors, limits.sel(model=model, drop=True)
 
 
 def _forecast(every: Sequence[Experiment], ratio: float) -> Iterator[Bar]:
     seen = _seen(ratio)
-    ours = _mean(every, lambda one: model_scores(one, ratio)).rmse
-    theirs = _mean(every, lambda one: baseline_scores(one, ratio)).rmse
+    ours = _mean(f"forecast {seen}", every, lambda one: model_scores(one, ratio)).rmse
+    theirs = _mean(f"forecast {seen} of the baselines", every, lambda one: baseline_scores(one, ratio)).rmse
     near = [lead for lead in NEAR if lead in ours.lead]
     for model in AT_ONCE:
         margin = xr.DataArray([MARGIN.get(lead, 1.0) for lead in near], {"lead": near})
@@ -78,7 +80,8 @@ def _forecast(every: Sequence[Experiment], ratio: float) -> Iterator[Bar]:
 
 
 def _ensemble(every: Sequence[Experiment], ratio: float) -> Iterator[Bar]:
-    seen, scores = _seen(ratio), _mean(every, lambda one: forecast_ensemble_scores(one, ratio))
+    seen = _seen(ratio)
+    scores = _mean(f"ensemble {seen}", every, lambda one: forecast_ensemble_scores(one, ratio))
     one = xr.ones_like(scores.crps_skill)
     yield f"CRPS {seen} below the climatological ensemble's, leads 1 to 10", 1 - scores.crps_skill, one
     yield f"ensemble spread {seen} at most {SPREAD[1]} of its error", scores.spread_skill, SPREAD[1] * one
@@ -87,8 +90,8 @@ def _ensemble(every: Sequence[Experiment], ratio: float) -> Iterator[Bar]:
 
 def _season(every: Sequence[Experiment]) -> Iterator[Bar]:
     """Of the share of days taken for another season."""
-    ours = 1 - _mean(every, lambda one: model_classification(one, HIDDEN)).accuracy
-    theirs = 1 - _mean(every, lambda one: baseline_classification(one, HIDDEN)).accuracy
+    ours = 1 - _mean("season", every, lambda one: model_classification(one, HIDDEN)).accuracy
+    theirs = 1 - _mean("season of the baselines", every, lambda one: baseline_classification(one, HIDDEN)).accuracy
     for model in (str(name) for name in theirs.model.values):
         yield f"wrong seasons below {model}", ours, theirs.sel(model=model, drop=True)
 

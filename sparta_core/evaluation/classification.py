@@ -8,7 +8,7 @@ import xarray as xr
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from torch import Tensor
 
-from sparta_core.downstream.classification import SEASONS, learnt_from, season_probabilities, seasons
+from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
 from sparta_core.evaluation.kept import kept
@@ -65,7 +65,7 @@ def baseline_classification(experiment: Experiment, ratios: Sequence[float] = RA
 
 def baselines_variant(experiment: Experiment) -> str:
     """The end of the name of the baselines' run: they learn from the days that the classifier learns from."""
-    return "-classification" if learnt_from(experiment) == "downstream_train" else "-classification-train"
+    return "-classification-train" if experiment.learns_from("classification") == "train" else "-classification"
 
 
 def _against_ratio(bench: Workbench, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]

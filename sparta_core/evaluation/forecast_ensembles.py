@@ -7,11 +7,11 @@ from torch import Tensor
 
 from sparta_core.downstream.diffusion import forecast_members
 from sparta_core.downstream.embeddings import decode
-from sparta_core.downstream.forecast import forecast_embeddings, look_backs
-from sparta_core.downstream.trust import members, trust
+from sparta_core.downstream.forecast import last_observed, look_backs
+from sparta_core.downstream.trust import forecasts, members, trust
 from sparta_core.evaluation import ensembles
 from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.scores import last_observed, scored
+from sparta_core.evaluation.scores import by_lead, scored
 from sparta_core.experiment import Experiment
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
@@ -33,7 +33,7 @@ def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.D
 
     def score() -> xr.Dataset:
         generator = torch.Generator(bench.device).manual_seed(seed)
-        near = forecast_embeddings(experiment, seed, hidden)[:, :LEADS]
+        _, near = _forecasts(experiment, seed, hidden)
         drawn = members(near, trust(experiment, seed, hidden), experiment.draws, generator)
         return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
 
@@ -48,8 +48,7 @@ def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None
 
     def score() -> xr.Dataset:
         generator = torch.Generator(bench.device).manual_seed(experiment.seed)
-        near = forecast_embeddings(experiment, experiment.forecast_seeds[0], hidden)[:, :LEADS]
-        seen = look_backs(experiment, hidden)[0][:, -1]
+        seen, near = _forecasts(experiment, experiment.forecast_seeds[0], hidden)
         drawn = forecast_members(experiment, seen, near, hidden, generator)
         return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
 
@@ -57,12 +56,18 @@ def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None
     return kept(bench.run("diffusion"), f"ensemble-mask{hidden:g}.nc", score, **settings)
 
 
+def _forecasts(experiment: Experiment, seed: int, ratio: float) -> tuple[Tensor, Tensor]:
+    """The last day seen (N, E) of every test window, and the trusted forecasts after it (N, leads, E)."""
+    windows, last_days = look_backs(experiment, ratio)
+    return windows[:, -1], forecasts(experiment, seed, windows, last_days, min(LEADS, experiment.leads), ratio)
+
+
 def ensemble_by_lead(bench: Workbench, drawn: Tensor) -> xr.Dataset:
     """The scores (lead, variable) of members' embeddings (N, M, leads, E), forecast after the test windows."""
     fields, last_days, model = bench.fields, last_observed(bench), representation(bench.experiment)
     made: dict[str, list[np.ndarray]] = {"crps": [], "crps_skill": [], "spread_skill": []}
     for lead, own in enumerate(drawn.unbind(2), 1):
-        days = (last_days + lead).to(bench.device)
+        days = last_days + lead
         truth = fields.physical(fields.take(days), fields.dates(days))
         ensemble = fields.physical(decode(model, own), fields.dates(days)[:, None])
         usual = ensembles.climatological_days(fields, days, drawn.shape[1], bench.experiment.seed)
@@ -71,8 +76,4 @@ def ensemble_by_lead(bench: Workbench, drawn: Tensor) -> xr.Dataset:
         values = (mine, 1 - mine / theirs, ensembles.spread_skill(ensemble, truth, fields.cell_area))
         for rows, value in zip(made.values(), values, strict=True):
             rows.append(value.cpu().numpy())
-    data = {name: (("lead", "variable"), np.stack(rows)) for name, rows in made.items()}
-    return xr.Dataset(data, {
-        "lead": ("lead", np.arange(1, drawn.shape[2] + 1), {"units": "days"}),
-        "variable": list(fields.variables), "units": ("variable", list(fields.units)),
-    }, {"source": fields.source})  # fmt: skip
+    return by_lead(fields, {name: np.stack(rows) for name, rows in made.items()})

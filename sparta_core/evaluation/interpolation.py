@@ -154,6 +154,11 @@ class EofInterpolation:
         shown = project(self.patterns.unflatten(1, usual.shape[1:])).flatten(1)
         modes = Modes(shown, self.variance, self.unexplained.expand(usual.shape[1]))
         interpolation = OptimalInterpolation(modes).to(usual.device)
-        parts = zip((observed.values - project(usual)).split(CHUNK), observed.seen.split(CHUNK), strict=True)
-        scores = torch.cat([interpolation(departures, seen) for departures, seen in parts])
+        scores = scores_of(interpolation, observed.values - project(usual), observed.seen)
         return usual + (scores @ self.patterns).view_as(usual)
+
+
+def scores_of(interpolation: OptimalInterpolation, values: Tensor, seen: Tensor) -> Tensor:
+    """The scores (N, K) of any number of days, in bounded memory."""
+    parts = zip(values.split(CHUNK), seen.split(CHUNK), strict=True)
+    return torch.cat([interpolation(*part) for part in parts])

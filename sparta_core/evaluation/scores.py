@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparta_core.data.fields import Fields
 from sparta_core.downstream.embeddings import decode
-from sparta_core.downstream.forecast import forecast_embeddings, forecast_starts
+from sparta_core.downstream.forecast import forecast_embeddings, last_observed
 from sparta_core.evaluation import metrics
 from sparta_core.evaluation.baselines import Baseline, Climatology, fit_baselines, target_days
 from sparta_core.evaluation.interpolation import EofInterpolation, ObservationGrid, Observed
@@ -21,7 +21,8 @@ from sparta_core.training.workbench import Workbench
 FILE = "scores.nc"
 MODELS = {"contrastive": "SPARTA", "autoencoder": "autoencoder"}
 LEADS_AT_ONCE = 10  # bounds memory: a forecast of all leads need not fit
-UNITS = {"rrmse": "%", "psnr": "dB", "acc": "1", "ssim": "1", "skill": "1"}
+UNITS = {"rrmse": "%", "psnr": "dB", "acc": "1", "ssim": "1", "skill": "1", "crps_skill": "1",
+         "spread_skill": "1"}  # fmt: skip
 
 
 def forecast_scores(experiment: Experiment) -> xr.Dataset:
@@ -65,12 +66,6 @@ def scored(experiment: Experiment) -> dict[str, int]:
 def file_of(ratio: float, usual: float) -> str:
     """Where the scores of forecasts from days of which a share `ratio` is hidden are kept."""
     return FILE if ratio == usual else f"scores-mask{ratio:g}.nc"
-
-
-def last_observed(bench: Workbench) -> Tensor:
-    """The last days (N,) of the look-backs of all test windows, in the record."""
-    starts = forecast_starts(bench.experiment, bench.fields.splits["downstream_test"])
-    return starts + bench.experiment.look_back - 1
 
 
 def analyses(bench: Workbench, days: Tensor, ratio: float) -> Tensor:
@@ -129,13 +124,14 @@ def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> x
         for name, value in made.items():
             rows.setdefault(name, []).append(value.cpu())
         first += leads
-    return _dataset(fields, {name: torch.cat(values).numpy() for name, values in rows.items()})
+    return by_lead(fields, {name: torch.cat(values).numpy() for name, values in rows.items()})
 
 
-def _dataset(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
+def by_lead(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
+    """Scores (lead) or (lead, variable), from lead 1 on, with their coordinates and units."""
     data = {name: (("lead", "variable")[: values.ndim], values) for name, values in scores.items()}
     dataset = xr.Dataset(data, {
-        "lead": ("lead", np.arange(1, len(scores["rrmse"]) + 1), {"units": "days"}),
+        "lead": ("lead", np.arange(1, len(next(iter(scores.values()))) + 1), {"units": "days"}),
         "variable": list(fields.variables), "units": ("variable", list(fields.units)),
     }, {"source": fields.source})  # fmt: skip
     for name in dataset:

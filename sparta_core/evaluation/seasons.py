@@ -10,9 +10,9 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sparta_core.downstream.classification import SEASONS, learnt_from, seasons, whole_days
+from sparta_core.downstream.classification import SEASONS, seasons, whole_days
 from sparta_core.errors import DataError
-from sparta_core.evaluation.interpolation import CHUNK, ObservationGrid, Observed
+from sparta_core.evaluation.interpolation import ObservationGrid, Observed, scores_of
 from sparta_core.models.linear_path import OptimalInterpolation
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
@@ -33,7 +33,7 @@ def fit_classifiers(bench: Workbench, grid: ObservationGrid) -> dict[str, Classi
 def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
     """Logistic regression on the principal components of the sparse fields."""
     experiment, fields = bench.experiment, bench.fields
-    part = learnt_from(experiment)
+    part = experiment.learns_from("classification")
     days = torch.as_tensor(fields.splits[part])
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     x = []
@@ -53,7 +53,7 @@ def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
 
 def fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
     """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
-    part = learnt_from(bench.experiment)
+    part = bench.experiment.learns_from("classification")
     labels, days = seasons(bench, part), grid.project(whole_days(bench, part))
     there = [season for season in range(len(SEASONS)) if (labels == season).any()]
     means = {season: days[labels == season].mean(0) for season in there}
@@ -80,8 +80,7 @@ def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Classifier:
     interpolation = OptimalInterpolation(modes_of(experiment, fields)).to(bench.device)
 
     def scores(observed: Observed) -> np.ndarray:
-        parts = zip(observed.values.split(CHUNK), observed.seen.split(CHUNK), strict=True)
-        return torch.cat([interpolation(values, seen) for values, seen in parts]).double().cpu().numpy()
+        return scores_of(interpolation, observed.values, observed.seen).double().cpu().numpy()
 
     def sparse(split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         days, generator = fields.splits[split], torch.Generator(bench.device).manual_seed(seed)

@@ -5,12 +5,13 @@ import torch
 
 from sparta_core.downstream import trust
 from sparta_core.downstream.embeddings import decode
+from sparta_core.downstream.forecast import last_observed
 from sparta_core.evaluation import ensembles, forecast_ensembles
 from sparta_core.evaluation.baselines import fit_baselines, target_days
 from sparta_core.evaluation.forecast_ensembles import ensemble_by_lead, forecast_ensemble_scores
 from sparta_core.evaluation.metrics import rmse
 from sparta_core.evaluation.scorecard import rows_of
-from sparta_core.evaluation.scores import analyses, baseline_scores, last_observed, model_scores
+from sparta_core.evaluation.scores import analyses, baseline_scores, model_scores
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
