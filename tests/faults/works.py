@@ -15,7 +15,7 @@ SETTINGS = {
 
 # What is done, by the stage whose folder it fills; the baselines' scores train nothing.
 WORKS = {name: partial(train, name=name) for name in STAGES} | {
-    "baselines": partial(baseline_reconstruction, ratios=(0.5,), modes=2, days=2)}  # fmt: skip
+    "baselines": partial(baseline_reconstruction, ratios=(0.5,), days=2)}  # fmt: skip
 
 
 def contents(folder):
