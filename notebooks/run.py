@@ -19,6 +19,7 @@ import nbformat
 import papermill
 
 import sparta_core
+from sparta_core.evaluation.comparison import models
 from sparta_core.evaluation.scores import forecast_scores, table
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
@@ -60,10 +61,11 @@ def main() -> None:
     experiment = Experiment.from_preset(options.preset, runs=str(RUNS))
     if options.figures:
         options.figures.mkdir(parents=True, exist_ok=True)
-        for figure in sorted((RUNS / "figures" / experiment.name("decoder")).glob("[0-9][0-9]_*.png")):
+        folders = {RUNS / "figures" / one.name("decoder") for one in models(experiment).values()}
+        for figure in sorted(figure for folder in folders for figure in folder.glob("[0-9][0-9]_*.png")):
             shutil.copy(figure, options.figures)
     if FORECAST in [path.stem for path in notebooks]:
-        scores = forecast_scores(experiment)
+        scores = forecast_scores(models(experiment))
         print(f"\nForecasts of the test days, {scores.attrs['source']}; models see "
               f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
         print(table(scores, LEADS))

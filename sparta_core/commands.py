@@ -72,7 +72,7 @@ def bars_command(words: Sequence[str]) -> None:
     if a bar is missed.
     """
     parser = _parser("bars", bars_command)
-    parser.add_argument("--preset", default="beyond", choices=PRESETS)
+    parser.add_argument("--preset", default="bars", choices=PRESETS)
     parser.add_argument("--data", help="path of a Zarr store or NetCDF file; the preset's, if left out")
     parser.add_argument("--seeds", type=_seeds, default=(0, 1, 2), help="numbers with commas between them; 0,1,2")
     parser.add_argument("--runs", default="runs", help="folder of all runs")

@@ -52,7 +52,7 @@ def test_settings_survive_json(preset):
     ({"runs": "elsewhere", "device": "cpu", "leads": 3}, ["autoencoder", "decoder", "forecast"], []),
 ])
 def test_experiments_share_the_stages_on_which_they_agree(changes, shared, separate):
-    e = Experiment.from_preset("demo")
+    e = Experiment.from_preset("paper_demo")
     other = e.replace(**changes)
     assert all(e.digest(stage) == other.digest(stage) for stage in shared)
     assert all(e.digest(stage) != other.digest(stage) for stage in separate)
@@ -98,7 +98,7 @@ def test_it_is_frozen():
 
 def test_equal_steps_without_hard_negatives_take_three_times_the_epochs():
     """A third of the batches an epoch, so three times the epochs; alpha falls as far in as many steps."""
-    with_negatives = Experiment.from_preset("demo")
+    with_negatives = Experiment.from_preset("paper_demo")
     assert with_negatives.at_equal_steps() == with_negatives
     made = with_negatives.replace(hard_negatives=False).at_equal_steps()
     for stage in ("pretrain", "blend", "decoder"):
@@ -109,7 +109,7 @@ def test_equal_steps_without_hard_negatives_take_three_times_the_epochs():
 
 
 def test_shortened_training_ends_at_the_same_alpha():
-    whole = Experiment.from_preset("demo", pretrain_epochs=20, blend_epochs=11, decoder_epochs=1)
+    whole = Experiment.from_preset("paper_demo", pretrain_epochs=20, blend_epochs=11, decoder_epochs=1)
     half = whole.shortened(0.5)
     assert (half.pretrain_epochs, half.blend_epochs, half.decoder_epochs) == (10, 6, 1)
     assert half.blend_decay * (half.blend_epochs - 1) == pytest.approx(whole.blend_decay * (whole.blend_epochs - 1))

@@ -49,7 +49,7 @@ def test_declared_gaps_train_every_stage_and_are_never_taken_for_values(gappy, o
     assert errors.dims == ("mask_grid", "ratio") and errors.mask_grid.values.tolist() == ["native"]
     assert np.isfinite(errors).all()
     with pytest.raises(DataError, match="have gaps, and no climatology without whole days"):
-        forecast_scores(experiment)
+        forecast_scores({"SPARTA": experiment})
 
 
 def test_gaps_that_are_not_declared_stop_before_anything_is_trained(gappy, one_epoch, tmp_path):

@@ -86,6 +86,13 @@ class Fields:
         dates: np.ndarray = self.dates(last_days)[:, None] + np.arange(1, leads + 1)
         return dates
 
+    def same_days(self, other: "Fields") -> bool:
+        """Whether both hold the same days of the same variables and grid, whatever these are departures from."""
+        alike = all(np.array_equal(mine, theirs) for mine, theirs in (
+            (self.time, other.time), (self.latitude, other.latitude), (self.longitude, other.longitude)))  # fmt: skip
+        return (alike and self.variables == other.variables and self.splits == other.splits
+                and torch.equal(self.mean, other.mean) and torch.equal(self.std, other.std))  # fmt: skip
+
     def to(self, device: str | torch.device, values: bool = True) -> "Fields":
         """The same days with their tensors on `device`, or only their statistics."""
         names = ["mean", "std", *["values"] * values, *["climatology"] * (self.climatology is not None)]

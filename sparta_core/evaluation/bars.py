@@ -68,7 +68,8 @@ def _reconstruction(every: Sequence[Experiment]) -> Iterator[Bar]:
 def _forecast(every: Sequence[Experiment], ratio: float) -> Iterator[Bar]:
     seen = _seen(ratio)
     ours = _mean(f"forecast {seen}", every, lambda one: model_scores(one, ratio)).rmse
-    theirs = _mean(f"forecast {seen} of the baselines", every, lambda one: baseline_scores(one, ratio)).rmse
+    seeds = every if ratio else every[:1]  # from whole days all seeds' baselines are the same
+    theirs = _mean(f"forecast {seen} of the baselines", seeds, lambda one: baseline_scores(one, ratio)).rmse
     near = [lead for lead in NEAR if lead in ours.lead]
     for model in AT_ONCE:
         margin = xr.DataArray([MARGIN.get(lead, 1.0) for lead in near], {"lead": near})

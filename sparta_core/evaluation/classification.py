@@ -1,6 +1,6 @@
 """Scores of the season classifier against the mask ratio, beside classifiers that need no embedding."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from sparta_core.downstream.classification import SEASONS, season_probabilities,
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
 from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.scores import MODELS
 from sparta_core.evaluation.seasons import MEANS, Classifier, fit_classifiers
 from sparta_core.experiment import Experiment
 from sparta_core.training.workbench import Workbench
@@ -22,11 +21,11 @@ RATIOS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 BINS = 10  # of confidence
 
 
-def classification_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
-    """Every score of the test days' seasons (model, ratio, ...): SPARTA's, the autoencoder's, the baselines'."""
-    parts = [model_classification(experiment.replace(objective=objective), ratios).expand_dims(model=[name])
-             for objective, name in MODELS.items()]  # fmt: skip
-    return xr.concat([*parts, baseline_classification(experiment, ratios)], "model")
+def classification_scores(models: Mapping[str, Experiment], ratios: Sequence[float] = RATIOS) -> xr.Dataset:
+    """Every score of the test days' seasons (model, ratio, ...), of the models by name and of the first's baselines."""
+    first = next(iter(models.values()))
+    parts = [model_classification(one, ratios).expand_dims(model=[name]) for name, one in models.items()]
+    return xr.concat([*parts, baseline_classification(first, ratios)], "model")
 
 
 def model_classification(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:

@@ -15,6 +15,7 @@ from sparta_core.evaluation.reconstruction import baseline_reconstruction, model
 from sparta_core.evaluation.scorecard import WHOLE_FIELDS, method, rows_of
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
+from sparta_core.presets import PAPERS
 from sparta_core.progress import duration
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
@@ -24,6 +25,11 @@ SCORERS: dict[str, Callable[[Experiment], Any]] = {
     "diffusion": diffusion_scores, "classification": model_classification,
 }  # fmt: skip
 
+# What the paper's models take over from the experiment that they stand beside.
+SHARED = ("runs", "device", "precision", "storage", "seed", "data", "variables", "level", "days", "split", "fusion",
+          "hard_negatives", "cycle_weight", "downstream_split", "downstream_mask_ratio", "look_back", "stride",
+          "leads", "start_every", "draws")  # fmt: skip
+
 # Of each task: what scores its baselines, the end of their run's name, and the baseline that a model should beat.
 BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], str], str]] = {
     "forecast": (baseline_scores, lambda experiment: f"-lookback{experiment.look_back}", "climatology"),
@@ -31,6 +37,16 @@ BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], s
     "diffusion": (climatological_scores, lambda _: "-diffusion", "climatological ensemble"),
     "classification": (baseline_classification, baselines_variant, "PCA + logistic regression"),
 }
+
+
+def models(experiment: Experiment) -> dict[str, Experiment]:
+    """What notebooks set side by side, by name: the experiment's model, and the paper's two on the same days."""
+    own = experiment.preset == PAPERS[experiment.preset]
+    shared = {name: getattr(experiment, name) for name in SHARED}
+    paper = experiment if own else Experiment.from_preset(PAPERS[experiment.preset], **shared)
+    theirs = {"paper's SPARTA": paper.replace(objective="contrastive"),
+              "paper's autoencoder": paper.replace(objective="autoencoder")}  # fmt: skip
+    return theirs if own else {"SPARTA": experiment} | theirs
 
 
 def losses_variants(base: Experiment) -> dict[str, Experiment]:

@@ -4,7 +4,7 @@ Errors are standardised mean squared errors: 1 is the variance of the training d
 the same values as the models, hidden on the native grid or after enlarging.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import xarray as xr
@@ -13,7 +13,6 @@ from torch import Tensor
 from sparta_core.data.fields import Fields
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed, fit_methods
 from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.scores import MODELS
 from sparta_core.experiment import CHOICES, Experiment
 from sparta_core.ranges import placed
 from sparta_core.training.stages import representation
@@ -25,11 +24,15 @@ RATIOS = (0.3, 0.5, 0.7, 0.9, 0.95)
 DAYS = 32  # test days
 
 
-def reconstruction_scores(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
-    """Standardised MSE `mse` (model, mask_grid, ratio) over `days` test days, evenly spaced; trains what is missing."""
-    parts = [model_reconstruction(experiment.replace(objective=kind), ratios, days).expand_dims(model=[name])
-             for kind, name in MODELS.items()]  # fmt: skip
-    return xr.concat([*parts, baseline_reconstruction(experiment, ratios, days)], "model")
+def reconstruction_scores(models: Mapping[str, Experiment], ratios: Sequence[float] = RATIOS, days: int = DAYS
+                          ) -> xr.Dataset:  # fmt: skip
+    """Standardised MSE `mse` (model, mask_grid, ratio) over `days` test days, evenly spaced, of the models by name.
+
+    The baselines, which follow them, are those of the first one's days. Trains what is missing.
+    """
+    first = next(iter(models.values()))
+    parts = [model_reconstruction(one, ratios, days).expand_dims(model=[name]) for name, one in models.items()]
+    return xr.concat([*parts, baseline_reconstruction(first, ratios, days)], "model")
 
 
 def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:

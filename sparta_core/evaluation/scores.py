@@ -1,6 +1,6 @@
 """Scores as labelled Datasets (model, seed, lead, variable), kept beside the run that they judge."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -19,23 +19,20 @@ from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
 FILE = "scores.nc"
-MODELS = {"contrastive": "SPARTA", "autoencoder": "autoencoder"}
 LEADS_AT_ONCE = 10  # bounds memory: a forecast of all leads need not fit
 UNITS = {"rrmse": "%", "psnr": "dB", "acc": "1", "ssim": "1", "skill": "1", "crps_skill": "1",
          "spread_skill": "1"}  # fmt: skip
 
 
-def forecast_scores(experiment: Experiment) -> xr.Dataset:
-    """Every score of the baselines, the autoencoder's and SPARTA's forecasts; trains what is missing.
+def forecast_scores(models: Mapping[str, Experiment]) -> xr.Dataset:
+    """Every score of the models' forecasts, by name, after those of the baselines on the first one's days.
 
-    Dims (model, seed, lead, variable); baselines repeat over seeds. `rrmse` has no variable.
+    Trains what is missing. Dims (model, seed, lead, variable); baselines repeat over seeds. `rrmse` has no variable.
     """
-    parts = [baseline_scores(experiment)]
-    for objective in ("autoencoder", "contrastive"):
-        scores = model_scores(experiment.replace(objective=objective))
-        parts.append(scores.expand_dims(model=[MODELS[objective]]))
-    parts[0] = parts[0].expand_dims(seed=list(experiment.forecast_seeds))
-    return xr.concat(parts, "model", coords="minimal", compat="override")
+    first = next(iter(models.values()))
+    baselines = baseline_scores(first).expand_dims(seed=list(first.forecast_seeds))
+    parts = [model_scores(one).expand_dims(model=[name]) for name, one in models.items()]
+    return xr.concat([baselines, *parts], "model", coords="minimal", compat="override")
 
 
 def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:

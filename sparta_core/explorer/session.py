@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from sparta_core.data.fields import Fields
 from sparta_core.downstream.embeddings import embed
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
@@ -48,7 +49,7 @@ class Session:
         self.benches = {name: Workbench.of(experiment) for name, experiment in experiments.items()}
         self.fields = next(iter(self.benches.values())).fields
         for name, bench in self.benches.items():
-            if bench.fields.fingerprint != self.fields.fingerprint:
+            if not bench.fields.same_days(self.fields):
                 raise DataError(f"{name} was trained on other days than the first model; explore them apart")
         self.days = self.fields.splits[SPLIT]
         self._models: dict[str, Sparta] = {}
@@ -90,27 +91,21 @@ class Session:
     @torch.no_grad()
     def frame(self, name: str, day: int, ratio: float, variable: int) -> Frame:
         """Day `day`, counted from the first shown, with a fraction `ratio` hidden by a draw that is the day's own."""
-        bench, model = self.benches[name], self.model(name)
+        bench, model, fields = self.benches[name], self.model(name), self.benches[name].fields
         index = torch.tensor([self.days[day]], device=bench.device)
-        grid = ObservationGrid.of(self.experiments[name].mask_grid, self.fields, bench.views)
-        observed = Observed.draw(grid, self.fields, index, ratio, seed=day)
+        grid = ObservationGrid.of(self.experiments[name].mask_grid, fields, bench.views)
+        observed = Observed.draw(grid, fields, index, ratio, seed=day)
         generator = torch.Generator(bench.device).manual_seed(day)
-        whole = self.fields.take(index)
+        whole = fields.take(index)
         embedding = model.encoder(bench.views.sparse(whole, generator, ratio))
         assert model.decoder is not None
         truth, made = whole[0, variable], model.decoder(embedding)[0, variable]
         seen = torch.where(observed.seen, observed.values, torch.nan)[0, variable]
-        square = ((made - truth).square() * self.fields.cell_area[:, None]).mean()
-        rmse = float(square.sqrt() * self.fields.std[variable])
-        date = self.fields.dates(index)[0]
-        truth_here, seen_here, made_here = (self._physical(x, variable, date) for x in (truth, seen, made))
+        square = ((made - truth).square() * fields.cell_area[:, None]).mean()
+        rmse = float(square.sqrt() * fields.std[variable])
+        date = fields.dates(index)[0]
+        truth_here, seen_here, made_here = (_physical(fields, x, variable, date) for x in (truth, seen, made))
         return Frame(truth_here, seen_here, made_here, rmse, embedding[0])
-
-    def _physical(self, departures: Tensor, variable: int, dates: NDArray[np.datetime64]) -> NDArray[np.float32]:
-        """One variable (..., H, W) of dates (...) in its units."""
-        usual = self.fields.usual(np.asarray(dates))
-        values = departures + (usual[..., variable, :, :] if usual.dim() else usual)
-        return (values * self.fields.std[variable] + self.fields.mean[variable]).cpu().numpy()
 
     def analogues(self, name: str, day: int) -> list[tuple[int, float]]:
         """The past days nearest in latent space, whole days, nearest first, each with its distance."""
@@ -124,7 +119,7 @@ class Session:
         """
         step = max(1, len(self.days) // 100)
         days = slice(self.days.start, self.days.stop, step)
-        values = self._physical(self.fields.take(days)[:, variable], variable, self.fields.dates(days))
+        values = _physical(self.fields, self.fields.take(days)[:, variable], variable, self.fields.dates(days))
         low, high = np.percentile(values, (0.5, 99.5))
         return float(low), float(high), float(np.percentile(np.abs(values - values.mean(0)), 99.5))
 
@@ -135,3 +130,10 @@ class Session:
 
 def _flat(embeddings: Tensor) -> NDArray[np.float64]:
     return embeddings.double().cpu().numpy()
+
+
+def _physical(fields: Fields, departures: Tensor, variable: int, dates: NDArray[np.datetime64]) -> NDArray[np.float32]:
+    """One variable (..., H, W) of dates (...) in its units."""
+    usual = fields.usual(np.asarray(dates))
+    values = departures + (usual[..., variable, :, :] if usual.dim() else usual)
+    return (values * fields.std[variable] + fields.mean[variable]).cpu().numpy()

@@ -23,7 +23,9 @@ STYLES: dict[str, dict[str, object]] = {
     "PCA + logistic regression": {"color": "#009E73", "linestyle": "--"},
     "nearest seasonal mean": {"color": "#56B4E9", "linestyle": "--"},
     "climatological ensemble": {"color": "0.45", "linestyle": "--"},
-    "autoencoder": {"color": "#0072B2"},
+    "scores + logistic regression": {"color": "#CC79A7", "linestyle": "--"},
+    "paper's autoencoder": {"color": "#0072B2"},
+    "paper's SPARTA": {"color": "0.1"},
     "SPARTA": {"color": "#D55E00", "linewidth": 2.0},
 }
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "0.2", "#8C510A")  # models without a style of their own, in turn
@@ -33,7 +35,7 @@ SCORES = {
     "accuracy": "accuracy", "macro_f1": "macro-averaged F1", "crps_skill": "CRPS skill over climatology",
     "spread_skill": "spread / error", "sparse_to_full": "squared distance / random pairs",
 }  # fmt: skip
-ZERO_IS_MARKED = ("bias", "acc", "skill")
+ZERO_IS_MARKED = ("bias", "acc", "skill", "crps_skill")
 
 
 def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figure:

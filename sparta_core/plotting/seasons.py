@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from sparta_core.plotting.curves import STYLES
 
+MOST_COLUMNS = 4
+
 
 def confusion(scores: xr.Dataset, title: str = "") -> Figure:
     """Of each season's days the share (%) that is taken for each, a panel a model; blank for seasons without days.
@@ -14,10 +16,12 @@ def confusion(scores: xr.Dataset, title: str = "") -> Figure:
     `scores` hold confusion (model, season, predicted).
     """
     models, seasons = scores.model.values, scores.season.values
-    fig, axes = plt.subplots(1, len(models), figsize=(2.6 * len(models) + 0.8, 3.2), squeeze=False, sharey=True,
+    columns = min(MOST_COLUMNS, len(models))
+    rows = -(-len(models) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(2.6 * columns + 0.8, 2.9 * rows + 0.5), squeeze=False, sharey=True,
                              layout="constrained")  # fmt: skip
     plt.close(fig)
-    for ax, model in zip(axes.flat, models, strict=True):
+    for ax, model in zip(axes.flat, models, strict=False):
         counts = scores.confusion.sel(model=model)
         share = (100 * counts / counts.sum("predicted").where(lambda n: n > 0)).values
         image = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
@@ -29,7 +33,10 @@ def confusion(scores: xr.Dataset, title: str = "") -> Figure:
         ax.set_yticks(range(len(seasons)), seasons)
         ax.set(xlabel="taken for", title=model)
         ax.title.set_fontsize(9)
-    axes[0, 0].set_ylabel("season")
+    for ax in axes.flat[len(models):]:
+        ax.set_axis_off()
+    for ax in axes[:, 0]:
+        ax.set_ylabel("season")
     fig.colorbar(image, ax=axes, label="share of the season's days (%)", shrink=0.8)
     fig.suptitle(title, fontsize=12)
     return fig

@@ -112,10 +112,10 @@ def test_the_command_prints_the_table_and_says_by_its_status_if_a_bar_is_missed(
 
     monkeypatch.setattr("sparta_core.commands.bars", made)
     bars_command(["--data", "mine.nc", "--seeds", "3,4", "--runs", "there"])
-    assert asked == [("beyond", "mine.nc", "there", (3, 4))] and "one" in capsys.readouterr().out
+    assert asked == [("bars", "mine.nc", "there", (3, 4))] and "one" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
         bars_command([])
-    assert stop.value.code == 1 and asked[1] == ("beyond", "bundled", "runs", (0, 1, 2))
+    assert stop.value.code == 1 and asked[1] == ("bars", "bundled", "runs", (0, 1, 2))
     with pytest.raises(SystemExit):
         bars_command(["--seeds", "a"])
     assert "'a' is not a list of seeds, such as 0,1,2" in capsys.readouterr().err

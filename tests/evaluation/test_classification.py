@@ -55,7 +55,8 @@ def test_nan_is_refused():
 
 def test_every_model_and_ratio_scored_once(tiny, monkeypatch):
     experiment = tiny(**SETTINGS)
-    made = classification_scores(experiment, (0.3, 0.9))
+    models = {"SPARTA": experiment, "autoencoder": experiment.replace(objective="autoencoder")}
+    made = classification_scores(models, (0.3, 0.9))
     assert list(made.model.values) == ["SPARTA", "autoencoder", LOGISTIC, MEANS]
     fields = Workbench.of(experiment).fields
     test = fields.splits["downstream_test"]
@@ -71,7 +72,7 @@ def test_every_model_and_ratio_scored_once(tiny, monkeypatch):
         raise AssertionError("scored twice")
 
     monkeypatch.setattr(module, "_against_ratio", never)
-    assert classification_scores(experiment, (0.3, 0.9)).equals(made)
+    assert classification_scores(models, (0.3, 0.9)).equals(made)
 
 
 def test_baselines_read_seasons_that_are_plain_to_see(tiny, write_weather, tmp_path):

@@ -15,11 +15,14 @@ from sparta_core.evaluation.comparison import (
     compare,
     fusion_variants,
     losses_variants,
+    models,
     trained,
     verdicts,
 )
 from sparta_core.evaluation.scorecard import COLUMNS, scorecard, training, write
 from sparta_core.evaluation.scores import model_scores
+from sparta_core.experiment import Experiment
+from sparta_core.presets import PRESETS
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs",
                           "diffusion_epochs", "classification_epochs"), 1)  # fmt: skip
@@ -145,6 +148,18 @@ def test_the_papers_variants_by_name(tiny):
     assert all(one.blend_epochs == 7 for one in fused.values())
     plain = losses_variants(base)["sparta_early"]
     assert not plain.hard_negatives and not plain.cycle_weight
+
+
+def test_the_papers_models_stand_beside_another_on_the_same_days(tiny):
+    ours = Experiment.from_preset("demo", seed=3, fusion="gnn", look_back=5, stride=5, data="mine.nc")
+    found = models(ours)
+    paper = Experiment.from_preset("paper_demo", seed=3, fusion="gnn", look_back=5, stride=5, data="mine.nc")
+    assert found == {"SPARTA": ours, "paper's SPARTA": paper,
+                     "paper's autoencoder": paper.replace(objective="autoencoder")}  # fmt: skip
+    assert list(models(paper)) == ["paper's SPARTA", "paper's autoencoder"] and models(paper)["paper's SPARTA"] == paper
+    for preset in PRESETS:
+        one = models(Experiment.from_preset(preset))
+        assert len({(two.days, two.split, two.downstream_split, two.leads) for two in one.values()}) == 1
 
 
 def test_only_trained_variants_are_found(tiny):

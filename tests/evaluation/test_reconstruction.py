@@ -20,12 +20,13 @@ def experiment(tiny):
 
 
 def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeypatch):
-    made = reconstruction_scores(experiment, [0.5, 0.9], days=6)
+    models = {"SPARTA": experiment, "autoencoder": experiment.replace(objective="autoencoder")}
+    made = reconstruction_scores(models, [0.5, 0.9], days=6)
     assert list(made.model.values) == ["SPARTA", "autoencoder", *BASELINES] and not made.mse.isnull().any()
     bench = Workbench.of(experiment)
     truth = bench.fields.values[evenly_spaced(bench.fields, 6)]
-    for name, objective in (("SPARTA", "contrastive"), ("autoencoder", "autoencoder")):
-        model = representation(experiment.replace(objective=objective))
+    for name, one in models.items():
+        model = representation(one)
         for mask_grid in ("native", "enlarged"):
             views = Views(experiment.replace(mask_grid=mask_grid), bench.fields.latitude, bench.fields.longitude)
             error = model(views.sparse(truth, torch.Generator().manual_seed(0), 0.9)) - truth
@@ -36,9 +37,9 @@ def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeyp
         raise AssertionError("scored twice")
 
     monkeypatch.setattr(reconstruction, "_table", never)
-    assert reconstruction_scores(experiment, [0.5, 0.9], days=6).equals(made)
+    assert reconstruction_scores(models, [0.5, 0.9], days=6).equals(made)
     with pytest.raises(AssertionError, match="scored twice"):
-        reconstruction_scores(experiment, [0.5], days=6)
+        reconstruction_scores(models, [0.5], days=6)
 
 
 def test_one_grid_where_the_view_is_the_native_grid(tiny, experiment):

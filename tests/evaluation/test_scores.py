@@ -14,10 +14,14 @@ SETTINGS = dict.fromkeys(
 SETTINGS |= {"leads": 13, "forecast_seeds": (0, 42)}  # 13 leads: more than one chunk
 
 
+def models(experiment):
+    return {"autoencoder": experiment.replace(objective="autoencoder"), "SPARTA": experiment}
+
+
 @pytest.fixture
 def scored(tiny):
     experiment = tiny(**SETTINGS)
-    return experiment, forecast_scores(experiment)
+    return experiment, forecast_scores(models(experiment))
 
 
 def test_every_model_lead_variable_and_seed(scored):
@@ -57,8 +61,8 @@ def test_scores_are_kept_beside_the_run_and_made_again_for_other_leads(scored, m
 
     with monkeypatch.context() as patch:
         patch.setattr(scores, "_scores", never)
-        xr.testing.assert_identical(forecast_scores(experiment), made)
-    fewer = forecast_scores(experiment.replace(leads=4))
+        xr.testing.assert_identical(forecast_scores(models(experiment)), made)
+    fewer = forecast_scores(models(experiment.replace(leads=4)))
     assert list(fewer.lead.values) == [1, 2, 3, 4]
 
 

@@ -69,6 +69,20 @@ def test_colour_limits_are_of_the_days_shown(experiments):
     assert 0 < apart <= np.abs(days - days.mean(0)).max() + 1
 
 
+def test_models_of_departures_from_the_date_show_the_same_days(experiments):
+    """Beside models of departures from one mean: the truth is the truth, and each rebuilds in its own units."""
+    usual = experiments["autoencoder"].replace(departures="climatology")
+    session = Session({**experiments, "usual": usual})
+    one, other = session.frame("SPARTA", 9, 0.5, 1), session.frame("usual", 9, 0.5, 1)
+    assert other.truth == pytest.approx(one.truth, rel=1e-4)
+    assert np.array_equal(np.isnan(one.seen), np.isnan(other.seen))
+    bench, model = session.benches["usual"], representation(usual)
+    day = torch.tensor([session.days[9]])
+    view = bench.views.sparse(bench.fields.take(day), torch.Generator().manual_seed(9), 0.5)
+    made = bench.fields.physical(model(view), bench.fields.dates(day))[0, 1].detach().numpy()
+    assert other.reconstruction == pytest.approx(made, rel=1e-4)
+
+
 def test_models_of_other_days_are_explored_apart(tiny, write_weather, experiments):
     other = tiny(**SETTINGS, data=str(write_weather(days=620)))
     with pytest.raises(DataError, match="other was trained on other days"):

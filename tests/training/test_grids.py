@@ -23,7 +23,7 @@ def on_fine(tiny, fine):
 
 
 def test_from_days_to_scores(on_fine):
-    scores = forecast_scores(on_fine(fusion="early")).sel(model=["climatology", "SPARTA"])
+    scores = forecast_scores({"SPARTA": on_fine(fusion="early")}).sel(model=["climatology", "SPARTA"])
     assert int(sum(scores[name].isnull().sum() for name in scores)) == 0
     climatology = scores.rmse.sel(model="climatology", variable="2m_temperature").mean()
     assert float(climatology) < 10  # the made-up seasons' amplitude: it learnt them on this grid too
