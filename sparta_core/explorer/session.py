@@ -68,7 +68,7 @@ class Session:
         if name not in self._embeddings:
             bench = self.benches[name]
             generator = torch.Generator(bench.device)
-            self._embeddings[name] = embed(self.model(name), bench.views, self.fields.split(SPLIT), 0.0, generator)
+            self._embeddings[name] = embed(self.model(name), bench.views, bench.fields.split(SPLIT), 0.0, generator)
         return self._embeddings[name]
 
     def plane(self, name: str, method: str) -> NDArray[np.float64]:

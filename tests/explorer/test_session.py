@@ -81,6 +81,8 @@ def test_models_of_departures_from_the_date_show_the_same_days(experiments):
     view = bench.views.sparse(bench.fields.take(day), torch.Generator().manual_seed(9), 0.5)
     made = bench.fields.physical(model(view), bench.fields.dates(day))[0, 1].detach().numpy()
     assert other.reconstruction == pytest.approx(made, rel=1e-4)
+    whole = model.encoder(bench.views.full(bench.fields.take(day)))[0]
+    assert torch.allclose(session.embeddings("usual")[9], whole, atol=1e-4)
 
 
 def test_models_of_other_days_are_explored_apart(tiny, write_weather, experiments):
