@@ -31,7 +31,7 @@ def made_up(values):
 
 @pytest.fixture(scope="module")
 def climate():
-    return load_fields(Experiment.from_preset("demo"))
+    return load_fields(Experiment.from_preset("paper_demo"))
 
 
 @pytest.fixture(scope="module")
