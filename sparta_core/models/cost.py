@@ -11,5 +11,5 @@ def parameters_and_flops(module: nn.Module, *inputs: Tensor) -> tuple[int, float
     being two. Of optimal interpolation, whose steps depend on what is seen, for just these.
     """
     with FlopCounterMode(display=False) as counter:
-        module(*inputs)
+        module(*(one.detach() for one in inputs))  # the counter's hooks want no gradients
     return sum(p.numel() for p in module.parameters()), counter.get_total_flops() / len(inputs[0])

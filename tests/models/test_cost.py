@@ -16,3 +16,9 @@ def test_a_linear_layer_and_a_convolution():
 def test_what_is_not_trained_is_no_parameter():
     layer = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
     assert parameters_and_flops(layer.eval(), torch.zeros(2, 3))[0] == 20 + 10
+
+
+def test_of_what_another_module_made():
+    """Its result has a gradient, as an embedding has that goes on to the decoder, which reshapes it."""
+    first, second = nn.Linear(2, 4), nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Linear(4, 5))
+    assert parameters_and_flops(second, first(torch.zeros(7, 2))) == (25, 40)
