@@ -12,6 +12,7 @@ from sparta_core.downstream.classification import SEASONS, season_probabilities,
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
 from sparta_core.evaluation.kept import kept
+from sparta_core.evaluation.scores import by_model
 from sparta_core.evaluation.seasons import MEANS, Classifier, fit_classifiers
 from sparta_core.experiment import Experiment
 from sparta_core.training.workbench import Workbench
@@ -23,9 +24,8 @@ BINS = 10  # of confidence
 
 def classification_scores(models: Mapping[str, Experiment], ratios: Sequence[float] = RATIOS) -> xr.Dataset:
     """Every score of the test days' seasons (model, ratio, ...), of the models by name and of the first's baselines."""
-    first = next(iter(models.values()))
-    parts = [model_classification(one, ratios).expand_dims(model=[name]) for name, one in models.items()]
-    return xr.concat([*parts, baseline_classification(first, ratios)], "model")
+    made = by_model(models, lambda one: model_classification(one, ratios))
+    return xr.concat([made, baseline_classification(next(iter(models.values())), ratios)], "model")
 
 
 def model_classification(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:

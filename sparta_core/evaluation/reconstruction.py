@@ -13,6 +13,7 @@ from torch import Tensor
 from sparta_core.data.fields import Fields
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed, fit_methods
 from sparta_core.evaluation.kept import kept
+from sparta_core.evaluation.scores import by_model
 from sparta_core.experiment import CHOICES, Experiment
 from sparta_core.ranges import placed
 from sparta_core.training.stages import representation
@@ -30,9 +31,8 @@ def reconstruction_scores(models: Mapping[str, Experiment], ratios: Sequence[flo
 
     The baselines, which follow them, are those of the first one's days. Trains what is missing.
     """
-    first = next(iter(models.values()))
-    parts = [model_reconstruction(one, ratios, days).expand_dims(model=[name]) for name, one in models.items()]
-    return xr.concat([*parts, baseline_reconstruction(first, ratios, days)], "model")
+    made = by_model(models, lambda one: model_reconstruction(one, ratios, days))
+    return xr.concat([made, baseline_reconstruction(next(iter(models.values())), ratios, days)], "model")
 
 
 def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:

@@ -1,6 +1,6 @@
 """Scores as labelled Datasets (model, seed, lead, variable), kept beside the run that they judge."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -31,8 +31,13 @@ def forecast_scores(models: Mapping[str, Experiment]) -> xr.Dataset:
     """
     first = next(iter(models.values()))
     baselines = baseline_scores(first).expand_dims(seed=list(first.forecast_seeds))
-    parts = [model_scores(one).expand_dims(model=[name]) for name, one in models.items()]
-    return xr.concat([baselines, *parts], "model", coords="minimal", compat="override")
+    return xr.concat([baselines, by_model(models, model_scores)], "model", coords="minimal", compat="override")
+
+
+def by_model(models: Mapping[str, Experiment], score: Callable[[Experiment], xr.Dataset]) -> xr.Dataset:
+    """The scores of every model, along a dimension of their names."""
+    parts = [score(one).expand_dims(model=[name]) for name, one in models.items()]
+    return xr.concat(parts, "model", coords="minimal", compat="override")
 
 
 def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from sparta_core.data.fields import Fields
 from sparta_core.downstream.embeddings import embed
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
@@ -91,7 +90,8 @@ class Session:
     @torch.no_grad()
     def frame(self, name: str, day: int, ratio: float, variable: int) -> Frame:
         """Day `day`, counted from the first shown, with a fraction `ratio` hidden by a draw that is the day's own."""
-        bench, model, fields = self.benches[name], self.model(name), self.benches[name].fields
+        bench, model = self.benches[name], self.model(name)
+        fields = bench.fields
         index = torch.tensor([self.days[day]], device=bench.device)
         grid = ObservationGrid.of(self.experiments[name].mask_grid, fields, bench.views)
         observed = Observed.draw(grid, fields, index, ratio, seed=day)
@@ -99,12 +99,12 @@ class Session:
         whole = fields.take(index)
         embedding = model.encoder(bench.views.sparse(whole, generator, ratio))
         assert model.decoder is not None
-        truth, made = whole[0, variable], model.decoder(embedding)[0, variable]
-        seen = torch.where(observed.seen, observed.values, torch.nan)[0, variable]
-        square = ((made - truth).square() * fields.cell_area[:, None]).mean()
+        made, seen = model.decoder(embedding), torch.where(observed.seen, observed.values, torch.nan)
+        square = ((made - whole)[0, variable].square() * fields.cell_area[:, None]).mean()
         rmse = float(square.sqrt() * fields.std[variable])
-        date = fields.dates(index)[0]
-        truth_here, seen_here, made_here = (_physical(fields, x, variable, date) for x in (truth, seen, made))
+        dates = fields.dates(index)
+        truth_here, seen_here, made_here = (
+            fields.physical(days, dates)[0, variable].cpu().numpy() for days in (whole, seen, made))
         return Frame(truth_here, seen_here, made_here, rmse, embedding[0])
 
     def analogues(self, name: str, day: int) -> list[tuple[int, float]]:
@@ -119,7 +119,7 @@ class Session:
         """
         step = max(1, len(self.days) // 100)
         days = slice(self.days.start, self.days.stop, step)
-        values = _physical(self.fields, self.fields.take(days)[:, variable], variable, self.fields.dates(days))
+        values = self.fields.physical(self.fields.take(days), self.fields.dates(days))[:, variable].cpu().numpy()
         low, high = np.percentile(values, (0.5, 99.5))
         return float(low), float(high), float(np.percentile(np.abs(values - values.mean(0)), 99.5))
 
@@ -130,10 +130,3 @@ class Session:
 
 def _flat(embeddings: Tensor) -> NDArray[np.float64]:
     return embeddings.double().cpu().numpy()
-
-
-def _physical(fields: Fields, departures: Tensor, variable: int, dates: NDArray[np.datetime64]) -> NDArray[np.float32]:
-    """One variable (..., H, W) of dates (...) in its units."""
-    usual = fields.usual(np.asarray(dates))
-    values = departures + (usual[..., variable, :, :] if usual.dim() else usual)
-    return (values * fields.std[variable] + fields.mean[variable]).cpu().numpy()
