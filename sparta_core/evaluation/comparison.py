@@ -17,6 +17,7 @@ from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PAPERS
 from sparta_core.progress import duration
+from sparta_core.ranges import placed
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 
@@ -28,7 +29,8 @@ SCORERS: dict[str, Callable[[Experiment], Any]] = {
 # What the paper's models take over from the experiment that they stand beside.
 SHARED = ("runs", "device", "precision", "storage", "seed", "data", "variables", "level", "days", "split", "fusion",
           "hard_negatives", "cycle_weight", "downstream_split", "downstream_mask_ratio", "look_back", "stride",
-          "leads", "start_every", "draws")  # fmt: skip
+          "leads", "start_every", "draws", "sparsity", "stations", "swaths", "block_size", "variable_dropout", "noise",
+          "noise_length", "gaps")  # fmt: skip
 
 # Of each task: what scores its baselines, the end of their run's name, and the baseline that a model should beat.
 BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], str], str]] = {
@@ -43,6 +45,8 @@ def models(experiment: Experiment) -> dict[str, Experiment]:
     """What notebooks set side by side, by name: the experiment's model, and the paper's two on the same days."""
     own = experiment.preset == PAPERS[experiment.preset]
     shared = {name: getattr(experiment, name) for name in SHARED}
+    if placed(shared):
+        shared["mask_grid"] = experiment.mask_grid
     paper = experiment if own else Experiment.from_preset(PAPERS[experiment.preset], **shared)
     theirs = {"paper's SPARTA": paper.replace(objective="contrastive"),
               "paper's autoencoder": paper.replace(objective="autoencoder")}  # fmt: skip

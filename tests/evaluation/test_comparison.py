@@ -162,6 +162,18 @@ def test_the_papers_models_stand_beside_another_on_the_same_days(tiny):
         assert len({(two.days, two.split, two.downstream_split, two.leads) for two in one.values()}) == 1
 
 
+@pytest.mark.parametrize("changes", [
+    {"gaps": True}, {"sparsity": "swaths", "swaths": 9}, {"sparsity": "stations", "stations": "mine.csv"},
+    {"noise": 0.1, "noise_length": 500.0}, {"noise": 0.2, "variable_dropout": 0.1},
+], ids=str)
+def test_the_papers_models_see_what_the_other_sees(changes):
+    """Also what has places on the globe, which the paper's own mask grid has not; without it that stays the paper's."""
+    ours, *theirs = models(Experiment.from_preset("demo", **changes)).values()
+    for one in theirs:
+        assert {name: getattr(one, name) for name in changes} == changes
+        assert one.mask_grid == ("enlarged" if "variable_dropout" in changes else ours.mask_grid)
+
+
 def test_only_trained_variants_are_found(tiny):
     from sparta_core.training.stages import autoencoder
 
