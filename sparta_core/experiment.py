@@ -41,6 +41,7 @@ CHOICES = {
     "objective": tuple(REPRESENTATIONS),
     "fusion": ("early", "attention", "gnn", "hybrid"),
     "backbone": ("resnet18", "globe"),
+    "decoder_backbone": ("same", "resnet18", "globe"),
     "departures": ("mean", "climatology"),
     "forecaster": ("lstm", "dynamics"),
     "classifier": ("mlp", "date"),
@@ -103,6 +104,7 @@ class Experiment:
     plateau_threshold: float = _since("data", 1e-4)
 
     backbone: str = _since("data", "resnet18")
+    decoder_backbone: str = _since("data", "same")  # as the encoder's, or one to tell which of the two is weak
     width: int = _since("data", 64)  # channels of the first stage
     embedding: int = _since("data", 1000)  # size of z
     norm_groups: int | None = _since("data", None)  # None: one group per channel

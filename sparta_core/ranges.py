@@ -105,7 +105,7 @@ def _check_sparsity(given: SimpleNamespace) -> None:
 
 
 def _check_models(given: SimpleNamespace) -> None:
-    if given.backbone == "globe" and given.width % 8:
+    if "globe" in (given.backbone, given.decoder_backbone) and given.width % 8:
         raise ExperimentError(f"width is {given.width}; the globe's norms have eight channels a group, so it must be a "
                               "multiple of 8")
     if given.linear_path and not (given.mask_input and given.mask_grid == "native"

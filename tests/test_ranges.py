@@ -14,6 +14,7 @@ DYNAMICS = LINEAR | {"forecaster": "dynamics"}
     ({"backbone": "unet"}, "backbone is 'unet'; choose one of: resnet18, globe"),
     ({"backbone": "globe", "width": 12}, "width is 12; the globe's norms have eight channels a group, so it must be a"),
     ({"backbone": "globe", "width": 4}, "it must be a multiple of 8"),
+    ({"decoder_backbone": "globe", "width": 4}, "it must be a multiple of 8"),
     ({"linear_path": True}, NEEDS),
     (LINEAR | {"mask_input": False}, NEEDS),
     (LINEAR | {"mask_grid": "enlarged"}, NEEDS),

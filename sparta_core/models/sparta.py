@@ -59,8 +59,9 @@ def _backbone(experiment: Experiment, channels: int) -> nn.Module:
 
 def build_decoder(experiment: Experiment, channels: int, grid: tuple[int, int], modes: Modes | None,
                   autoencoder: bool) -> nn.Module:  # fmt: skip
-    """The decoder that goes with the backbone: embeddings (B, embedding) to fields (B, channels, H, W)."""
-    if experiment.backbone == "globe":
+    """The backbone's decoder, or the other's: embeddings (B, embedding) to fields (B, channels, H, W)."""
+    own = experiment.decoder_backbone == "same"
+    if (experiment.backbone if own else experiment.decoder_backbone) == "globe":
         network: nn.Module = GlobeDecoder(experiment.embedding, channels, grid, experiment.width)
     else:
         network = Decoder(experiment.embedding, channels, grid, autoencoder)

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from sparta_core.experiment import Experiment
+from sparta_core.models.decoder import Decoder
+from sparta_core.models.globe import GlobeDecoder, GlobeEncoder
+from sparta_core.models.resnet import ResNet18
 from sparta_core.models.sparta import Projector, Sparta
 
 
@@ -36,3 +39,18 @@ def test_reconstruction_is_the_decoded_embedding():
     model = Sparta.build(Experiment(width=4, embedding=64, view_size=(32, 64)), "decoder", 5, (32, 64)).eval()
     view = torch.randn(2, 5, 32, 64)
     assert torch.equal(model(view), model.decoder(model.encoder(view)))
+
+
+@pytest.mark.parametrize(("backbone", "decoder", "kinds"), [
+    ("resnet18", "same", (ResNet18, Decoder)), ("resnet18", "globe", (ResNet18, GlobeDecoder)),
+    ("globe", "same", (GlobeEncoder, GlobeDecoder)), ("globe", "resnet18", (GlobeEncoder, Decoder)),
+])
+def test_encoder_and_decoder_go_together_unless_told_otherwise(backbone, decoder, kinds):
+    """Each pair rebuilds a day of the grid, and its decoder reads all of the embedding."""
+    experiment = Experiment(width=8, embedding=64, view_size=(32, 64), backbone=backbone, decoder_backbone=decoder)
+    model = Sparta.build(experiment, "autoencoder", 5, (32, 64)).eval()
+    assert (type(model.encoder), type(model.decoder)) == kinds
+    embedding = torch.randn(4, 64, requires_grad=True)
+    model.decoder(embedding).square().sum().backward()
+    assert (embedding.grad.abs().sum(0) > 0).all()
+    assert model(torch.randn(2, 5, 32, 64)).shape == (2, 5, 32, 64)
