@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from scipy.stats import t as student
 
+from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.experiment import Experiment
 
@@ -13,17 +14,22 @@ CONTRAST = {"SimCLR": (False, 0.0), "+ hard negatives": (True, 0.0), "+ cycle": 
 CONFIDENCE = 0.95
 
 
-def objective_variants(bases: Mapping[str, Experiment]) -> dict[str, Experiment]:
-    """Of each base, by the name of its backbone, every objective at as much work: "globe, SimCLR".
+def objective_variants(bases: Mapping[str, Experiment], names: Sequence[str] = tuple(CONTRAST)
+                       ) -> dict[str, Experiment]:  # fmt: skip
+    """Of each base, by the name of its backbone, none and the objectives `names` at as much work: "globe, SimCLR".
 
     As many steps as with hard negatives, and as many views through the encoder: three in a step of stage 1, four in
     one of stage 2, one of stage 3 and of the autoencoder.
     """
+    unknown = [name for name in names if name not in CONTRAST]
+    if unknown:
+        raise ExperimentError(f"there is no objective {unknown[0]!r}; choose of: {', '.join(CONTRAST)}")
     made = {}
     for backbone, base in bases.items():
         views = 3 * base.pretrain_epochs + 4 * base.blend_epochs + base.decoder_epochs
         made[f"{backbone}, {NONE}"] = base.replace(objective="autoencoder", autoencoder_epochs=views)
-        for name, (hard_negatives, cycle_weight) in CONTRAST.items():
+        for name in names:
+            hard_negatives, cycle_weight = CONTRAST[name]
             one = base.replace(objective="contrastive", hard_negatives=hard_negatives, cycle_weight=cycle_weight)
             made[f"{backbone}, {name}"] = one.at_equal_steps()
     return made
@@ -39,7 +45,8 @@ def winners(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
     for measure in measures:
         wide = measure.of(frame).pivot_table(index="seed", columns="model", values="value")
         for backbone in dict.fromkeys(name.rpartition(", ")[0] for name in wide.columns):
-            none, means = wide[f"{backbone}, {NONE}"], wide[[f"{backbone}, {name}" for name in CONTRAST]].mean()
+            own = wide[[name for name in wide.columns if name.startswith(f"{backbone}, ")]]
+            none, means = own[f"{backbone}, {NONE}"], own.drop(columns=f"{backbone}, {NONE}").mean()
             best = str(means.idxmin())
             gain = 100 * (none - wide[best]) / none.mean()
             overall = NONE if none.mean() <= means.min() else best.rpartition(", ")[2]

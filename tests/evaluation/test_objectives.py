@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
+from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.evaluation.objectives import CONTRAST, NONE, objective_variants, winners
 from sparta_core.experiment import Experiment
@@ -60,3 +61,9 @@ def test_variants_differ_in_nothing_but_the_objective_and_its_work():
     made = {name: (one.hard_negatives, one.cycle_weight) for name, one in variants.items() if NONE not in name}
     assert list(made.values()) == list(CONTRAST.values())
     assert variants["a, all"] == Experiment(cycle_weight=1.0)
+
+
+def test_some_objectives_and_none_that_there_is_not():
+    assert list(objective_variants({"a": Experiment()}, ["all"])) == ["a, none", "a, all"]
+    with pytest.raises(ExperimentError, match="no objective 'simclr'; choose of: SimCLR"):
+        objective_variants({"a": Experiment()}, ["simclr"])
