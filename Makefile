@@ -25,10 +25,10 @@ smoke: $(INSTALLED)  ## the same in seconds, to see that everything works
 notebooks: $(INSTALLED)  ## run them all and keep their outputs in notebooks/
 	cd notebooks && ../$(BIN)/python run.py --preset demo --all --figures ../figures --keep
 
-test: $(INSTALLED)  ## style, types, and all tests
+test: $(INSTALLED)  ## style, types, and all tests, as many at once as there are cores, four at most
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-browser: $(INSTALLED)  ## the explorer in JupyterLab, in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser tests/browser

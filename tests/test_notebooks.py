@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -20,34 +19,18 @@ def cells(path, kind):
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == kind]
 
 
-def run_alone(path, folder):
-    """nbval, in a folder where nothing has been trained: facts marked NBVAL_CHECK_OUTPUT must hold."""
-    copy = shutil.copy(path, folder)
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider",
-               "--nbval-cell-timeout=600", "-c", os.devnull, "--rootdir", str(folder.parent), copy]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
-                          env=os.environ | {"SPARTA_PRESET": "smoke", "OMP_NUM_THREADS": "1"})  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def running(request, tmp_path_factory):
-    """The notebooks that were asked for, each with its folder and what will come of it: one a core at a time."""
-    asked = [item.callspec.params["path"] for item in request.session.items
-             if getattr(item, "originalname", "") == "test_it_runs_alone"]  # fmt: skip
-    folders = {path: tmp_path_factory.mktemp(path.stem) / "notebooks" for path in asked}
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for folder in folders.values():
-            folder.mkdir()
-        yield {path: (folder, pool.submit(run_alone, path, folder)) for path, folder in folders.items()}
-        pool.shutdown(cancel_futures=True)
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
-def test_it_runs_alone(path, running):
-    folder, ran = running[path]
-    done = ran.result()
+def test_it_runs_alone(path, tmp_path):
+    """By nbval, in a folder where nothing has been trained: facts marked NBVAL_CHECK_OUTPUT must hold."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider",
+               "--nbval-cell-timeout=600", "-c", os.devnull, "--rootdir", str(tmp_path),
+               shutil.copy(path, folder)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
+                          env=os.environ | {"SPARTA_PRESET": "smoke"})  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
-    drawn = {figure.name for figure in folder.parent.glob("runs/figures/*/*.png")}
+    drawn = {figure.name for figure in tmp_path.glob("runs/figures/*/*.png")}
     assert drawn and all(name.startswith(path.stem[:2]) for name in drawn)
 
 
