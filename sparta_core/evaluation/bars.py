@@ -98,4 +98,4 @@ def _season(every: Sequence[Experiment]) -> Iterator[Bar]:
 
 
 def _seen(ratio: float) -> str:
-    return f"from {1 - ratio:.0%} of the days" if ratio else "from whole days"
+    return f"from {1 - ratio:.0%} of the values" if ratio else "from whole days"

@@ -53,7 +53,7 @@ def test_all_are_cleared(scores):
     near = found.loc["forecast from whole days below linear inverse model, leads 1 to 5"]
     # 1.0 of 0.9 x 1.2, 2.0 of 0.9 x 2.3, 3.0 of 3.1: the last is the closest
     assert (near.cases, near.ours, near.closest) == ("6 of 6", 3.0, "lead 3, variable t") and near.limit == 3.1
-    far = found.loc["forecast from 30% of the days below damped persistence, leads 1 to 5"]
+    far = found.loc["forecast from 30% of the values below damped persistence, leads 1 to 5"]
     assert far.ours / far.limit == pytest.approx(2.0 / (0.9 * 2.5))
     season = found.loc["wrong seasons below logistic"]
     assert (season.ours, season.limit) == pytest.approx((0.02, 0.03)) and season.closest == "ratio 0.2"
