@@ -21,13 +21,12 @@ def cells(path, kind):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
 def test_it_runs_alone(path, tmp_path):
-    """By nbval, in a folder where nothing has been trained: facts marked NBVAL_CHECK_OUTPUT must hold."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
+    """nbval, in a folder where nothing has been trained: facts marked NBVAL_CHECK_OUTPUT must hold."""
+    (tmp_path / "notebooks").mkdir()
+    copy = shutil.copy(path, tmp_path / "notebooks")
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider",
-               "--nbval-cell-timeout=600", "-c", os.devnull, "--rootdir", str(tmp_path),
-               shutil.copy(path, folder)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
+               "--nbval-cell-timeout=600", "-c", os.devnull, "--rootdir", str(tmp_path), copy]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "notebooks", check=False,
                           env=os.environ | {"SPARTA_PRESET": "smoke"})  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     drawn = {figure.name for figure in tmp_path.glob("runs/figures/*/*.png")}

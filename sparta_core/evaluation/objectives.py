@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from scipy.stats import t as student
 
-from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.experiment import Experiment
+from sparta_core.typed import check_choice
 
 NONE = "none"  # the autoencoder
 CONTRAST = {"SimCLR": (False, 0.0), "+ hard negatives": (True, 0.0), "+ cycle": (False, 1.0), "all": (True, 1.0)}
@@ -21,9 +21,8 @@ def objective_variants(bases: Mapping[str, Experiment], names: Sequence[str] = t
     As many steps as with hard negatives, and as many views through the encoder: three in a step of stage 1, four in
     one of stage 2, one of stage 3 and of the autoencoder.
     """
-    unknown = [name for name in names if name not in CONTRAST]
-    if unknown:
-        raise ExperimentError(f"there is no objective {unknown[0]!r}; choose of: {', '.join(CONTRAST)}")
+    for name in names:
+        check_choice("objective", name, tuple(CONTRAST))
     made = {}
     for backbone, base in bases.items():
         views = 3 * base.pretrain_epochs + 4 * base.blend_epochs + base.decoder_epochs

@@ -60,8 +60,8 @@ def _backbone(experiment: Experiment, channels: int) -> nn.Module:
 def build_decoder(experiment: Experiment, channels: int, grid: tuple[int, int], modes: Modes | None,
                   autoencoder: bool) -> nn.Module:  # fmt: skip
     """The backbone's decoder, or the other's: embeddings (B, embedding) to fields (B, channels, H, W)."""
-    own = experiment.decoder_backbone == "same"
-    if (experiment.backbone if own else experiment.decoder_backbone) == "globe":
+    kind = experiment.backbone if experiment.decoder_backbone == "same" else experiment.decoder_backbone
+    if kind == "globe":
         network: nn.Module = GlobeDecoder(experiment.embedding, channels, grid, experiment.width)
     else:
         network = Decoder(experiment.embedding, channels, grid, autoencoder)

@@ -65,5 +65,5 @@ def test_variants_differ_in_nothing_but_the_objective_and_its_work():
 
 def test_some_objectives_and_none_that_there_is_not():
     assert list(objective_variants({"a": Experiment()}, ["all"])) == ["a, none", "a, all"]
-    with pytest.raises(ExperimentError, match="no objective 'simclr'; choose of: SimCLR"):
+    with pytest.raises(ExperimentError, match="objective is 'simclr'; choose one of: SimCLR, "):
         objective_variants({"a": Experiment()}, ["simclr"])
