@@ -9,6 +9,7 @@ train many models run with `--all`, or named after `--only`.
 import argparse
 import hashlib
 import logging
+import re
 import shutil
 import sys
 import time
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import nbformat
 import papermill
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 import sparta_core
 from sparta_core.evaluation.comparison import models
@@ -27,6 +30,7 @@ from sparta_core.progress import duration
 
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
+TIME_LEFT = re.compile(r": epoch .* left$")  # at the end of a line of the training loop
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WHEN_ASKED = ("09_ablation", "10_fusion")  # each trains many models
 FORECAST = "06_forecast"  # after which the table of scores is printed
@@ -113,22 +117,29 @@ def run(source: Path, preset: str, head: str, left: float) -> bool:
 
 
 def keep(executed: Path, source: Path) -> None:
-    """Put the outputs of `executed` into the cells of `source`, matched by id.
-
-    Warnings on stderr are dropped, and widgets, which live only with their kernel.
-    """
+    """Put the outputs of `executed` into the cells of `source`, matched by id."""
     copy, notebook = nbformat.read(executed, 4), nbformat.read(source, 4)
     made = {cell.id: cell for cell in copy.cells if cell.cell_type == "code"}
     notebook.metadata["seconds"] = copy.metadata["seconds"]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, 1):  # papermill's own parameters cell is counted in the copy, not here
         cell.execution_count = count
-        cell.outputs = [out for out in made[cell.id].outputs
-                        if out.get("name") != "stderr" and WIDGET not in out.get("data", {})]  # fmt: skip
+        cell.outputs = _lasting(made[cell.id].outputs)
         for result in cell.outputs:
             if "execution_count" in result:
                 result["execution_count"] = count
     nbformat.write(notebook, source)
+
+
+def _lasting(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Without widgets, which live only with their kernel, warnings on stderr, and how much time training had left.
+
+    What a cell printed becomes one output, before its figures and tables.
+    """
+    printed = [out.text for out in outputs if out.get("name") == "stdout"]
+    lines = [line for line in "".join(printed).splitlines(keepends=True) if not TIME_LEFT.search(line)]
+    others = [out for out in outputs if out.output_type != "stream" and WIDGET not in out.get("data", {})]
+    return [new_output("stream", text="".join(lines)), *others] if lines else others
 
 
 def _digest(source: Path) -> str:

@@ -1,6 +1,7 @@
 """Every notebook runs alone on a fresh clone at the smoke preset, keeps its facts, and reads as a page."""
 
 import ast
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_output
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -87,13 +89,33 @@ def test_a_second_run_does_nothing_twice(tmp_path):
     assert "smoke: epoch 1/1" in str(executed.cells)
 
 
-def test_time_left_follows_the_pace(tmp_path):
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("run")
+
+
+def test_kept_outputs_are_those_that_last(run, tmp_path):
+    """Not how much time training had left, nor warnings and widgets; what was printed comes first, as one output."""
+    begun = "autoencoder: epoch 1/2: training 0.5, validation 0.4, 2 s left\n"
+    ended = "autoencoder: epoch 2/2: training 0.4, validation 0.3, took 4 s\n"
+    table, widget = {"text/plain": "0.3"}, {run.WIDGET: {}, "text/plain": "Widget()"}
+    outputs = [new_output("stream", text=begun), new_output("display_data", table),
+               new_output("stream", name="stderr", text="deprecated"), new_output("stream", text=ended),
+               new_output("display_data", widget), new_output("stream", text="3 days left\n")]  # fmt: skip
+    for name, made in (("executed", outputs), ("source", [])):
+        cell = nbformat.v4.new_code_cell("train()", id="a", outputs=made)
+        notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"seconds": 4})
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    run.keep(tmp_path / "executed.ipynb", tmp_path / "source.ipynb")
+    (cell,) = cells(tmp_path / "source.ipynb", "code")
+    assert [out.output_type for out in cell.outputs] == ["stream", "display_data"]
+    assert cell.outputs[0].text == ended + "3 days left\n"
+    assert cell.outputs[1].data == table
+
+
+def test_time_left_follows_the_pace(run, tmp_path):
     """Kept at 10, 20 and 30 s; the first took 20: twice as slow, so the other two take 100."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import run
-    finally:
-        sys.path.remove(str(FOLDER))
     paths = [tmp_path / f"{k}.ipynb" for k in range(3)]
     for path, seconds in zip(paths, (10, 20, 30), strict=True):
         nbformat.write(nbformat.v4.new_notebook(metadata={"seconds": seconds}), path)
