@@ -21,8 +21,8 @@ def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[s
     references = references or {}
     shown = pd.concat([measure.of(frame) for measure in measures])
     models = [name for name in frame.model.drop_duplicates() if name in set(shown.model)][::-1]
-    columns = min(4, len(measures))
-    rows = -(-len(measures) // columns)
+    rows = -(-len(measures) // 4)
+    columns = -(-len(measures) // rows)
     fig, axes = plt.subplots(rows, columns, figsize=(10, rows * (0.9 + 0.24 * len(models))), sharey=True,
                              squeeze=False, layout="constrained")  # fmt: skip
     plt.close(fig)
