@@ -12,9 +12,13 @@ import xarray as xr
 
 from sparta_core.errors import DataError
 from sparta_core.evaluation.kept import load_scores
+from sparta_core.experiment import Experiment
+from sparta_core.presets import PRESETS
 from sparta_core.training.runs import Run, describe
 
-COLUMNS = ("preset", "task", "model", "training", "setup", "metric", "seed", "value")
+COLUMNS = ("preset", "task", "model", "training", "changes", "setup", "metric", "seed", "value")
+# What other columns say, and what `shortened` and `at_equal_steps` set with the epochs.
+TOLD = ("seed", "fusion", "hard_negatives", "cycle_weight", "downstream_mask_ratio", "blend_decay", "plateau_patience")
 LEADS = (1, 5, 10, 25, 50, 75, 100)
 WHOLE_FIELDS = "whole fields"  # the set-up of forecasts that see them
 DIFFUSION = ("rrmse", "direct_rrmse", "std", "conditional_std", "latent_density", "realism", "ssim", "psnr",
@@ -37,6 +41,17 @@ def training(settings: dict[str, Any]) -> str:
     """How long the representation trained: the epochs of its stages, 6/4/6."""
     stages = ("pretrain", "blend", "decoder") if "fusion" in settings else ("autoencoder",)
     return "/".join(str(settings[f"{stage}_epochs"]) for stage in stages if f"{stage}_epochs" in settings)
+
+
+def changes(preset: str, settings: dict[str, Any]) -> str:
+    """What else is not the preset's in a run's days or representation: embedding=128, width=8."""
+    if preset not in PRESETS:
+        return "a preset that is no more"
+    experiment = Experiment.from_preset(preset)
+    usual = {name: value for stage in ("autoencoder", "decoder", "baselines")
+             for name, value in experiment.settings(stage).items() if not name.endswith("_epochs")}  # fmt: skip
+    return ", ".join(f"{name}={settings[name]}" for name, value in usual.items()
+                     if name not in TOLD and settings.get(name, value) != value)  # fmt: skip
 
 
 def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
@@ -123,6 +138,7 @@ def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
     content = describe(record.parent)
     stage, settings = content["stage"], content["settings"]
     preset = record.parent.parent.name.split("-")[0]
+    changed = changes(preset, settings)
     for task, (stages, pattern, rows) in TASKS.items():
         for path in sorted(record.parent.glob(pattern)) if stage in stages else ():
             scores = load_scores(path)
@@ -131,4 +147,4 @@ def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
             for model, own in named.items():
                 for setup, metric, value in rows(own, settings):
                     epochs = "" if stage == "baselines" else training(settings)
-                    yield preset, task, model, epochs, setup, metric, settings["seed"], value
+                    yield preset, task, model, epochs, changed, setup, metric, settings["seed"], value

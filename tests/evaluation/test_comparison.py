@@ -19,7 +19,7 @@ from sparta_core.evaluation.comparison import (
     trained,
     verdicts,
 )
-from sparta_core.evaluation.scorecard import COLUMNS, scorecard, training, write
+from sparta_core.evaluation.scorecard import COLUMNS, changes, scorecard, training, write
 from sparta_core.evaluation.scores import model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
@@ -77,6 +77,16 @@ def test_finished_work_is_reused(variants, monkeypatch):
 def test_a_task_that_is_none(variants):
     with pytest.raises(ExperimentError, match="no task 'forcast'; choose of: reconstruction, latent"):
         compare(variants, [0], ["forcast"])
+
+
+def test_a_changed_run_is_told_from_its_presets():
+    """By what its days and representation depend on, but not by what other columns say, nor by a task's settings."""
+    usual = Experiment.from_preset("paper_demo", seed=3, fusion="gnn", forecast_hidden=7).shortened(0.5)
+    changed = usual.replace(embedding=128, head="pool").at_equal_steps()
+    for stage in ("autoencoder", "decoder", "forecast", "baselines"):
+        assert changes("paper_demo", usual.settings(stage)) == ""
+        assert changes("paper_demo", changed.settings(stage)) == "embedding=128, head=pool"
+    assert changes("demo_of_old", usual.settings("decoder")) == "a preset that is no more"
 
 
 def test_no_scores(tmp_path):
