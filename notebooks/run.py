@@ -2,7 +2,7 @@
 
 Executed notebooks go to ../runs/notebooks/<preset>/, figures beside the runs. A notebook whose text,
 code and parameters have not changed since it last ran to the end is not run again. `--figures DIR`
-copies the figures there, `--keep` the outputs back into the notebooks of this folder. Two notebooks that
+copies the figures there, `--keep` the outputs back into the notebooks of this folder. Three notebooks that
 train many models run with `--all`, or named after `--only`.
 """
 
@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
 TIME_LEFT = re.compile(r": epoch .* left$")  # at the end of a line of the training loop
 WIDGET = "application/vnd.jupyter.widget-view+json"
-WHEN_ASKED = ("09_ablation", "10_fusion")  # each trains many models
+WHEN_ASKED = ("09_ablation", "10_fusion", "12_beyond_the_paper")  # each trains many models
 FORECAST = "06_forecast"  # after which the table of scores is printed
 LEADS = (1, 2, 3, 5, 10, 25, 50, 75, 100)
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--preset", default="demo", choices=PRESETS)
     parser.add_argument("--figures", type=Path, help="copy the notebooks' figures into this folder")
     parser.add_argument("--only", nargs="+", choices=there, metavar="NAME", help="these notebooks")
-    parser.add_argument("--all", action="store_true", help=f"{' and '.join(WHEN_ASKED)}, too")
+    parser.add_argument("--all", action="store_true", help=f"{', '.join(WHEN_ASKED)}, too")
     parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
     options = parser.parse_args()
     # papermill logs what a notebook prints; the training loop's lines are what a person waits for.
