@@ -34,6 +34,12 @@ def objective_variants(bases: Mapping[str, Experiment], names: Sequence[str] = t
     return made
 
 
+def means(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
+    """A row a model, a column a measure: the mean over seeds and its interval, as in `winners`."""
+    values = {measure.label: measure.of(frame).groupby("model", sort=False).value for measure in measures}
+    return pd.DataFrame({label: own.apply(_interval, digits=".3g") for label, own in values.items()})
+
+
 def winners(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
     """A row a measure and backbone: the best objective, and what the best contrast gains over none, in percent.
 
@@ -50,13 +56,14 @@ def winners(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
             gain = 100 * (none - wide[best]) / none.mean()
             overall = NONE if none.mean() <= means.min() else best.rpartition(", ")[2]
             rows.append({"measure": measure.label, "backbone": backbone, "winner": overall,
-                         "best contrast": best.rpartition(", ")[2], "gain over none (%)": _interval(gain)})  # fmt: skip
+                         "best contrast": best.rpartition(", ")[2],
+                         "gain over none (%)": _interval(gain, ".1f")})  # fmt: skip
     return pd.DataFrame(rows).set_index(["measure", "backbone"])
 
 
-def _interval(values: pd.Series) -> str:
-    """Mean and, of two or more, half the width of its interval."""
+def _interval(values: pd.Series, digits: str) -> str:
+    """Mean and, of two or more, half the width of its interval; `digits` as a format has them."""
     if len(values) < 2:
-        return f"{values.mean():.1f}"
+        return f"{values.mean():{digits}}"
     half = student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std() / len(values) ** 0.5
-    return f"{values.mean():.1f} ± {half:.1f}"
+    return f"{values.mean():{digits}} ± {half:{digits}}"

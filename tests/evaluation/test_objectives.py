@@ -6,7 +6,7 @@ import torch
 
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.comparison import Measure
-from sparta_core.evaluation.objectives import CONTRAST, NONE, objective_variants, winners
+from sparta_core.evaluation.objectives import CONTRAST, NONE, means, objective_variants, winners
 from sparta_core.experiment import Experiment
 from sparta_core.training.objectives import Blend, Contrast
 from sparta_core.training.stages import OBJECTIVES
@@ -49,6 +49,12 @@ def test_the_winner_its_gain_and_its_interval():
     assert made.loc[("error", "resnet18")].tolist() == ["+ cycle", "+ cycle", "33.3 ± 0.0"]
     # -50 and -150 %: mean -100, standard error 50, Student's quantile of one degree of freedom 12.706
     assert made.loc[("error", "globe")].tolist() == [NONE, "all", "-100.0 ± 635.3"]
+
+
+def test_means_and_their_intervals():
+    """Of 1, 2, 3: standard error 1 / sqrt(3), Student's quantile of two degrees of freedom 4.3027."""
+    made = means(table({"globe, all": (1.0, 2.0, 3.0), "globe, none": (0.5,)}), [MEASURE])
+    assert made["error"].to_dict() == {"globe, all": "2 ± 2.48", "globe, none": "0.5"}
 
 
 def test_one_seed_has_no_interval():
