@@ -9,7 +9,6 @@ train many models run with `--all`, or named after `--only`.
 import argparse
 import hashlib
 import logging
-import re
 import shutil
 import sys
 import time
@@ -30,7 +29,7 @@ from sparta_core.progress import duration
 
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
-TIME_LEFT = re.compile(r": epoch .* left$")  # at the end of a line of the training loop
+EPOCH = ": epoch "  # in every line of the training loop
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WHEN_ASKED = ("09_ablation", "10_fusion", "12_beyond_the_paper")  # each trains many models
 FORECAST = "06_forecast"  # after which the table of scores is printed
@@ -137,7 +136,8 @@ def _lasting(outputs: list[NotebookNode]) -> list[NotebookNode]:
     What a cell printed becomes one output, before its figures and tables.
     """
     printed = [out.text for out in outputs if out.get("name") == "stdout"]
-    lines = [line for line in "".join(printed).splitlines(keepends=True) if not TIME_LEFT.search(line)]
+    lines = [line for line in "".join(printed).splitlines(keepends=True)
+             if not (EPOCH in line and line.rstrip().endswith(" left"))]  # fmt: skip
     others = [out for out in outputs if out.output_type != "stream" and WIDGET not in out.get("data", {})]
     return [new_output("stream", text="".join(lines)), *others] if lines else others
 
@@ -155,7 +155,7 @@ def _digest(source: Path) -> str:
 def _is_progress(record: logging.LogRecord) -> bool:
     """Of all that a notebook prints, the lines of the training loop, each without its line end."""
     record.msg, record.args = record.getMessage().rstrip(), ()
-    return ": epoch " in record.msg
+    return EPOCH in record.msg
 
 
 if __name__ == "__main__":

@@ -31,10 +31,15 @@ def bars(experiment: Experiment, seeds: Sequence[int]) -> pd.DataFrame:
 
     Trains and scores what is missing; a line a seed says what is at work.
     """
-    every = [experiment.replace(seed=seed, forecast_seeds=(seed,)) for seed in seeds]
+    every = by_seed(experiment, seeds)
     found = [*_reconstruction(every), *_forecast(every, 0.0), *_forecast(every, experiment.downstream_mask_ratio),
              *_ensemble(every, 0.0), *_ensemble(every, experiment.downstream_mask_ratio), *_season(every)]  # fmt: skip
     return pd.DataFrame([_row(*bar) for bar in found]).set_index("bar")
+
+
+def by_seed(experiment: Experiment, seeds: Sequence[int]) -> list[Experiment]:
+    """The experiment once a seed: of its representation, its masks, and its forecaster."""
+    return [experiment.replace(seed=seed, forecast_seeds=(seed,)) for seed in seeds]
 
 
 def _row(name: str, ours: xr.DataArray, limit: xr.DataArray) -> dict[str, object]:

@@ -51,10 +51,10 @@ def winners(frame: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
         wide = measure.of(frame).pivot_table(index="seed", columns="model", values="value")
         for backbone in dict.fromkeys(name.rpartition(", ")[0] for name in wide.columns):
             own = wide[[name for name in wide.columns if name.startswith(f"{backbone}, ")]]
-            none, means = own[f"{backbone}, {NONE}"], own.drop(columns=f"{backbone}, {NONE}").mean()
-            best = str(means.idxmin())
+            none, others = own[f"{backbone}, {NONE}"], own.drop(columns=f"{backbone}, {NONE}").mean()
+            best = str(others.idxmin())
             gain = 100 * (none - wide[best]) / none.mean()
-            overall = NONE if none.mean() <= means.min() else best.rpartition(", ")[2]
+            overall = NONE if none.mean() <= others.min() else best.rpartition(", ")[2]
             rows.append({"measure": measure.label, "backbone": backbone, "winner": overall,
                          "best contrast": best.rpartition(", ")[2],
                          "gain over none (%)": _interval(gain, ".1f")})  # fmt: skip

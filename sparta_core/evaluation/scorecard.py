@@ -138,7 +138,7 @@ def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
     content = describe(record.parent)
     stage, settings = content["stage"], content["settings"]
     preset = record.parent.parent.name.split("-")[0]
-    changed = changes(preset, settings)
+    epochs, changed = "" if stage == "baselines" else training(settings), changes(preset, settings)
     for task, (stages, pattern, rows) in TASKS.items():
         for path in sorted(record.parent.glob(pattern)) if stage in stages else ():
             scores = load_scores(path)
@@ -146,5 +146,4 @@ def _rows(record: Path) -> Iterator[tuple[Any, ...]]:
                 method(settings): scores}  # fmt: skip
             for model, own in named.items():
                 for setup, metric, value in rows(own, settings):
-                    epochs = "" if stage == "baselines" else training(settings)
                     yield preset, task, model, epochs, changed, setup, metric, settings["seed"], value
