@@ -164,6 +164,7 @@ class Experiment:
     diffusion_rate: float = _since("diffusion", 1e-3)
     diffusion_batch_size: int = _since("diffusion", 64)
     draws: int = _since("scores", 20)  # of each condition
+    climatology_window: int = _since("scores", 10)  # days around a date from which a climatological ensemble is drawn
     sampler: str = _since("scores", "ddpm")  # the others need quick_steps instead of diffusion_steps
     quick_steps: int = _since("scores", 50)
 

@@ -7,11 +7,9 @@ for values that are not finite, shapes that do not fit and fewer than two member
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sparta_core.data.fields import Fields
 from sparta_core.errors import DataError
 from sparta_core.evaluation.checks import area_mean, check_vector, checked
 
@@ -74,20 +72,3 @@ def _chunks(ensemble: Tensor, truth: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     for members, observed in zip(ensemble.split(DAYS_AT_ONCE), truth.split(DAYS_AT_ONCE), strict=True):
         members, observed = checked(ensemble=members, truth=observed[:, None].expand_as(members))
         yield members, observed[:, 0]
-
-
-def climatological_days(fields: Fields, days: Tensor, members: int, seed: int) -> Tensor:
-    """For each day (N,) of the record, `members` different training days of its season: indices (N, members).
-
-    The ensemble of someone who knows the date and nothing else. DataError where a season has too few.
-    """
-    generator = np.random.default_rng(seed)
-    train = fields.splits["train"]
-    pools = [np.flatnonzero(fields.season[: train.stop] == season) for season in range(4)]
-    chosen = []
-    for season in fields.season[days.cpu().numpy()]:
-        if len(pools[season]) < members:
-            raise DataError(f"{len(pools[season])} training days are of season {season}, too few for {members} "
-                            "members; use more days or fewer draws")
-        chosen.append(generator.choice(pools[season], members, replace=False))
-    return torch.from_numpy(np.stack(chosen)).to(days.device)

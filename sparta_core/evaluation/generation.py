@@ -14,6 +14,7 @@ from sparta_core.downstream.diffusion import CONDITIONS_AT_ONCE, conditions_of, 
 from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
 from sparta_core.evaluation import ensembles, metrics
+from sparta_core.evaluation.climatological import climatological_ensemble
 from sparta_core.evaluation.kept import kept
 from sparta_core.evaluation.reconstruction import evenly_spaced
 from sparta_core.evaluation.scores import training_range
@@ -90,7 +91,8 @@ def diffusion_scores(experiment: Experiment, days: int | None = None) -> xr.Data
     sampler = experiment.sampler
     name = FILE if days is None else f"diffusion-{sampler}-{days}days.nc"
     steps = experiment.diffusion_steps if sampler == "ddpm" else experiment.quick_steps
-    return kept(bench.run("diffusion"), name, score, sampler=sampler, steps=steps, draws=experiment.draws, days=days)
+    return kept(bench.run("diffusion"), name, score, sampler=sampler, steps=steps, draws=experiment.draws, days=days,
+                window=experiment.climatology_window)  # fmt: skip
 
 
 def drawn(experiment: Experiment, days: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,18 +103,18 @@ def drawn(experiment: Experiment, days: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def climatological_scores(experiment: Experiment, days: int | None = None) -> xr.Dataset:
-    """The same scores, less the latent ones, of an ensemble of training days of the same season."""
+    """The same scores, less the latent ones, of the climatological ensemble."""
     bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
         fields, chosen = bench.fields, evenly_spaced(bench.fields, days).to(bench.device)
-        members = ensembles.climatological_days(fields, chosen, experiment.draws, experiment.seed)
-        ensemble = fields.physical(fields.take(members), fields.dates(members))
+        ensemble = climatological_ensemble(experiment).members(chosen, experiment.draws, experiment.seed)
         scores = ensemble_scores(fields, ensemble, chosen)
         return scores.merge(_mean_scores(fields, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
 
     run, name = bench.run("baselines", "-diffusion"), FILE if days is None else f"diffusion-{days}days.nc"
-    return kept(run, name, score, draws=experiment.draws, days=days).isel(model=0, drop=True)
+    window = experiment.climatology_window
+    return kept(run, name, score, draws=experiment.draws, days=days, window=window).isel(model=0, drop=True)
 
 
 def ensemble_scores(fields: Fields, ensemble: Tensor, days: Tensor) -> xr.Dataset:

@@ -8,8 +8,7 @@ import torch
 from scipy.special import ndtr
 
 from sparta_core.errors import DataError
-from sparta_core.evaluation.ensembles import climatological_days, crps, rank_histogram, spread_skill
-from sparta_core.training.workbench import Workbench
+from sparta_core.evaluation.ensembles import crps, rank_histogram, spread_skill
 
 AREA = torch.tensor([0.6, 1.4, 1.0])
 SCORES = (crps, spread_skill, rank_histogram)
@@ -101,15 +100,3 @@ def test_nan_and_shapes_that_do_not_fit_are_refused(score):
             score(bad, truth, AREA)
     with pytest.raises(DataError, match="area has shape"):
         score(ensemble, truth, AREA[:1])
-
-
-def test_climatological_members_are_training_days_of_the_season(tiny):
-    fields = Workbench.of(tiny()).fields
-    days = torch.as_tensor(fields.splits["downstream_test"])
-    members = climatological_days(fields, days, 6, 0)
-    assert members.max() < fields.splits["train"].stop
-    for day, own in zip(days.tolist(), members.tolist(), strict=True):
-        assert set(fields.season[own]) == {fields.season[day]} and len(set(own)) == 6
-    assert not torch.equal(members, climatological_days(fields, days, 6, 1))
-    with pytest.raises(DataError, match="too few for 500 members"):
-        climatological_days(fields, days, 500, 0)

@@ -8,6 +8,7 @@ from sparta_core.downstream.embeddings import decode
 from sparta_core.downstream.forecast import last_observed
 from sparta_core.evaluation import ensembles, forecast_ensembles
 from sparta_core.evaluation.baselines import fit_baselines, target_days
+from sparta_core.evaluation.climatological import climatological_ensemble
 from sparta_core.evaluation.forecast_ensembles import ensemble_by_lead, forecast_ensemble_scores
 from sparta_core.evaluation.metrics import rmse
 from sparta_core.evaluation.scorecard import rows_of
@@ -25,8 +26,8 @@ def experiment(globe, monkeypatch):
 
 
 def test_each_lead_is_scored_against_its_own_days(experiment):
-    """One lead's members, physical, against that lead's truth, and against training days of its season."""
-    bench = Workbench.of(experiment)
+    """One lead's members, physical, against that lead's truth, beside the climatological ensemble of that lead's dates."""
+    bench, reference = Workbench.of(experiment), climatological_ensemble(experiment)
     fields, last = bench.fields, last_observed(bench)
     drawn = torch.randn(len(last), 4, 2, 24, generator=torch.Generator().manual_seed(0))
     made = ensemble_by_lead(bench, drawn)
@@ -34,11 +35,11 @@ def test_each_lead_is_scored_against_its_own_days(experiment):
         truth = fields.physical(fields.take(last + lead), fields.dates(last + lead))
         ensemble = torch.stack([fields.physical(decode(representation(experiment), drawn[:, k, lead - 1]),
                                                 fields.dates(last + lead)) for k in range(4)], 1)  # fmt: skip
-        season = ensembles.climatological_days(fields, last + lead, 4, experiment.seed)
-        usual = torch.stack([fields.physical(fields.take(days), fields.dates(days)) for days in season.T], 1)
+        usual = reference.members(last + lead, 4, experiment.seed)
         crps, theirs = (ensembles.crps(one, truth, fields.cell_area).numpy() for one in (ensemble, usual))
         mine = made.sel(lead=lead)
         assert mine.crps.values == pytest.approx(crps, rel=1e-4)
+        assert mine.crps_reference.values == pytest.approx(theirs, rel=1e-4)
         assert mine.crps_skill.values == pytest.approx(1 - crps / theirs, rel=1e-3, abs=1e-4)
         spread = ensembles.spread_skill(ensemble, truth, fields.cell_area).numpy()
         assert mine.spread_skill.values == pytest.approx(spread, rel=1e-4)
