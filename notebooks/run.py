@@ -21,11 +21,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 import sparta_core
+from sparta_core.downstream.forecast import last_observed
 from sparta_core.evaluation.comparison import models
 from sparta_core.evaluation.scores import forecast_scores, table
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
 from sparta_core.progress import duration
+from sparta_core.training.workbench import Workbench
 
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
@@ -69,7 +71,9 @@ def main() -> None:
             shutil.copy(figure, options.figures)
     if FORECAST in [path.stem for path in notebooks]:
         scores = forecast_scores(models(experiment))
-        print(f"\nForecasts of the test days, {scores.attrs['source']}; models see "
+        bench = Workbench.of(experiment)
+        starts = bench.fields.dates(last_observed(bench))
+        print(f"\n{len(starts)} forecasts from {starts[0]} to {starts[-1]}, {scores.attrs['source']}; models see "
               f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
         print(table(scores, LEADS))
     whole = duration(time.monotonic() - begun)
