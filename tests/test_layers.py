@@ -13,8 +13,8 @@ ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. data, models and losses do not
 # know each other; the stages join them.
 LAYERS = ["errors", "presets", "typed", "ranges", "progress", "files", "draws", "modes", "processes", "experiment",
-          "data", "views", "models", "losses", "training", "downstream", "evaluation", "plotting", "explorer", "apply",
-          "commands", "__main__"]  # fmt: skip
+          "data", "views", "models", "losses", "training", "downstream", "evaluation", "plotting", "explorer",
+          "reports", "apply", "commands", "__main__"]  # fmt: skip
 STRANGERS = {"models": {"data", "views"}, "losses": {"data", "views", "models"}, "views": {"data"}}
 # Of data/, what makes stores: it needs the storage libraries, and no training or evaluation needs it.
 MAKERS = {"daily", "remote", "daystore", "era5", "simulate"}

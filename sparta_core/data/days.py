@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from sparta_core.data import bundled, checksums, grid
+from sparta_core.data import bundled, checksums, grid, times
 from sparta_core.data.storage import allocate, place
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -45,16 +45,16 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
     DataError for a source that is not what the experiment says.
     """
     where = "the bundled climate" if experiment.data == "bundled" else experiment.data
-    with _opened(experiment.data) as dataset:
+    with opened(experiment.data) as dataset:
         named = grid.named(dataset)
         chosen = grid.select(named, experiment.variables, experiment.level, where)
         chosen = grid.ordered(chosen.assign(dict(grid.static_fields(named))), where)
-        chosen, time, absent = _dated(chosen, experiment.days, where)
+        chosen, time, absent = _dated(chosen, times.of_fields(named, where), experiment.days, where)
         splits = split_days(time.size, experiment.split, experiment.downstream_split, where)
         shape = (time.size, len(experiment.variables), chosen.sizes["latitude"], chosen.sizes["longitude"])
         kept = place(experiment.storage, 4 * prod(shape), device)
         values = _read(chosen, experiment.variables, allocate(shape, kept), where)
-        mask = _loaded(chosen["land_sea_mask"], where).astype(np.float32) if "land_sea_mask" in chosen else None
+        mask = loaded(chosen["land_sea_mask"], where).astype(np.float32) if "land_sea_mask" in chosen else None
         return Days(
             values, time, absent, chosen["latitude"].values, chosen["longitude"].values, experiment.variables,
             tuple(chosen[name].attrs["units"] for name in experiment.variables), splits, mask,
@@ -91,7 +91,7 @@ def _cut(days: range, split: tuple[float, float]) -> tuple[range, range, range]:
     return days[:first], days[first : first + second], days[first + second :]
 
 
-def _opened(data: str) -> xr.Dataset:
+def opened(data: str) -> xr.Dataset:
     """`data` without dask: each block is read once, so a task graph would only cost time."""
     if data == "bundled":
         return bundled.open_bundled()
@@ -114,31 +114,33 @@ def _opened(data: str) -> xr.Dataset:
                         "make it again") from error
 
 
-def _dated(dataset: xr.Dataset, count: int | None, where: str) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:
+def _dated(dataset: xr.Dataset, when: times.When | None, count: int | None,
+           where: str) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:  # fmt: skip
     """The first `count` days of them, or all, with those between that are absent; their dates (T,), and those absent.
 
     DataError for dates that repeat or go back.
     """
-    times = dataset["time"].values if "time" in dataset.coords else np.empty(0)
-    if not np.issubdtype(times.dtype, np.datetime64) or times.size == 0 or np.isnat(times).any():
+    if when is None or when.moments.size == 0:
         raise DataError(f"{where} has no coordinate time of dates; write it as 'days since ...'")
-    if count is not None and not 0 < count <= times.size:
-        raise DataError(f"{where} has {times.size} days, not days={count}; set days to one of them or to None")
-    dataset, there = dataset.isel(time=slice(count)), times[:count].astype("datetime64[D]")
+    if count is not None and not 0 < count <= when.moments.size:
+        raise DataError(f"{where} has {when.moments.size} days, not days={count}; set days to one of them or to None")
+    when = when.first(count)
+    dataset, there = dataset.isel(time=slice(count)), when.moments.astype("datetime64[D]")
     steps = np.diff(there).astype(np.int64)
     if (steps == 0).any():
-        raise DataError(f"{where} has {there[np.flatnonzero(steps == 0)[0]]} more than once; "
-                        "it must hold one daily mean per day")
+        raise DataError(f"{where} has {there[np.flatnonzero(steps == 0)[0]]} more than once; it must hold one daily "
+                        "mean per day: make them with xarray's resample(time='1D').mean()")
     if (steps < 0).any():
         raise DataError(f"{where} goes back in time after {there[np.flatnonzero(steps < 0)[0]]}; sort its days")
+    times.warn_of_moments(when, where)
     time = np.arange(there[0], there[-1] + 1)
     absent = np.setdiff1d(time, there)
     if absent.size > there.size:
         raise DataError(f"{where} lacks {absent.size} of the days from {time[0]} to {time[-1]}, more than it has; "
                         "use the part without such gaps")
     if absent.size:
-        dataset = dataset.assign_coords(time=there.astype("datetime64[ns]"))
-        dataset = dataset.reindex(time=time.astype("datetime64[ns]"))
+        dataset = dataset.assign_coords(time=there.astype("datetime64[s]"))
+        dataset = dataset.reindex(time=time.astype("datetime64[s]"))
     return dataset, time, absent
 
 
@@ -146,11 +148,12 @@ def _read(dataset: xr.Dataset, variables: tuple[str, ...], values: np.ndarray, w
     """Days in physical units, into `values` (T, C, H, W)."""
     for channel, name in enumerate(variables):
         for days in blocks(values):
-            values[days, channel] = _loaded(dataset[name].isel(time=days), where)
+            values[days, channel] = loaded(dataset[name].isel(time=days), where)
     return values
 
 
-def _loaded(field: xr.DataArray, where: str) -> np.ndarray:
+def loaded(field: xr.DataArray, where: str) -> np.ndarray:
+    """The values of a field; DataError where they cannot be read."""
     try:
         values: np.ndarray = field.values
     except Exception as error:  # a damaged chunk: each codec raises its own

@@ -31,7 +31,7 @@ class Sparsity(nn.Module):
         if experiment.sparsity == "stations":
             places = read_stations(experiment.stations)
             there = np.zeros(latitude.size * longitude.size, np.float32)
-            there[nearest_points(places, latitude, longitude)] = 1
+            there[nearest_points(places, latitude, longitude, experiment.stations)] = 1
             self.register_buffer("stations", torch.from_numpy(there).view(latitude.size, longitude.size))
         if experiment.sparsity == "swaths":
             self.register_buffer("tracks", swath_places(latitude, longitude, experiment.swaths).float())

@@ -1,83 +1,183 @@
-"""Weather stations: a CSV of places, with or without what was measured there, on a model's grid."""
+"""Weather stations: a table of places, a CSV or of pandas, and the points of a grid that they belong to."""
 
-from collections.abc import Sequence
+import csv
+import io
+import os
+import warnings
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from scipy.spatial import cKDTree
 
 from sparta_core.errors import DataError
 
+Table: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
 PLACE = {"lat": 90, "lon": 360}  # columns in degrees, and the most that they may be
+WHOLE = {"lat": "latitude", "lon": "longitude"}  # what they may be called, too
+ALIKE = {"lat": ("y", "lats", "latitudes"), "lon": ("lng", "long", "x", "lons", "longitudes")}  # and what is offered
+MISSING = ("", "nan", "na", "n/a", "null", "none", "-", "--")  # words for no value, in small letters
 
 
-def read_stations(path: str) -> pd.DataFrame:
-    """The CSV at `path`, with the columns lat and lon (degrees) at least; DataError for another."""
-    try:
-        table = pd.read_csv(path, index_col=False)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"cannot read the stations in {path} ({reason}); "
-                        "give a CSV with the columns lat and lon") from error
+def called(source: Table) -> str:
+    """What errors call a table."""
+    return "the table" if isinstance(source, pd.DataFrame) else os.fspath(source)
+
+
+def read_stations(source: Table) -> pd.DataFrame:
+    """The CSV at a path, or a DataFrame, with the columns lat and lon (degrees) at least; DataError for another.
+
+    Columns of a CSV are text but for these two, its index the lines that rows begin in; a DataFrame's named index
+    levels become columns, its index the rows from 1 on.
+    """
+    where = called(source)
+    table = _of_pandas(source) if isinstance(source, pd.DataFrame) else _of_csv(source, where)
+    twice = table.columns[table.columns.duplicated() & (table.columns != "")]
+    if twice.size:
+        raise DataError(f"{where} has the column {twice[0]!r} more than once; keep one")
+    for name, whole in WHOLE.items():
+        if name in table.columns and whole in table.columns:
+            raise DataError(f"{where} has the columns {name} and {whole}; keep one")
+    table = table.rename(columns={whole: name for name, whole in WHOLE.items()})
     missing = [name for name in PLACE if name not in table.columns]
-    if missing or table.empty:
-        raise DataError(f"{path} has no {' and '.join(missing) or 'stations'}; it needs the columns lat and lon")
+    if missing:
+        near = [repr(column) for name in missing for column in table.columns
+                if column.casefold() in (name, WHOLE[name], *ALIKE[name])]  # fmt: skip
+        offer = f"; rename {' and '.join(near)}" if near else "; it needs the columns lat and lon"
+        raise DataError(f"{where} has no {' and '.join(missing)}{offer}")
+    if table.empty:
+        raise DataError(f"{where} has no stations; it needs the columns lat and lon, and a row for each")
     for name, most in PLACE.items():
-        table[name] = _numbers(table, name, path, most)
+        table[name] = numbers(table, name, where, most)
     return table
 
 
-def nearest_points(stations: pd.DataFrame, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """(N,) the flat index in the grid (H, W) of the point that is nearest to each station, on the sphere."""
-    grid = _unit_vectors(*(axis.ravel() for axis in np.meshgrid(latitude, longitude, indexing="ij")))
-    nearest: np.ndarray = cKDTree(grid).query(_unit_vectors(*(stations[name].to_numpy() for name in PLACE)))[1]
-    return nearest
+def at(table: pd.DataFrame, row: int | np.integer) -> str:
+    """Where a row of a table is, in words: "line 7"."""
+    return f"{table.index.name} {table.index[row]}"
 
 
-def gridded_stations(path: str, latitude: np.ndarray, longitude: np.ndarray, variables: Sequence[str],
-                     units: Sequence[str]) -> xr.Dataset:  # fmt: skip
-    """What the stations in a CSV measured: the mean of those nearest to each grid point, NaN where there is none.
-
-    Its columns are lat, lon, any of the variables, in `units`, and time where there are several. Returns
-    (time, latitude, longitude), without time (latitude, longitude). DataError for another CSV.
-    """
-    table = read_stations(path)
-    measured = [name for name in variables if name in table.columns]
-    if not measured:
-        raise DataError(f"{path} has none of the columns {', '.join(variables)}; name what was measured so")
-    for name in measured:
-        table[name] = _numbers(table, name, path)
-    dated, times = "time" in table.columns, _times(table, path)
-    points = np.unravel_index(nearest_points(table, latitude, longitude), (latitude.size, longitude.size))
-    table = table.assign(time=times, row=points[0], column=points[1])
-    made = table.groupby(["time", "row", "column"])[measured].mean().to_xarray()
-    made = made.reindex(row=np.arange(latitude.size), column=np.arange(longitude.size))
-    made = made.rename(row="latitude", column="longitude").assign_coords(latitude=latitude, longitude=longitude)
-    for name in measured:
-        made[name].attrs["units"] = units[variables.index(name)]
-    return made if dated else made.isel(time=0, drop=True)
-
-
-def _times(table: pd.DataFrame, path: str) -> pd.Series:
-    if "time" not in table.columns:
-        return pd.Series(pd.Timestamp(0), table.index)
-    times = pd.to_datetime(table["time"], errors="coerce", format="ISO8601")
-    bad = np.flatnonzero(times.isna())
-    if bad.size:
-        raise DataError(f"time in line {bad[0] + 2} of {path} is {table['time'][bad[0]]!r}; write it as 2001-12-31")
-    return times
-
-
-def _numbers(table: pd.DataFrame, name: str, path: str, most: float | None = None) -> pd.Series:
+def numbers(table: pd.DataFrame, name: str, where: str, most: float | None = None) -> pd.Series:
     """A column as numbers; without `most` it may have empty places. DataError for anything else."""
-    numbers = pd.to_numeric(table[name], errors="coerce")
-    wrong = numbers.isna() & table[name].notna() | np.isinf(numbers) if most is None else ~(numbers.abs() <= most)
+    column = table[name]
+    if column.dtype == object or pd.api.types.is_string_dtype(column):
+        column = column.where(~column.astype(str).str.strip().str.casefold().isin(MISSING))
+    made = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = made.isna() & column.notna() | np.isinf(made) if most is None else ~(made.abs() <= most)
     bad = np.flatnonzero(wrong)
     if bad.size:
         wanted = "as a number" if most is None else "in degrees"
-        raise DataError(f"{name} in line {bad[0] + 2} of {path} is {table[name][bad[0]]!r}; write it {wanted}")
-    return numbers.astype(float)
+        value = table[name].iloc[bad[0]]
+        shown = repr(value) if isinstance(value, str) else str(value)
+        raise DataError(f"{name} in {at(table, bad[0])} of {where} is {shown:.60}; write it {wanted}")
+    return made
+
+
+def nearest_points(stations: pd.DataFrame, latitude: np.ndarray, longitude: np.ndarray,
+                   where: str = "the stations") -> np.ndarray:  # fmt: skip
+    """(N,) the flat index in the grid (H, W) of the point that is nearest to each station, on the sphere.
+
+    DataError for a station outside the cells of a grid that does not cover the globe.
+    """
+    lat, lon = (stations[name].to_numpy() for name in PLACE)
+    bad = np.flatnonzero(_outside(lat, latitude, np.array([-90.0, 90.0])) | _outside_circle(lon, longitude))
+    if bad.size:
+        raise DataError(f"the station in {at(stations, bad[0])} of {where}, at {lat[bad[0]]:g} north and "
+                        f"{lon[bad[0]]:g} east, lies outside the grid, {latitude[0]:g} to {latitude[-1]:g} north and "
+                        f"{longitude[0]:g} to {longitude[-1]:g} east; leave it out")
+    grid = _unit_vectors(*(axis.ravel() for axis in np.meshgrid(latitude, longitude, indexing="ij")))
+    nearest: np.ndarray = cKDTree(grid).query(_unit_vectors(lat, lon))[1]
+    return nearest
+
+
+def _outside(places: np.ndarray, axis: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Which places (N,) are further than half a step from an ascending `axis`, unless it reaches the `ends`."""
+    if axis.size == 1:
+        return np.zeros(places.shape, bool)
+    steps = np.array([axis[1] - axis[0], axis[-1] - axis[-2]])
+    reached = np.abs(axis[[0, -1]] - ends) < steps  # no further row fits between
+    least, most = np.where(reached, ends, axis[[0, -1]] + steps / 2 * [-1, 1])
+    return (places < least) | (places > most)
+
+
+def _outside_circle(places: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Which longitudes (N,) lie in the gap of a grid that does not close around the globe."""
+    if longitude.size == 1:
+        return np.zeros(places.shape, bool)
+    east = np.sort(longitude % 360)
+    gaps = np.diff(east, append=east[0] + 360)
+    step, widest = np.median(gaps), int(gaps.argmax())
+    if gaps[widest] < 1.5 * step:
+        return np.zeros(places.shape, bool)
+    into = (places - east[widest]) % 360
+    outside: np.ndarray = (into > step / 2) & (into < gaps[widest] - step / 2)
+    return outside
+
+
+def _of_pandas(source: pd.DataFrame) -> pd.DataFrame:
+    levels = [name for name in source.index.names if name is not None]
+    table = source.reset_index(levels) if levels else source
+    table = table.set_axis([str(name) for name in table.columns], axis=1)
+    return table.set_index(pd.RangeIndex(1, len(table) + 1, name="row"))
+
+
+def _of_csv(path: str | os.PathLike[str], where: str) -> pd.DataFrame:
+    """A CSV's columns as text, less blank lines and those that begin with #."""
+    try:
+        content = Path(path).read_bytes()
+        rows = list(_rows(_decoded(content)))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"cannot read the stations in {where} ({reason}); "
+                        "give a CSV with the columns lat and lon") from error
+    if not rows:
+        raise DataError(f"cannot read the stations in {where} (it is empty); give a CSV with the columns lat and lon")
+    (_, header), *rows = rows
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"line {line} of {where} has {len(row)} values, its header {len(header)} columns; "
+                            "write one for each")
+    lines: list[Hashable] = [line for line, _ in rows]
+    return pd.DataFrame([row for _, row in rows], pd.Index(lines, name="line"), [name.strip() for name in header], str)
+
+
+def _decoded(content: bytes) -> str:
+    """Text of the encodings in which spreadsheets write: UTF-8 and UTF-16 with their marks, else Latin 1."""
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The line that each row begins in, and its values; columns lie between commas, semicolons or tabs."""
+    header = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    between = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=between != "\t", strict=True)
+    decimal = False
+    before = 0
+    for row in reader:
+        line, before = before + 1, reader.line_num
+        if (not any(map(str.strip, row)) and len(row) < 2) or row[0].startswith("#"):
+            continue
+        if between != ",":
+            changed = [_pointed(value) for value in row]
+            decimal, row = decimal or changed != row, changed
+        yield line, row
+    if decimal:
+        warnings.warn("the columns of the stations lie between semicolons or tabs; commas in their numbers are read as "
+                      "decimal points", stacklevel=2)  # fmt: skip
+
+
+def _pointed(value: str) -> str:
+    """A number with a decimal comma, with a point; anything else as it is."""
+    whole, comma, part = value.strip().partition(",")
+    return f"{whole}.{part}" if comma and part.isdigit() and whole.lstrip("+-").isdigit() else value
 
 
 def _unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

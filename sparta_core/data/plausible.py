@@ -1,0 +1,107 @@
+"""What a user's values are held against: codes for what is missing, and the training days' range at each point."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sparta_core.errors import DataError
+
+# What files write for "missing", with either sign.
+CODES = (99, 99.9, 99.99, 999, 999.9, 999.99, 9999, 9999.9, 99999, 999999, 32767, 32768,
+         1e15, 1e20, 9.999e20, 1e30, 9.96921e36)  # fmt: skip
+# How far beyond the training days' range at its point a value may lie, in the variable's training stds. Of the bundled
+# climate's later days 0.2 % lie beyond, none further than 2.4. Of its geopotential every value is 4.9 or more beyond as
+# a height in m, 6.0 or more as 0 or standardised, 26 or more at 500 hPa: ODD is for a storm, FAR for no single value
+# of the atmosphere, and MOST for half of a variable's values at once.
+ODD, MOST, FAR = 3.0, 4.5, 10.0
+
+
+class Conversion(NamedTuple):
+    """Values that look like `unit` times `factor` plus `offset` are in the model's units."""
+
+    unit: str
+    factor: float
+    offset: float = 0.0
+
+    def __str__(self) -> str:
+        return f"it looks like {self.unit}: " + " and ".join(
+            [f"multiply it by {self.factor:g}"] * (self.factor != 1) + [f"add {self.offset:g}"] * (self.offset != 0))
+
+
+CONVERSIONS: dict[str, tuple[Conversion, ...]] = {
+    "K": (Conversion("degrees Celsius", 1, 273.15), Conversion("degrees Fahrenheit", 5 / 9, 255.3722)),
+    "m2 s-2": (Conversion("geopotential height in m", 9.80665), Conversion("geopotential height in dam", 98.0665)),
+    "m s-1": (Conversion("knots", 0.514444), Conversion("km/h", 1 / 3.6), Conversion("cm/s", 0.01)),
+    "kg kg-1": (Conversion("g/kg", 0.001),),
+    "Pa": (Conversion("hPa", 100),),
+    "hPa": (Conversion("Pa", 0.01),),
+    "1": (Conversion("percent", 0.01),),
+    "(0 - 1)": (Conversion("percent", 0.01),),
+    "%": (Conversion("a fraction", 100),),
+    "m": (Conversion("mm", 0.001),),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the training days tell of a user's values: the grid, and each variable's units, range and std."""
+
+    latitude: np.ndarray  # (H,)
+    longitude: np.ndarray  # (W,)
+    variables: tuple[str, ...]
+    units: tuple[str, ...]
+    low: np.ndarray  # (C, H, W), physical units, NaN where nothing was ever there
+    high: np.ndarray
+    std: np.ndarray  # (C,) over days and grid
+
+    def check(self, name: str, values: np.ndarray, where: str, place: Callable[[int], str],
+              points: np.ndarray | slice = slice(None)) -> None:  # fmt: skip
+        """DataError for values that are codes or far from the training days', a warning for odd ones; NaN is left out.
+
+        `values` (..., P) lie at the flat `points` (P,) of the grid; `place` says where a flat index of them is.
+        """
+        channel = self.variables.index(name)
+        low, high = (edge[channel].reshape(-1)[points] for edge in (self.low, self.high))
+        excess = np.fmax(values - high, low - values) / self.std[channel]
+        beyond = np.flatnonzero(excess > 0)
+        if not beyond.size:
+            return
+        amount, found = excess.reshape(-1)[beyond], values.reshape(-1)[beyond]
+        _check_codes(name, where, place, beyond, found, amount)
+        most = int(amount.argmax())
+        if amount[most] <= ODD:
+            return
+        half = 2 * (amount > MOST).sum() >= np.isfinite(excess).sum()
+        first = int(np.argmax(amount > MOST)) if half else most
+        at = beyond[first] % low.size
+        told = (f"{name} of {where} is {found[first]:g} {place(beyond[first])}, where the training days reach from "
+                f"{low[at]:g} to {high[at]:g}{_and_more((amount > ODD).sum())}")  # fmt: skip
+        likely = next((unit for unit in CONVERSIONS.get(self.units[channel], ())
+                       if _fits(values * unit.factor + unit.offset, low, high, self.std[channel])), None)  # fmt: skip
+        if half or amount[most] > FAR:
+            raise DataError(f"{told}; {likely or 'check its units, level and quantity'}")
+        warnings.warn(told + (f"; {likely}" if likely else ""), stacklevel=3)
+
+
+def _check_codes(name: str, where: str, place: Callable[[int], str], beyond: np.ndarray, found: np.ndarray,
+                 amount: np.ndarray) -> None:  # fmt: skip
+    """DataError for values beyond the range that are a code: one by more than a training std, or several."""
+    for code in (sign * code for code in CODES for sign in (-1, 1)):
+        equal = np.isclose(found, code, rtol=1e-6, atol=0)
+        if equal.sum() > 1 or (amount[equal] > 1).any():
+            count = f"in {equal.sum()} places, first " if equal.sum() > 1 else ""
+            raise DataError(f"{name} of {where} is {code:g} {count}{place(beyond[equal.argmax()])}, which looks like a "
+                            "code for 'missing'; set it to NaN")
+
+
+def _fits(values: np.ndarray, low: np.ndarray, high: np.ndarray, std: float) -> bool:
+    """Whether hardly any of the values (..., P) is odd."""
+    odd = np.fmax(values - high, low - values) / std > ODD
+    return bool(odd.sum() <= 0.01 * np.isfinite(values).sum())
+
+
+def _and_more(count: int) -> str:
+    return "" if count == 1 else f", as are {count - 1} more values"

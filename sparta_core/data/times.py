@@ -1,0 +1,149 @@
+"""When fields and reports are of: one rule for a user's days, tables of stations and records on a disk.
+
+Times are in UTC. A day is named by the date of its moment, of an interval by that of its middle.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from sparta_core.errors import DataError
+
+DAY = np.timedelta64(1, "D")
+# Daily means are labelled by their date, or by their noon: another time of day is a moment's.
+LABELS = (np.timedelta64(0, "h"), np.timedelta64(12, "h"))
+REAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "julian")
+
+
+class When(NamedTuple):
+    """Moments (T,) in UTC, datetime64[us], and whether each stands for a day or more, as its bounds say."""
+
+    moments: np.ndarray
+    lasting: bool
+
+    def first(self, count: int | None) -> "When":
+        """The first `count` of them."""
+        return When(self.moments[:count], self.lasting)
+
+
+class Grouped(NamedTuple):
+    """Dates (D,), datetime64[D], each once, and of every moment (T,) the place of its date; without dates numbers."""
+
+    dates: np.ndarray
+    place: np.ndarray
+
+
+def utc(values: np.ndarray, where: str) -> np.ndarray:
+    """Times (...) as datetime64[us] in UTC, NaT where there is no date.
+
+    `values` are datetime64, ISO dates as text or numbers (20011231), with or without a zone, or cftime's; without a
+    zone they are in UTC. DataError for a calendar whose dates do not all exist.
+    """
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]")
+    flat = values.astype(str if values.dtype.kind in "iuS" else object).ravel()
+    if any(hasattr(value, "calendar") for value in flat):
+        made = np.array([_from_calendar(value, where) for value in flat], "datetime64[us]")
+    else:
+        parsed = pd.to_datetime(pd.Series(flat, dtype=object), utc=True, format="ISO8601", errors="coerce")
+        made = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
+    return made.reshape(values.shape)
+
+
+def of_fields(dataset: xr.Dataset, where: str) -> When | None:
+    """When the fields of `dataset` are of, by the middles of `time`'s bounds where it has them; None without dates.
+
+    DataError for times and bounds of which some are no dates.
+    """
+    time = dataset["time"] if "time" in dataset.coords else xr.DataArray(np.empty(0))
+    if time.dtype.kind not in "MOUS":
+        return None
+    moments = utc(np.atleast_1d(time.values), where)
+    bad = np.flatnonzero(np.isnat(moments))
+    if bad.size:
+        raise DataError(f"time of {where} is {str(np.atleast_1d(time.values)[bad[0]])!r:.60} at the place "
+                        f"{bad[0] + 1}; write it as 2001-12-31")
+    name = bounds_name(dataset)
+    if name not in dataset.variables:
+        return When(moments, lasting=False)
+    edges = dataset[name].values
+    if edges.dtype.kind not in "MOUS" or edges.size != 2 * moments.size or np.isnat(edges := utc(edges, where)).any():
+        raise DataError(f"{name} of {where}, the bounds of time, are not two dates for each time; mend or drop them")
+    start, end = edges.reshape(-1, 2).T
+    return When(start + (end - start) // 2, lasting=bool((abs(end - start) >= DAY).all()))
+
+
+def bounds_name(dataset: xr.Dataset) -> str:
+    """The name of the variable with the bounds of `time`; "" without."""
+    if "time" not in dataset.coords:
+        return ""
+    time = dataset["time"]
+    return str(time.attrs.get("bounds", time.encoding.get("bounds", "")))
+
+
+def grouped(when: When | None, count: int, where: str) -> Grouped:
+    """`count` moments by their dates, in the order of the dates; as they are without dates, or with one moment each.
+
+    Warns where the moments of a date are to be averaged, and where one moment stands for a day.
+    """
+    if when is None:
+        return Grouped(np.arange(count), np.arange(count))
+    dates = when.moments.astype("datetime64[D]")
+    once, index, counts = np.unique(dates, return_inverse=True, return_counts=True)
+    if once.size == dates.size:
+        warn_of_moments(when, where)
+        return Grouped(dates, np.arange(dates.size))
+    each = f"{counts.max()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+    warnings.warn(f"{where} has {each} moments a date, {dates.size} on {once.size} dates; their mean is taken for the "
+                  "daily mean that the model knows", stacklevel=3)  # fmt: skip
+    return Grouped(once, index)
+
+
+def labels(days: xr.Dataset, when: When | None, groups: Grouped) -> dict[str, xr.DataArray]:
+    """The coordinate time (D,) of days that were grouped: their own where it names the same dates, or none."""
+    if "time" not in days.coords:
+        return {}
+    own = days["time"].drop_vars(set(days["time"].coords) - {"time"})
+    kept = own.dtype.kind == "M" and np.array_equal(own.values.astype("datetime64[D]"), groups.dates)
+    attrs = {name: value for name, value in own.attrs.items() if name != "bounds"}
+    if when is None or kept:
+        return {"time": own.assign_attrs(attrs) if kept else own}
+    return {"time": xr.DataArray(groups.dates.astype("datetime64[us]"), dims="time", name="time", attrs=attrs)}
+
+
+def warn_of_moments(when: When, where: str) -> None:
+    """Warns where dates have one moment each, at a time of day that no daily mean has as its label."""
+    of_day = when.moments - when.moments.astype("datetime64[D]")
+    odd = ~np.isin(of_day, LABELS)
+    if odd.any() and not when.lasting:
+        clock = np.datetime_as_string(np.datetime64(0, "s") + of_day[odd][0], "m")[-5:]
+        dates = "each date" if odd.all() else f"{odd.sum()} of {odd.size} dates"
+        warnings.warn(f"{dates} of {where} has one moment, at {clock} UTC; it is taken for the mean of that day",
+                      stacklevel=4)  # fmt: skip
+
+
+def daily_mean(fields: np.ndarray, days: Grouped) -> np.ndarray:
+    """The mean (D, ...) of the fields (T, ...) of each date, of what is not NaN."""
+    if days.dates.size == len(fields):
+        return fields
+    there = ~np.isnan(fields)
+    total, number = (np.zeros((days.dates.size, *fields.shape[1:])) for _ in range(2))
+    np.add.at(total, days.place, np.where(there, fields, 0))
+    np.add.at(number, days.place, there)
+    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+
+
+def _from_calendar(value: Any, where: str) -> np.datetime64:
+    calendar = getattr(value, "calendar", "")
+    try:
+        if calendar == "360_day":
+            raise ValueError
+        real = value.change_calendar("proleptic_gregorian") if calendar in REAL_CALENDARS else value
+        return np.datetime64(real.isoformat(), "us")
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"time of {where} has the date {str(value)[:10]} of the calendar {calendar or 'of no kind'!r}, "
+                        "not all of whose dates exist; convert it with xarray's convert_calendar('standard', "
+                        "align_on='year')") from error

@@ -1,0 +1,59 @@
+"""Variables and columns that nothing uses: a name that is close to one that is missing is told, and so are the rest."""
+
+import re
+import warnings
+from collections.abc import Collection
+from difflib import get_close_matches
+
+import xarray as xr
+
+from sparta_core.data.grid import NAMES, STATIC, UNITS
+from sparta_core.data.times import bounds_name
+from sparta_core.errors import DataError
+
+CLOSE = 0.85  # of difflib's ratio: a letter or two that are missing, added or swapped in a name
+# What CMIP, and tables, call the same; a height zg is told from a geopotential by its values.
+OTHERS = NAMES | {
+    "tas": "2m_temperature", "temperature_2m": "2m_temperature", "t2": "2m_temperature", "ta": "temperature",
+    "ua": "u_component_of_wind", "u_wind": "u_component_of_wind", "va": "v_component_of_wind",
+    "v_wind": "v_component_of_wind", "zg": "geopotential", "geopotential_height": "geopotential",
+    "hus": "specific_humidity", "huss": "specific_humidity", "date": "time", "datetime": "time", "date_time": "time",
+    "timestamp": "time", "day": "time", "dates": "time", "times": "time", "time_utc": "time", "utc": "time",
+}  # fmt: skip
+
+
+def check_unused(kind: str, unused: Collection[str], used: Collection[str], wanted: Collection[str],
+                 where: str) -> None:  # fmt: skip
+    """DataError for an unused name that is close to a `wanted` one that is not `used`; a warning that names the others.
+
+    `kind` says what they are: variables, or columns.
+    """
+    missing = [name for name in wanted if name not in used]
+    for name in unused:
+        near = nearest(name, missing)
+        if near is not None:
+            raise DataError(f"{where} has no {near}, but {name!r:.60}, which nothing uses; rename it to {near}, or "
+                            "drop it if it is something else")
+    if unused:
+        names = ", ".join(repr(name)[:60] for name in sorted(unused)[:20])
+        warnings.warn(f"nothing uses the {kind} {names} of {where}; what is used is {', '.join(wanted)}",
+                      stacklevel=3)  # fmt: skip
+
+
+def nearest(name: str, missing: Collection[str]) -> str | None:
+    """The one of the `missing` names that `name` was probably meant to be."""
+    small = name.strip().casefold().replace(" ", "_").replace("-", "_")
+    if OTHERS.get(small) in missing:
+        return OTHERS[small]
+    if small in {*UNITS, *STATIC, *OTHERS.values()}:
+        return small if small in missing else None
+    # Digits are heights and levels: 10m_u_component_of_wind is not a misspelt u_component_of_wind.
+    alike = [other for other in missing if re.findall(r"\d+", other) == re.findall(r"\d+", small)]
+    return next(iter(get_close_matches(small, alike, 1, CLOSE)), None)
+
+
+def unused_variables(dataset: xr.Dataset, wanted: Collection[str]) -> list[str]:
+    """The fields of `dataset` that are none of the `wanted`, less bounds and what has no dimension."""
+    aside = {*wanted, *STATIC, bounds_name(dataset)}
+    aside |= {dataset[name].attrs.get("bounds", "") for name in dataset.coords}
+    return [str(name) for name, field in dataset.data_vars.items() if name not in aside and field.ndim]
