@@ -184,9 +184,9 @@ def _selected(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
             raise DataError(f"{name} of {WHERE} is {given.size} from {given[0]:g} to {given[-1]:g}, the model's "
                             f"{own.size} from {own[0]:g} to {own[-1]:g}; regrid it with sparta_core.data.regrid")
     for name in there:
-        units, trained_in = days[name].attrs["units"], fields.units[fields.variables.index(name)]
-        if units != trained_in:
-            raise DataError(f"{name} of {WHERE} is in {units!r}, and the model was trained in {trained_in!r}; convert it")
+        units, wanted = days[name].attrs["units"], fields.units[fields.variables.index(name)]
+        if units != wanted:
+            raise DataError(f"{name} of {WHERE} is in {units!r}, and the model was trained in {wanted!r}; convert it")
     return days
 
 

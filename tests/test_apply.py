@@ -1,11 +1,15 @@
 """A trained model on xarray data: the same numbers as by hand, whatever the order, the gaps, or what is missing."""
 
+import warnings
+
+import cftime
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
 
-from sparta_core.apply import embed, reconstruct, trained
+from sparta_core.apply import embed, observations, reconstruct, trained
 from sparta_core.errors import DataError
 
 
@@ -87,12 +91,159 @@ BAD = {
     "dims": (lambda d: d.rename(latitude="y"), "dimensions .*y"),
     "no days": (lambda d: d.isel(time=slice(0)), "no days of any of 2m_temperature"),
     "level": (lambda d: d.assign_attrs(level=500), "holds level 500 hPa, not 850"),
+    "misspelt": (lambda d: d.rename(specific_humidity="specific_humidty"),
+                 "has no specific_humidity, but 'specific_humidty', which nothing uses; rename it"),
+    "a CMIP name": (lambda d: d.rename(specific_humidity="hus"), "has no specific_humidity, but 'hus'"),
+    "height": (lambda d: d.assign(geopotential=(d.geopotential / 9.80665).assign_attrs(units="m2 s-2")),
+               "geopotential of the dataset is .* on 2001-01-11 at -84.* north, 0 east, where .*height in m: multiply"),
+    "surface": (lambda d: d.assign(geopotential=d.geopotential * 0), "geopotential of .* is 0 on 2001-01-11 at"),
+    "a code": (lambda d: d.assign(u_component_of_wind=d.u_component_of_wind.where(d.longitude > 0, -99.9)),
+               "u_component_of_wind of the dataset is -99.9 in 64 places, first on 2001-01-11 at -84.* 'missing'"),
+    "an empty day": (lambda d: d.where(d.time != d.time[2]), "the dataset has nothing but NaN on 2001-01-13; leave"),
+    "empty days": (lambda d: d * np.nan, "has nothing but NaN on 2001-01-11 and 3 more days; leave such days out"),
+    "an empty moment": (lambda d: d.isel(time=0).drop_vars("time") * np.nan, "the dataset has nothing but NaN; leave"),
+    "words": (lambda d: d.astype(str), "is of the type <U|says no units"),
+    "360 days": (lambda d: d.assign_coords(time=[cftime.Datetime360Day(2001, 2, k) for k in range(27, 31)]),
+                 "calendar '360_day'.*convert_calendar"),
+    "a time": (lambda d: d.assign_coords(time=list("abcd")), "time of the dataset is 'a' at the place 1; write it as"),
+    "no time": (lambda d: d.assign_coords(time=d.time.where(d.time != d.time[1])), "time of the dataset is 'NaT' at"),
 }
+
+
+def keep_units(days, change):
+    """Changed days whose variables still say the units that arithmetic drops."""
+    with xr.set_options(keep_attrs=True):
+        return change(days)
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_other_data_is_one_sentence(model, days, case):
     change, message = BAD[case]
+    days = keep_units(days, change)
     with pytest.raises(DataError, match=message) as error:
-        reconstruct(model, change(days))
+        reconstruct(model, days)
     assert "\n" not in str(error.value)
+
+
+def same(model, given, days):
+    """Whether `given` is embedded and rebuilt as the days are."""
+    xr.testing.assert_allclose(embed(model, given), embed(model, days), rtol=1e-4)
+    xr.testing.assert_allclose(reconstruct(model, given), reconstruct(model, days), rtol=1e-4)
+
+
+def test_files_stores_and_arrays_are_taken_as_they_are(model, days, tmp_path):
+    days.to_netcdf(tmp_path / "days.nc", engine="h5netcdf")
+    days.to_zarr(tmp_path / "days.zarr")
+    for path in (tmp_path / "days.nc", str(tmp_path / "days.nc"), tmp_path / "days.zarr"):
+        same(model, path, days)
+    same(model, days["geopotential"], days[["geopotential"]])
+    same(model, days["geopotential"].rename("z").isel(time=0), days[["geopotential"]].isel(time=0))
+
+
+@pytest.mark.parametrize("given, message", [
+    (np.zeros((1, 16, 32)), r"^give an xarray Dataset with its coordinates, no ndarray: xarray.Dataset\({'geop"),
+    (None, "no NoneType: xarray.Dataset"), (pd.DataFrame({"lat": [1]}), "give observations.model, table"),
+    (xr.DataArray(np.zeros((16, 32))), r"has no name, which says what it is; give array.rename\('geopotential'\)"),
+    ("stations.csv", "stations.csv is a table; read it with observations"), ("none.nc", "there is no data at none.nc")])
+def test_what_is_no_dataset_is_one_sentence(model, given, message):
+    for entry in (embed, reconstruct):
+        with pytest.raises(DataError, match=message):
+            entry(model, given)
+
+
+def test_a_damaged_file_is_one_sentence(model, tmp_path):
+    (tmp_path / "days.nc").write_text("no file")
+    with pytest.raises(DataError, match="is neither a Zarr store nor a NetCDF file"):
+        embed(model, tmp_path / "days.nc")
+    with pytest.raises(DataError, match="observations takes a pandas DataFrame or the path of a CSV, no ndarray"):
+        observations(model, np.zeros(3))
+
+
+def dates(days, values):
+    return days.assign_coords(time=("time", np.array(values, object)))
+
+
+def stamps(days, zone=""):
+    return [f"{moment}{zone}" for moment in days.time.values.astype("M8[s]")]
+
+
+TIMES = {
+    "with a zone": lambda d: dates(d, stamps(d, "Z")),
+    "words": lambda d: d.assign_coords(time=stamps(d)),
+    "of pandas": lambda d: dates(d, list(pd.DatetimeIndex(d.time.values, tz="UTC"))),
+    "noleap": lambda d: d.convert_calendar("noleap", use_cftime=True),
+    "ends": lambda d: d.assign_coords(time=("time", d.time.values + np.timedelta64(1, "D"), {"bounds": "time_bnds"}))
+    .assign(time_bnds=(("time", "nv"), d.time.values[:, None] + np.arange(2) * np.timedelta64(1, "D"))),
+}
+
+
+@pytest.mark.parametrize("departures", ["mean", "climatology"])
+@pytest.mark.parametrize("change", TIMES)
+def test_however_times_are_written_the_days_are_the_same(tiny, days, change, departures):
+    model = trained(tiny(objective="autoencoder", autoencoder_epochs=1, departures=departures))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        given = TIMES[change](days)
+        same(model, given, days)
+        same(model, given.isel(time=1), days.isel(time=1))
+
+
+def test_moments_of_a_date_are_averaged_and_said(model, days):
+    """Each day as four moments whose mean it is, one of them without a part."""
+    shift = np.array([-3.0, 1, 1, 1])
+    with xr.set_options(keep_attrs=True):
+        moments = xr.concat([(days + k * 1e-5).assign_coords(time=days.time + np.timedelta64(6 * i, "h"))
+                             for i, k in enumerate(shift)], "time").sortby("time")  # fmt: skip
+    holed = moments.copy(deep=True)
+    holed["2m_temperature"][0, :3] = np.nan
+    with pytest.warns(UserWarning, match="the dataset has 4 moments a date, 16 on 4 dates; their mean is taken for"):
+        made = embed(model, holed)
+    np.testing.assert_array_equal(made["time"], days["time"])
+    np.testing.assert_allclose(made["embedding"], embed(model, days)["embedding"], atol=1e-4)
+
+
+def test_a_code_in_one_moment_is_told_before_it_is_averaged(model, days):
+    moments = days.assign_coords(time=days.time.values[0] + np.arange(4) * np.timedelta64(6, "h"))
+    moments["geopotential"][2, 3, 4] = -9999
+    with pytest.warns(UserWarning), pytest.raises(DataError, match=r"is -9999 on 2001-01-11 at -50.* looks like a code"):
+        embed(model, moments)
+
+
+def test_a_moment_that_stands_for_its_day_is_said_and_keeps_its_time(model, days):
+    given = days.assign_coords(time=days.time + np.timedelta64(6, "h"))
+    with pytest.warns(UserWarning, match="each date of the dataset has one moment, at 06:00 UTC"):
+        made = embed(model, given)
+    np.testing.assert_array_equal(made["time"], given["time"])
+
+
+def test_variables_that_nothing_uses_are_named(model, days):
+    more = days.assign(ua=days["geopotential"], rain=days["geopotential"], crs=0, time_bnds=days["time"])
+    more["time"].attrs["bounds"] = "time_bnds"
+    with pytest.warns(UserWarning, match="^nothing uses the variables 'rain', 'ua' of the dataset; what is used is 2m"):
+        embed(model, more.drop_vars("time_bnds"))
+
+
+def test_units_are_those_of_the_training_days_for_every_variable(tiny, weather, tmp_path):
+    """A variable that has no prescribed units was trained in Pa, and comes in hPa."""
+    days = xr.load_dataset(weather)
+    own = days[["geopotential"]].rename(geopotential="mean_sea_level_pressure")
+    own["mean_sea_level_pressure"].attrs["units"] = "Pa"
+    own.to_netcdf(tmp_path / "own.nc", engine="h5netcdf")
+    model = trained(tiny(data=str(tmp_path / "own.nc"), variables=("mean_sea_level_pressure",), objective="autoencoder",
+                         autoencoder_epochs=1))  # fmt: skip
+    given = own.isel(time=slice(3))
+    given["mean_sea_level_pressure"].attrs["units"] = "hPa"
+    with pytest.raises(DataError, match="is in 'hPa', and the model was trained in 'Pa'; convert it"):
+        embed(model, given)
+
+
+def test_stations_of_pandas_and_of_a_csv_are_embedded_alike(model, days, tmp_path):
+    places = pd.DataFrame({"time": "2001-01-11T12:00:00Z", "lat": [48.0, -20], "lon": [8, 200],
+                           "2m_temperature": [275.0, 281], "geopotential": [12900.0, 13100]})  # fmt: skip
+    places.to_csv(tmp_path / "stations.csv", index=False)
+    made = observations(model, places)
+    assert made.identical(observations(model, tmp_path / "stations.csv"))
+    assert made["geopotential"].notnull().sum() == 2 and made["time"].values == np.datetime64("2001-01-11")
+    assert np.isfinite(embed(model, made)["embedding"]).all()
+    with pytest.raises(DataError, match=r"is 1315.* in row 1, where .*geopotential height in m: multiply it by 9.8"):
+        observations(model, places.assign(geopotential=places["geopotential"] / 9.80665))

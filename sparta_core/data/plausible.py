@@ -17,6 +17,7 @@ CODES = (99, 99.9, 99.99, 999, 999.9, 999.99, 9999, 9999.9, 99999, 999999, 32767
 # a height in m, 6.0 or more as 0 or standardised, 26 or more at 500 hPa: ODD is for a storm, FAR for no single value
 # of the atmosphere, and MOST for half of a variable's values at once.
 ODD, MOST, FAR = 3.0, 4.5, 10.0
+CLOSE = 0.25  # within this of the range, a unit is likelier than another that comes before it
 
 
 class Conversion(NamedTuple):
@@ -79,8 +80,9 @@ class Known:
         at = beyond[first] % low.size
         told = (f"{name} of {where} is {found[first]:g} {place(beyond[first])}, where the training days reach from "
                 f"{low[at]:g} to {high[at]:g}{_and_more((amount > ODD).sum())}")  # fmt: skip
-        likely = next((unit for unit in CONVERSIONS.get(self.units[channel], ())
-                       if _fits(values * unit.factor + unit.offset, low, high, self.std[channel])), None)  # fmt: skip
+        room = self.std[channel] * np.array([CLOSE, ODD])
+        likely = next((unit for beside in room for unit in CONVERSIONS.get(self.units[channel], ())
+                       if _within(values * unit.factor + unit.offset, low - beside, high + beside)), None)  # fmt: skip
         if half or amount[most] > FAR:
             raise DataError(f"{told}; {likely or 'check its units, level and quantity'}")
         warnings.warn(told + (f"; {likely}" if likely else ""), stacklevel=3)
@@ -88,19 +90,22 @@ class Known:
 
 def _check_codes(name: str, where: str, place: Callable[[int], str], beyond: np.ndarray, found: np.ndarray,
                  amount: np.ndarray) -> None:  # fmt: skip
-    """DataError for values beyond the range that are a code: one by more than a training std, or several."""
+    """DataError for values beyond the range that are a code: one by more than a training std, or several.
+
+    Codes below 1000 are what wind in km/h, or a height, may come to: they must be half of all that lies so far out.
+    """
     for code in (sign * code for code in CODES for sign in (-1, 1)):
         equal = np.isclose(found, code, rtol=1e-6, atol=0)
-        if equal.sum() > 1 or (amount[equal] > 1).any():
+        alone = abs(code) >= 1000 or 2 * equal.sum() >= (amount > 1).sum()
+        if alone and (equal.sum() > 1 or (amount[equal] > 1).any()):
             count = f"in {equal.sum()} places, first " if equal.sum() > 1 else ""
             raise DataError(f"{name} of {where} is {code:g} {count}{place(beyond[equal.argmax()])}, which looks like a "
                             "code for 'missing'; set it to NaN")
 
 
-def _fits(values: np.ndarray, low: np.ndarray, high: np.ndarray, std: float) -> bool:
-    """Whether hardly any of the values (..., P) is odd."""
-    odd = np.fmax(values - high, low - values) / std > ODD
-    return bool(odd.sum() <= 0.01 * np.isfinite(values).sum())
+def _within(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether all but a hundredth of the values (..., P), or less, are."""
+    return bool(((values < low) | (values > high)).sum() <= 0.01 * np.isfinite(values).sum())
 
 
 def _and_more(count: int) -> str:

@@ -1,33 +1,22 @@
-"""Stations on a grid, against distances on the sphere and means taken one by one."""
+"""Tables of stations as people write them, and their places on a grid against distances on the sphere."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sparta_core.errors import DataError
-from sparta_core.views.stations import gridded_stations, nearest_points, read_stations
+from sparta_core.views.stations import nearest_points, read_stations
 from tests.globe import axes
 
 GRID = (16, 32)
 LAT, LON = axes(*GRID)
-DAYS = ["2001-01-01", "2001-01-02", "2001-01-04"]
-NAMES, UNITS = ("2m_temperature", "geopotential"), ("K", "m2 s-2")
 
 
 @pytest.fixture
 def table():
-    """Reports of eighty random places on three days, some of them without a temperature."""
+    """Eighty random places."""
     rng = np.random.default_rng(1)
-    lat, lon = np.rad2deg(np.arcsin(rng.uniform(-1, 1, 80))), rng.uniform(-180, 180, 80)
-    made = pd.concat([pd.DataFrame({"time": day, "lat": lat, "lon": lon, "2m_temperature": rng.normal(280, 9, 80)})
-                      for day in DAYS], ignore_index=True)  # fmt: skip
-    made.loc[::7, "2m_temperature"] = np.nan
-    return made
-
-
-def saved(table, tmp_path):
-    table.to_csv(tmp_path / "stations.csv", index=False)
-    return str(tmp_path / "stations.csv")
+    return pd.DataFrame({"lat": np.rad2deg(np.arcsin(rng.uniform(-1, 1, 80))), "lon": rng.uniform(-180, 180, 80)})
 
 
 def nearest_by_haversine(lat, lon):
@@ -44,29 +33,6 @@ def test_stations_belong_to_the_nearest_grid_points(table):
     np.testing.assert_array_equal(np.transpose(found), expected)
 
 
-def test_what_stations_measured_is_their_mean_at_the_nearest_grid_point(table, tmp_path):
-    made = gridded_stations(saved(table, tmp_path), LAT, LON, NAMES, UNITS)
-    expected: dict[tuple, list] = {}
-    for _, row in table.dropna().iterrows():
-        place = (DAYS.index(row["time"]), *nearest_by_haversine(row["lat"], row["lon"]))
-        expected.setdefault(place, []).append(row["2m_temperature"])
-    field = made["2m_temperature"]
-    assert field.dims == ("time", "latitude", "longitude") and field.attrs["units"] == "K"
-    assert int(field.notnull().sum()) == len(expected) and max(map(len, expected.values())) > 1
-    for place, values in expected.items():
-        assert float(field.values[place]) == pytest.approx(np.mean(values), rel=1e-12)
-    np.testing.assert_array_equal(made["time"], np.array(DAYS, "M8[ns]"))
-
-
-def test_without_times_it_is_one_moment(table, tmp_path):
-    one = table[table["time"] == "2001-01-02"].drop(columns="time")
-    made = gridded_stations(saved(one, tmp_path), LAT, LON, NAMES, UNITS)["2m_temperature"]
-    assert made.dims == ("latitude", "longitude") and set(made.coords) == {"latitude", "longitude"}
-    row, column = nearest_by_haversine(*one.dropna().iloc[0][["lat", "lon"]].astype(float))
-    there = [nearest_by_haversine(lat, lon) == (row, column) for lat, lon in zip(one["lat"], one["lon"], strict=True)]
-    assert float(made[row, column]) == pytest.approx(one[there]["2m_temperature"].mean())
-
-
 @pytest.mark.parametrize("text, message", [
     ("lat,lon\n", "has no stations"), ("lat,name\n1,2\n", "has no lon; it needs"),
     ("lat,lon\n1,2\n95,3\n", r"lat in line 3 of .*bad.csv is .*95"), ("lat,lon\n,3\n", "lat in line 2"),
@@ -79,16 +45,88 @@ def test_bad_station_lists_are_one_sentence(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("row, message", [
-    ("1,2,2001-01-01,warm", "2m_temperature in line 2 of .* is 'warm'; write it as a number"),
-    ("1,2,2001-01-01,inf", "2m_temperature in line 2"), ("1,2,once,280", "time in line 2 of .* is 'once'; write it")])
-def test_bad_measurements_are_one_sentence(tmp_path, row, message):
-    (tmp_path / "bad.csv").write_text(f"lat,lon,time,2m_temperature\n{row}\n")
+LONG = ("# from the office\n\nlat,lon,name\n50,8,a\n\n# closed since\n-20,130,\"b\nc\"\n", [4, 7])
+
+
+def written(tmp_path, text, encoding="utf-8"):
+    (tmp_path / "stations.csv").write_bytes(text.encode(encoding))
+    return str(tmp_path / "stations.csv")
+
+
+def test_rows_know_the_lines_that_they_begin_in(tmp_path):
+    text, lines = LONG
+    table = read_stations(written(tmp_path, text))
+    assert table.index.tolist() == lines and table["lon"].tolist() == [8, 130]
+
+
+@pytest.mark.parametrize("text, line", [
+    ("lat,lon\n\n\n95,3\n", 4), ("# x\nlat,lon\n1,2\n\n# y\n95,3\n", 6), ('lat,lon,n\n1,2,"a\nb"\n95,3,c\n', 4),
+    ("lat,lon\r\n1,2\r\n\r\n95,3\r\n", 4)])  # fmt: skip
+def test_errors_say_the_true_line(tmp_path, text, line):
+    with pytest.raises(DataError, match=rf"lat in line {line} of .*csv is '95'; write it in degrees"):
+        read_stations(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("row", ["48,2,11,5,3,4", "48,2,11,5", "48,2"])
+@pytest.mark.parametrize("before", ["", "1,2,3\n\n"])
+def test_a_row_longer_or_shorter_than_the_header_shifts_nothing(tmp_path, row, before):
+    line, count = 2 + before.count("\n"), row.count(",") + 1
+    with pytest.raises(DataError, match=f"^line {line} of .* has {count} values, its header 3 columns; write one for"):
+        read_stations(written(tmp_path, f"lat,lon,2m_temperature\n{before}{row}\n"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_tables_of_spreadsheets_are_read(tmp_path, encoding, between):
+    text = "lat,lon,name\n50.5,8.25,Zürich\n-20,130,São\n".replace(",", between)
+    table = read_stations(written(tmp_path, text, encoding))
+    assert table["lat"].tolist() == [50.5, -20] and table["name"].tolist() == ["Zürich", "São"]
+
+
+def test_decimal_commas_are_read_and_said(tmp_path):
+    with pytest.warns(UserWarning, match="commas in their numbers are read as decimal points"):
+        table = read_stations(written(tmp_path, "lat;lon;name\n50,5;-8,25;a, b\n"))
+    assert table.iloc[0].tolist() == [50.5, -8.25, "a, b"]
+
+
+@pytest.mark.parametrize("table", [
+    pd.DataFrame({"lat": [50.5], "lon": [8]}), pd.DataFrame({"latitude": [50.5], "longitude": [8]}, [99]),
+    pd.DataFrame({"lat": ["50.5"], "lon": [8]}, pd.Index(["Zürich"])),
+    pd.DataFrame({"x": [1]}, pd.MultiIndex.from_tuples([(50.5, 8)], names=["latitude", "lon"]))])  # fmt: skip
+def test_tables_of_pandas_are_read(table):
+    before = table.copy()
+    made = read_stations(table)
+    assert made["lat"].tolist() == [50.5] and made["lon"].tolist() == [8]
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_rows_of_pandas_are_counted_from_one():
+    with pytest.raises(DataError, match=r"^lat in row 2 of the table is 95.0; write it in degrees"):
+        read_stations(pd.DataFrame({"lat": [1, 95.0], "lon": 2}, [7, 8]))
+
+
+@pytest.mark.parametrize("header, message", [
+    ("lat,lng", "has no lon; rename 'lng'"), ("Lat,Long", "has no lat and lon; rename 'Lat' and 'Long'"),
+    ("lat,latitude,lon", "has the columns lat and latitude; keep one"), ("lat,lon,lon", "the column 'lon' more than")])
+def test_columns_of_places_have_one_name(tmp_path, header, message):
     with pytest.raises(DataError, match=message):
-        gridded_stations(str(tmp_path / "bad.csv"), LAT, LON, NAMES, UNITS)
+        read_stations(written(tmp_path, f"{header}\n" + ",".join("1" * (header.count(",") + 1))))
 
 
-def test_measurements_of_nothing_known_are_one_sentence(tmp_path):
-    (tmp_path / "bad.csv").write_text("lat,lon,rain\n1,2,3\n")
-    with pytest.raises(DataError, match="has none of the columns 2m_temperature, geopotential"):
-        gridded_stations(str(tmp_path / "bad.csv"), LAT, LON, NAMES, UNITS)
+EUROPE = (np.arange(35, 70.1, 5), np.arange(10, 40.1, 5))
+ATLANTIC = (np.arange(35, 70.1, 5), np.r_[0:20.1:5, 340:357:5])
+
+
+@pytest.mark.parametrize("axes, lat, lon, inside", [
+    (EUROPE, 37.4, 8, True), (EUROPE, 32.4, 20, False), (EUROPE, 32.6, 20, True), (EUROPE, 72.6, 20, False),
+    (EUROPE, 50, 7.4, False), (EUROPE, 50, 42.4, True), (EUROPE, 50, 42.6, False), (EUROPE, 50, -170, False),
+    (ATLANTIC, 50, -22.4, True), (ATLANTIC, 50, 337.4, False), (ATLANTIC, 50, 22.6, False), (ATLANTIC, 50, 358, True),
+    ((LAT, LON), 90, 359.9, True), ((LAT, LON), -90, -180, True), ((np.linspace(-90, 90, 7), LON), -90, 5, True),
+    ((np.array([-87.16, -81.5, 81.5, 87.16]), LON), 89.99, 5, True)])  # fmt: skip
+def test_a_station_outside_the_cells_of_a_grid_is_refused(axes, lat, lon, inside):
+    places = pd.DataFrame({"lat": [50.0, lat], "lon": [15.0, lon]}, pd.Index([2, 5], name="line"))
+    if inside:
+        assert nearest_points(places, *axes, "here").size == 2
+    else:
+        with pytest.raises(DataError, match=r"^the station in line 5 of here, at .* lies outside the grid"):
+            nearest_points(places, *axes, "here")
