@@ -73,6 +73,10 @@ def of_fields(dataset: xr.Dataset, where: str) -> When | None:
     if edges.dtype.kind not in "MOUS" or edges.size != 2 * moments.size or np.isnat(edges := utc(edges, where)).any():
         raise DataError(f"{name} of {where}, the bounds of time, are not two dates for each time; mend or drop them")
     start, end = edges.reshape(-1, 2).T
+    longest = abs(end - start).max()
+    if longest >= 2 * DAY:
+        warnings.warn(f"{name} of {where} makes a field the mean of up to {longest // DAY} days, and the model knows "
+                      "daily means", stacklevel=3)  # fmt: skip
     return When(start + (end - start) // 2, lasting=bool((abs(end - start) >= DAY).all()))
 
 

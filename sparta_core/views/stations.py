@@ -118,14 +118,14 @@ def _outside_circle(places: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 
 
 def _of_pandas(source: pd.DataFrame) -> pd.DataFrame:
-    levels = [name for name in source.index.names if name is not None]
+    levels = [name for name in source.index.names if name is not None and name not in source.columns]
     table = source.reset_index(levels) if levels else source
     table = table.set_axis([str(name) for name in table.columns], axis=1)
     return table.set_index(pd.RangeIndex(1, len(table) + 1, name="row"))
 
 
 def _of_csv(path: str | os.PathLike[str], where: str) -> pd.DataFrame:
-    """A CSV's columns as text, less blank lines and those that begin with #."""
+    """A CSV's columns as text, less rows without a value and comments, which begin with #."""
     try:
         content = Path(path).read_bytes()
         rows = list(_rows(_decoded(content)))
@@ -163,7 +163,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     before = 0
     for row in reader:
         line, before = before + 1, reader.line_num
-        if (not any(map(str.strip, row)) and len(row) < 2) or row[0].startswith("#"):
+        if not any(map(str.strip, row)) or row[0].startswith("#"):
             continue
         if between != ",":
             changed = [_pointed(value) for value in row]

@@ -107,6 +107,14 @@ def test_an_interval_is_of_the_day_of_its_middle(tmp_path):
     assert times.of_fields(without, "here").moments[0] == np.datetime64("2001-01-02")
 
 
+def test_means_of_months_are_said():
+    edges = np.array([["2001-01", "2001-02"], ["2001-02", "2001-03"], ["2001-03", "2001-04"]], "M8[M]").astype("M8[ns]")
+    days = made_up_weather(days=3, rows=2, columns=4).assign_coords(time=("time", edges[:, 0], {"bounds": "time_bnds"}))
+    with pytest.warns(UserWarning, match="time_bnds of here makes a field the mean of up to 31 days, and the"):
+        when = times.of_fields(days.assign(time_bnds=(("time", "nv"), edges)), "here")
+    assert when.moments[1] == np.datetime64("2001-02-15")
+
+
 @pytest.mark.parametrize("change", [lambda bounds: bounds.isel(nv=[0]), lambda bounds: bounds.astype("i8"),
                                     lambda bounds: bounds.where(bounds.nv == 0)])  # fmt: skip
 def test_bounds_that_are_none_are_one_sentence(change):

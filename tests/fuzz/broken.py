@@ -27,6 +27,7 @@ def datasets() -> Iterator[tuple[str, xr.Dataset]]:
         "strings": days[name].astype(str), "complex": days[name].astype(complex), "booleans": days[name] > 280,
         "dates": days[name].astype("M8[s]"), "objects": days[name].astype(object),
         "all NaN": days[name] * np.nan, "infinite": days[name] / 0, "enormous": days[name] * np.float32(1e35),
+        "codes": days[name].where(days[name] > 280, -9999),
         "constant": days[name] * 0 + 280, "celsius": days[name] - 273.15, "without dims": days[name].mean(),
         "a dimension more": days[name].expand_dims(member=2), "a dimension less": days[name].mean("time"),
         "renamed": days[name].rename(time="x"),
@@ -56,6 +57,8 @@ def _coordinates(days: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     times = {
         "numbers": np.arange(count), "words": [f"day {i}" for i in range(count)],
         "the same": np.full(count, np.datetime64("2001-01-01", "ns")), "backwards": days.time.values[::-1],
+        "360 days": xr.date_range("2001-01-15", periods=count, calendar="360_day", use_cftime=True),
+        "with offsets": [f"2001-02-01T{hour % 24:02}:00+02:00" for hour in range(count)],
         "not a time": np.full(count, np.datetime64("NaT", "ns")), "a century apart": days.time.values[0]
         + np.arange(count) * np.timedelta64(36525, "D"), "shuffled": np.roll(days.time.values, 7),
     }  # fmt: skip
@@ -146,5 +149,9 @@ def stations() -> Iterator[tuple[str, bytes]]:
         "zip": b"PK\3\4" + bytes(99), "UTF-16": "lat,lon\n1,2\n".encode("utf-16"), "a quote": b'lat,lon\n"1,2',
         "no variable": b"lat,lon,rain\n1,2,3", "no lon": b"lat,2m_temperature\n1,280",
         "long rows": lines[0] + b"\n1,2,3,4,5", "zeros": bytes(500),
-        "twice lat": b"lat,lat,lon,2m_temperature\n95,95,2,280",
+        "twice lat": b"lat,lat,lon,2m_temperature\n95,95,2,280", "a long first row": lines[0] + b"\n1,2,3,4,5\n1,2,3,4",
+        "a short row": b"\n".join([*lines, b"2001-01-03,1"]), "celsius": lines[0] + b"\n2001-01-01,1,2,7",
+        "date": b"date" + b"\n".join(lines)[4:], "no time": b"lat,lon,2m_temperature\n1,2,280\n1,2,281",
+        "a code": lines[0] + b"\n2001-01-01,1,2,-999", "not measured": lines[0] + b"\n2001-01-01,1,2,",
+        "a comment": b"# only\n", "tabs": b"lat\tlon\n1\t2\t3",
     }.items()  # fmt: skip

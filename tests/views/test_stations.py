@@ -45,7 +45,7 @@ def test_bad_station_lists_are_one_sentence(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
-LONG = ("# from the office\n\nlat,lon,name\n50,8,a\n\n# closed since\n-20,130,\"b\nc\"\n", [4, 7])
+LONG = ("# from the office\n\nlat,lon,name\n50,8,a\n,,\n# closed since\n-20,130,\"b\nc\"\n", [4, 7])
 
 
 def written(tmp_path, text, encoding="utf-8"):
@@ -92,6 +92,7 @@ def test_decimal_commas_are_read_and_said(tmp_path):
 @pytest.mark.parametrize("table", [
     pd.DataFrame({"lat": [50.5], "lon": [8]}), pd.DataFrame({"latitude": [50.5], "longitude": [8]}, [99]),
     pd.DataFrame({"lat": ["50.5"], "lon": [8]}, pd.Index(["Zürich"])),
+    pd.DataFrame({"lat": [50.5], "lon": [8]}, pd.Index([1], name="lat")),
     pd.DataFrame({"x": [1]}, pd.MultiIndex.from_tuples([(50.5, 8)], names=["latitude", "lon"]))])  # fmt: skip
 def test_tables_of_pandas_are_read(table):
     before = table.copy()
