@@ -85,7 +85,7 @@ def hourly(values, lat=48.0, lon=2.0, start="2002-08-24T00:00:00Z"):
 
 def test_reports_of_every_hour_are_a_daily_mean_and_said(write, known):
     hours = 280 + np.arange(24.0)
-    with pytest.warns(UserWarning, match="has 24 moments a date, 24 on 1 dates; their mean is taken for the daily"):
+    with pytest.warns(UserWarning, match="has 24 moments a date, 24 on 1 date; their mean is taken for the daily"):
         made = gridded_reports(write(hourly(hours)), known)
     np.testing.assert_array_equal(made["time"], [np.datetime64("2002-08-24")])
     assert float(made["2m_temperature"].max()) == pytest.approx(hours.mean())

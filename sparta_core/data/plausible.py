@@ -80,8 +80,9 @@ class Known:
         at = beyond[first] % low.size
         told = (f"{name} of {where} is {found[first]:g} {place(beyond[first])}, where the training days reach from "
                 f"{low[at]:g} to {high[at]:g}{_and_more((amount > ODD).sum())}")  # fmt: skip
-        room = self.std[channel] * np.array([CLOSE, ODD])
-        likely = next((unit for beside in room for unit in CONVERSIONS.get(self.units[channel], ())
+        close, odd = self.std[channel] * np.array([CLOSE, ODD])
+        units = () if _within(values, low - odd, high + odd) else CONVERSIONS.get(self.units[channel], ())
+        likely = next((unit for beside in (close, odd) for unit in units
                        if _within(values * unit.factor + unit.offset, low - beside, high + beside)), None)  # fmt: skip
         if half or amount[most] > FAR:
             raise DataError(f"{told}; {likely or 'check its units, level and quantity'}")

@@ -101,8 +101,9 @@ def grouped(when: When | None, count: int, where: str) -> Grouped:
         warn_of_moments(when, where)
         return Grouped(dates, np.arange(dates.size))
     each = f"{counts.max()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    warnings.warn(f"{where} has {each} moments a date, {dates.size} on {once.size} dates; their mean is taken for the "
-                  "daily mean that the model knows", stacklevel=3)  # fmt: skip
+    days = "1 date" if once.size == 1 else f"{once.size} dates"
+    warnings.warn(f"{where} has {each} moments a date, {dates.size} on {days}; their mean is taken for the daily mean "
+                  "that the model knows", stacklevel=3)  # fmt: skip
     return Grouped(once, index)
 
 

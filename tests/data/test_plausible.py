@@ -108,6 +108,14 @@ def test_the_limits_are_in_training_stds_beyond_the_range(above, outcome):
             assert ODD == 3 and all("at 9, where" in str(warning.message) for warning in caught)
 
 
+def test_one_odd_value_in_many_says_nothing_of_their_unit():
+    values = np.append(np.zeros(999), 40.0)[:, None]
+    with pytest.warns(UserWarning, match="is 40 there, where the training days reach from -20 to 20$"):
+        one_point().check("u_component_of_wind", values, "here", nowhere)
+    with pytest.warns(UserWarning, match="is 40 there, where .* from -20 to 20; it looks like knots"):
+        one_point().check("u_component_of_wind", np.append(np.zeros(9), 40.0)[:, None], "here", nowhere)
+
+
 def test_what_no_training_day_observed_and_nan_are_left_out():
     known = one_point()
     known.check("u_component_of_wind", np.full((3, 1), np.nan), "here", nowhere)
