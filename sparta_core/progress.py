@@ -37,8 +37,8 @@ class Progress:
             self._say(f"{self._head()}, step {step + 1}/{self.steps}, {self._left(done)}")
 
     def epoch_end(self, losses: dict[str, float]) -> None:
-        """After the epoch's validation; `losses` are shown as they are named."""
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        """After the epoch's validation; `losses` are shown as they are named, without underscores."""
+        shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in losses.items())
         head = self._head()
         self.epoch += 1
         self.said = time.monotonic()

@@ -27,8 +27,8 @@ def test_an_epoch_is_one_line_with_the_time_left(clock, capsys):
         clock[0] += 3
         shown.step(step)
     clock[0] += 1
-    shown.epoch_end({"training": 1.23456, "validation": 2.0})
-    assert capsys.readouterr().out == "blend: epoch 1/5: training 1.235, validation 2, 40 s left\n"
+    shown.epoch_end({"training next_day": 1.23456, "validation next_day": 2.0})
+    assert capsys.readouterr().out == "blend: epoch 1/5: training next day 1.235, validation next day 2, 40 s left\n"
     resumed = Progress("blend", 5, 3, 3)
     clock[0] += 10
     resumed.epoch_end({"training": 1.0})

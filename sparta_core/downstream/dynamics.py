@@ -37,6 +37,7 @@ class Rollout(Objective):
     """
 
     trains: tuple[str, ...] = ("dynamics",)
+    printed = "next_day"  # the loss is of more days in validation than in the first epochs
 
     def __init__(self, bench: Workbench, model: Sparta, dynamics: nn.Module) -> None:
         self.modules: Mapping[str, nn.Module] = {"dynamics": dynamics}
@@ -63,7 +64,8 @@ class Rollout(Objective):
         usual = usual_ahead(fields, batch + LAGS - 1 + fields.splits[self.part].start, steps)
         made = self.modules["dynamics"](self.seen[batch[:, None] + lags], usual)
         error = made - self.whole[batch[:, None] + ahead]
-        return {"loss": ((error @ self.weight) * error).sum(-1).mean()}
+        daily = ((error @ self.weight) * error).sum(-1)
+        return {"loss": daily.mean(), "next_day": daily[:, 0].mean()}
 
 
 def _windows(experiment: Experiment, days: int, part: str) -> int:

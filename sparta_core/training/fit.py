@@ -34,6 +34,8 @@ class Objective(Protocol):
     """The parts that train; the others stay frozen, in evaluation mode."""
     monitored: str = "loss"
     """The loss whose validation mean drives the learning rate."""
+    printed: str = "loss"
+    """The loss that an epoch's line gives of both parts: one that means the same in training and validation."""
     loads_ahead: bool = False
     """Whether the next batch is loaded while one is worked on."""
 
@@ -142,7 +144,8 @@ class _Loop:
             training = self._training_epoch(batches, progress)
             validation = self._validation()
             self._close_epoch(training, validation)
-            progress.epoch_end({"training": training["loss"], "validation": validation[self.objective.monitored]})
+            name = self.objective.printed
+            progress.epoch_end({f"training {name}": training[name], f"validation {name}": validation[name]})
         if first:
             self.run.write_history(self.state.history)
 

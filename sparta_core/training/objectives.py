@@ -71,9 +71,9 @@ class DayObjective(Objective):
 
 
 class Reconstruction(DayObjective):
-    """Masked days in, whole days out; validated on the plain mean squared error."""
+    """Masked days in, whole days out; trains on the sum over variables, tells and is validated on their mean."""
 
-    monitored = "mse"
+    monitored = printed = "mse"
 
     def losses(self, batch: Days, epoch: int, generator: torch.Generator) -> Losses:
         loss = self.reconstruct(batch.roles[0], batch.part, generator)

@@ -122,7 +122,9 @@ def test_the_loss_is_that_of_whole_days_forecast_from_seen_ones(experiment):
     with torch.no_grad():
         assert objective.losses(batch, 0, generator())["loss"].item() == pytest.approx(by_hand(3), rel=1e-4)
     for epoch, steps in ((0, 1), (1, 1), (2, 2), (5, 3)):
-        assert objective.losses(batch, epoch, generator())["loss"].item() == pytest.approx(by_hand(steps), rel=1e-4)
+        losses = objective.losses(batch, epoch, generator())
+        assert losses["loss"].item() == pytest.approx(by_hand(steps), rel=1e-4)
+        assert losses["next_day"].item() == pytest.approx(by_hand(1), rel=1e-4)  # whatever the epoch, as is printed
 
 
 def test_half_of_the_days_that_are_seen_are_sparse_others_every_epoch(experiment):
