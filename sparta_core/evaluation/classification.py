@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 import xarray as xr
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from torch import Tensor
 
@@ -19,7 +20,12 @@ from sparta_core.training.workbench import Workbench
 
 FILE = "classification.nc"
 RATIOS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-BINS = 10  # of confidence
+BINS = 10  # of confidence, before neighbours join
+FEWEST = 15  # days of a bin: of fewer, the share that is right says nothing
+CONFIDENCE = 0.95  # of the interval of that share
+RELIABILITY = ("confidence", "hits", "hits_low", "hits_high", "days")
+# What scores are kept with, beside the ratios: others count as missing.
+BINNED = {"fewest_days_of_a_bin": FEWEST}
 
 
 def classification_scores(models: Mapping[str, Experiment], ratios: Sequence[float] = RATIOS) -> xr.Dataset:
@@ -35,7 +41,7 @@ def model_classification(experiment: Experiment, ratios: Sequence[float] = RATIO
     def score() -> xr.Dataset:
         return _against_ratio(bench, ratios, lambda ratio: season_probabilities(experiment, ratio).cpu().numpy())
 
-    return kept(bench.run("classification"), FILE, score, ratios=list(ratios))
+    return kept(bench.run("classification"), FILE, score, ratios=list(ratios), **BINNED)
 
 
 def baseline_classification(experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
@@ -54,12 +60,12 @@ def baseline_classification(experiment: Experiment, ratios: Sequence[float] = RA
             made[name] = _against_ratio(bench, ratios, probabilities)
         # Distances to means say which season, not how surely.
         unsure = made[MEANS]
-        for name in ("cross_entropy", "confidence", "hits", "share"):
+        for name in ("cross_entropy", *RELIABILITY):
             unsure[name] = xr.full_like(unsure[name], np.nan)
         return xr.concat([own.expand_dims(model=[name]) for name, own in made.items()], "model")
 
     return kept(bench.run("baselines", baselines_variant(experiment)), FILE, score, ratios=list(ratios),
-                trained_on=list(experiment.classification_mask_ratio))  # fmt: skip
+                trained_on=list(experiment.classification_mask_ratio), **BINNED)  # fmt: skip
 
 
 def baselines_variant(experiment: Experiment) -> str:
@@ -77,23 +83,43 @@ def _against_ratio(bench: Workbench, ratios: Sequence[float], probabilities: Cal
 def season_scores(probabilities: np.ndarray | Tensor, truth: np.ndarray) -> xr.Dataset:
     """cross_entropy (nats), accuracy, macro_f1, confusion (season, predicted) in days, and reliability (bin).
 
-    probabilities (N, 4), truth (N,). Of the days whose largest probability falls in a bin of `confidence`,
-    `hits` is the share that is right, and `share` how many of all days they are; NaN where there are none.
-    Raises DataError for probabilities that are not finite.
+    probabilities (N, 4), truth (N,). Reliability is that of `reliability`. Raises DataError for probabilities that are
+    not finite.
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if not np.isfinite(probabilities).all():
         raise DataError("the seasons' probabilities have NaN or infinite values; a score of them would mean nothing")
     guess, labels = probabilities.argmax(1), np.arange(len(SEASONS))
-    sure = probabilities.max(1)
-    place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    count = np.bincount(place, minlength=BINS)
-    with np.errstate(invalid="ignore"):
-        confidence, hits = (np.bincount(place, x, BINS) / count for x in (sure, guess == truth))
     return xr.Dataset({
         "cross_entropy": log_loss(truth, probabilities / probabilities.sum(1, keepdims=True), labels=labels),
         "accuracy": accuracy_score(truth, guess),
         "macro_f1": f1_score(truth, guess, average="macro", labels=np.unique(truth), zero_division=0),
         "confusion": (("season", "predicted"), confusion_matrix(truth, guess, labels=labels)),
-        "confidence": ("bin", confidence), "hits": ("bin", hits), "share": ("bin", count / len(truth)),
+        **{name: ("bin", values) for name, values in reliability(probabilities.max(1), guess == truth).items()},
     }, {"season": list(SEASONS), "predicted": list(SEASONS)})  # fmt: skip
+
+
+def reliability(sure: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+    """RELIABILITY, by name (BINS,): is the share that is right as large as the probabilities of what was chosen?
+
+    Of days `sure` (N,) of what they chose, from 0 to 1, some are `right` (N,). Bins of a tenth join the next less sure
+    one, from the surest down, until they hold FEWEST days; what is left over joins the last, and what is no bin is NaN.
+    Of each the mean `confidence`, the share of `hits` with its Wilson interval, and the number of `days`.
+    """
+    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    bins: list[np.ndarray] = []
+    waiting = np.empty(0, dtype=int)
+    for tenth in reversed(range(BINS)):
+        waiting = np.append(waiting, np.flatnonzero(place == tenth))
+        if len(waiting) >= FEWEST:
+            bins.append(waiting)
+            waiting = waiting[:0]
+    if bins:
+        bins[-1] = np.append(bins[-1], waiting)
+    made = {name: np.full(BINS, np.nan) for name in RELIABILITY}
+    for number, days in enumerate(reversed(bins)):  # the least sure first
+        hits = int(right[days].sum())
+        low, high = binomtest(hits, len(days)).proportion_ci(CONFIDENCE, "wilson")
+        for name, value in zip(RELIABILITY, (sure[days].mean(), hits / len(days), low, high, len(days)), strict=True):
+            made[name][number] = value
+    return made

@@ -5,7 +5,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from sparta_core.plotting.curves import STYLES
+from sparta_core.plotting.curves import OTHERS, STYLES
 
 MOST_COLUMNS = 4
 
@@ -43,22 +43,24 @@ def confusion(scores: xr.Dataset, title: str = "") -> Figure:
 
 
 def reliability(scores: xr.Dataset, title: str = "") -> Figure:
-    """Share of days that are right over how sure the classifier was, a line a model; dots grow with their days.
+    """Share of days that are right, with its interval, over how sure the classifier was: a point a bin of days.
 
-    `scores` hold confidence, hits and share (model, bin). On the diagonal a classifier is as sure as it is
-    right; below it, too sure.
+    `scores` hold confidence, hits, hits_low and hits_high (model, bin), NaN where there is no bin. On the diagonal a
+    classifier is as sure as it is right; below it, too sure.
     """
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     plt.close(fig)
     ax.plot([0, 100], [0, 100], color="0.7", linewidth=0.8)
+    ax.set_prop_cycle(color=OTHERS)
     for model in scores.model.values:
-        own = scores.sel(model=model).dropna("bin", subset=["hits"])
+        own = 100 * scores.sel(model=model).dropna("bin", subset=["hits"])
         if own.bin.size:
-            style = STYLES.get(str(model), {})
-            ax.plot(100 * own.confidence, 100 * own.hits, label=str(model), **style)  # type: ignore[arg-type]
-            ax.scatter(100 * own.confidence, 100 * own.hits, s=10 + 150 * own.share, color=style.get("color"))
+            reach = ((own.hits - own.hits_low).clip(0), (own.hits_high - own.hits).clip(0))  # rounding is no reach
+            ax.errorbar(own.confidence, own.hits, reach, fmt="o", markersize=5, capsize=3, label=str(model),
+                        color=STYLES.get(str(model), {}).get("color"))  # fmt: skip
     ax.set(xlabel="probability given to the likeliest season (%)", ylabel="right (%)", xlim=(20, 102),
            ylim=(-2, 102))  # fmt: skip
     fig.suptitle(title, fontsize=12)
-    fig.legend(frameon=False, fontsize=9, loc="outside right center")
+    if ax.containers:
+        fig.legend(frameon=False, fontsize=9, loc="outside right center")
     return fig

@@ -1,5 +1,7 @@
 """Season scores against numbers worked by hand, and baselines on days whose season is plain to see."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,14 @@ import xarray as xr
 from sparta_core.downstream.classification import season_probabilities
 from sparta_core.errors import DataError
 from sparta_core.evaluation import classification as module
-from sparta_core.evaluation.classification import baseline_classification, classification_scores, season_scores
+from sparta_core.evaluation.classification import (
+    baseline_classification,
+    classification_scores,
+    reliability,
+    season_scores,
+)
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.evaluation.kept import load_scores
 from sparta_core.evaluation.seasons import (
     LOGISTIC,
     MEANS,
@@ -19,6 +27,7 @@ from sparta_core.evaluation.seasons import (
     fit_on_scores,
     seasons,
 )
+from sparta_core.files import sealed
 from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
@@ -38,12 +47,54 @@ def test_scores_worked_by_hand():
     assert made.confusion.sel(season="DJF", predicted="MAM").item() == 1
 
 
+def wilson(hits, days):
+    """The 95 % interval of a share, as Wilson (1927) has it."""
+    z, share = 1.959963984540054, hits / days
+    middle, half = share + z**2 / (2 * days), z * np.sqrt(share * (1 - share) / days + z**2 / (4 * days**2))
+    return [(middle - half) / (1 + z**2 / days), (middle + half) / (1 + z**2 / days)]
+
+
 def test_reliability_worked_by_hand():
-    """Largest probabilities 0.7, 0.4, 0.75 and 1: bins 7, 4, 7 and the last; hits 1, 0, 1, 1."""
-    made = season_scores(GUESSES, TRUTH)
-    assert made.share.values.tolist() == [0, 0, 0, 0, 0.25, 0, 0, 0.5, 0, 0.25]
-    assert made.confidence.values[[4, 7, 9]] == pytest.approx([0.4, 0.725, 1.0])
-    assert made.hits.values[[4, 7, 9]].tolist() == [0, 1, 1] and np.isnan(made.hits.values[0])
+    """20 days at 0.95, 18 right; 8 at 0.85, 9 at 0.75 and 3 at 0.45, of which 5, 4 and none are right, join."""
+    sure = np.repeat([0.45, 0.75, 0.85, 0.95], [3, 9, 8, 20])
+    right = np.concatenate([np.arange(n) < k for n, k in ((3, 0), (9, 4), (8, 5), (20, 18))])
+    shuffled = np.random.default_rng(0).permutation(len(sure))
+    made = reliability(sure[shuffled], right[shuffled])
+    assert made["days"][:2].tolist() == [20, 20] and all(np.isnan(values[2:]).all() for values in made.values())
+    assert made["confidence"][:2] == pytest.approx([(3 * 0.45 + 9 * 0.75 + 8 * 0.85) / 20, 0.95])
+    assert made["hits"][:2] == pytest.approx([9 / 20, 18 / 20])
+    found = np.stack([made["hits_low"], made["hits_high"]], 1)[:2]
+    assert found == pytest.approx(np.array([wilson(9, 20), wilson(18, 20)]))
+    assert found[1] == pytest.approx([0.699, 0.972], abs=5e-4)  # as published for 18 of 20
+
+
+@pytest.mark.parametrize(("days", "bins"), [(14, []), (15, [15]), (29, [29]), (30, [15, 15])])
+def test_no_bin_has_fewer_than_fifteen_days(days, bins):
+    """Half of the days at 0.91, half at 0.81; of fewer than fifteen in all nothing is said."""
+    made = reliability(np.where(np.arange(days) % 2, 0.81, 0.91), np.ones(days, dtype=bool))
+    assert made["days"][np.isfinite(made["days"])].tolist() == bins
+    assert np.isfinite(made["hits"]).sum() == len(bins)
+
+
+def test_reliability_is_of_the_season_that_was_chosen():
+    """Twenty days each at 0.7, 0.75 and 1, which are right, and at 0.4, which are not."""
+    made = season_scores(np.tile(GUESSES, (20, 1)), np.tile(TRUTH, 20))
+    assert made.days.values[:3].tolist() == [20, 40, 20] and made.hits.values[:3].tolist() == [0, 1, 1]
+    assert made.confidence.values[:3] == pytest.approx([0.4, 0.725, 1])
+
+
+def test_scores_with_other_bins_are_scored_again(tiny):
+    """As they were kept before bins had fifteen days: without their intervals."""
+    experiment = tiny(**SETTINGS)
+    models = {"SPARTA-OI": experiment}
+    made = classification_scores(models, (0.3,))
+    bench = Workbench.of(experiment)
+    for run, extra in ((bench.run("classification"), {}), (bench.run("baselines", "-classification"), {
+            "trained_on": list(experiment.classification_mask_ratio)})):  # fmt: skip
+        old = load_scores(run.path(module.FILE)).drop_vars(module.RELIABILITY)
+        old.attrs["scored_with"] = json.dumps({"ratios": [0.3], **extra}, sort_keys=True)
+        run.write(module.FILE, sealed(bytes(old.to_netcdf(engine="h5netcdf"))))
+    assert classification_scores(models, (0.3,)).equals(made)
 
 
 def test_nan_is_refused():

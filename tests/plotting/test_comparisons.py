@@ -7,7 +7,7 @@ import xarray as xr
 
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.plotting.comparison import attention, dots
-from sparta_core.plotting.curves import panels_against_ratio
+from sparta_core.plotting.curves import STYLES, panels_against_ratio
 from sparta_core.plotting.ensembles import by_variable, rank_histograms
 from sparta_core.plotting.latents import planes, trajectories
 from sparta_core.plotting.seasons import confusion, reliability
@@ -48,7 +48,7 @@ def ensemble(ranks, **scores):
 
 def test_rank_histograms_show_shares_and_the_flat_line():
     ranks = [[0.5, 0.2, 0.3], [0.2, 0.2, 0.6]]
-    axes = rank_histograms({"SPARTA": ensemble(ranks), "climatological ensemble": ensemble(ranks)}).axes
+    axes = rank_histograms({"SPARTA-OI": ensemble(ranks), "climatological ensemble": ensemble(ranks)}).axes
     for ax, expected in zip(axes, ranks, strict=False):
         assert ax.patches[0].get_data().values == pytest.approx(100 * np.array(expected))
         assert ax.lines[0].get_ydata()[0] == pytest.approx(100 / 3)
@@ -57,7 +57,7 @@ def test_rank_histograms_show_shares_and_the_flat_line():
 
 def test_scores_by_variable_leave_out_what_an_ensemble_has_not():
     flat = np.full((2, 3), 1 / 3)
-    scores = {"SPARTA": ensemble(flat, crps_skill=[0.1, -0.2], spread_skill=[0.9, 0.8]),
+    scores = {"SPARTA-OI": ensemble(flat, crps_skill=[0.1, -0.2], spread_skill=[0.9, 0.8]),
               "climatological ensemble": ensemble(flat, spread_skill=[1.0, 1.1])}  # fmt: skip
     skill, spread = by_variable(scores).axes
     assert skill.lines[0].get_xdata().tolist() == [-0.2, 0.1]  # first variable on top
@@ -68,9 +68,9 @@ def test_scores_by_variable_leave_out_what_an_ensemble_has_not():
 def test_panels_against_the_ratio():
     scores = xr.Dataset({"accuracy": (("model", "ratio"), [[0.9, 0.8], [0.7, 0.6]]),
                          "cross_entropy": (("model", "ratio"), [[0.2, 0.3], [np.nan, np.nan]])},
-                        {"model": ["SPARTA", "nearest seasonal mean"], "ratio": [0.2, 0.9]})  # fmt: skip
+                        {"model": ["SPARTA-OI", "nearest seasonal mean"], "ratio": [0.2, 0.9]})  # fmt: skip
     entropy, accuracy = panels_against_ratio(scores, ["cross_entropy", "accuracy"]).axes
-    assert [line.get_label() for line in entropy.lines] == ["SPARTA"]
+    assert [line.get_label() for line in entropy.lines] == ["SPARTA-OI"]
     assert accuracy.lines[1].get_ydata().tolist() == [0.7, 0.6]
 
 
@@ -78,9 +78,9 @@ def season_scores():
     counts = np.array([[[8, 2, 0, 0], [1, 9, 0, 0], [0, 0, 0, 0], [0, 0, 5, 5]]])
     return xr.Dataset({
         "confusion": (("model", "season", "predicted"), counts),
-        "confidence": (("model", "bin"), [[np.nan, 0.4, 0.9]]), "hits": (("model", "bin"), [[np.nan, 0.3, 0.95]]),
-        "share": (("model", "bin"), [[0.0, 0.25, 0.75]])},
-        {"model": ["SPARTA"], "season": list("WSUA"), "predicted": list("WSUA")})  # fmt: skip
+        "confidence": (("model", "bin"), [[0.4, 0.9, np.nan]]), "hits": (("model", "bin"), [[0.3, 0.95, np.nan]]),
+        "hits_low": (("model", "bin"), [[0.1, 0.8, np.nan]]), "hits_high": (("model", "bin"), [[0.6, 0.99, np.nan]])},
+        {"model": ["SPARTA-OI"], "season": list("WSUA"), "predicted": list("WSUA")})  # fmt: skip
 
 
 def test_confusion_is_a_share_of_each_seasons_days():
@@ -90,11 +90,20 @@ def test_confusion_is_a_share_of_each_seasons_days():
     assert (2, 0) not in texts  # a season without days
 
 
-def test_reliability_leaves_out_empty_bins():
+def test_reliability_is_points_with_their_intervals():
     ax = reliability(season_scores()).axes[0]
-    diagonal, line = ax.lines
-    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
-    assert np.column_stack(line.get_data()) == pytest.approx(np.array([[40, 30], [90, 95]]))
+    assert list(ax.lines[0].get_xdata()) == list(ax.lines[0].get_ydata())  # the diagonal
+    (drawn,) = ax.containers
+    points, _, (bars,) = drawn.lines
+    assert points.get_linestyle() == "None" and points.get_color() == STYLES["SPARTA-OI"]["color"]
+    assert np.column_stack(points.get_data()) == pytest.approx(np.array([[40, 30], [90, 95]]))
+    assert np.array(bars.get_segments()) == pytest.approx(np.array([[[40, 10], [40, 60]], [[90, 80], [90, 99]]]))
+
+
+def test_reliability_has_no_point_of_too_few_days():
+    none = season_scores().assign({name: xr.full_like(season_scores()[name], np.nan)
+                                   for name in ("confidence", "hits", "hits_low", "hits_high")})  # fmt: skip
+    assert not reliability(none).axes[0].containers
 
 
 def test_planes_share_their_colours():

@@ -35,7 +35,8 @@ def lines(said, stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_on_the_same_days_training_and_validation_read_the_same(tiny, still, capsys, stage):
     """Nothing learns, so what is printed of both is one number; of a reconstruction the mean squared error."""
-    experiment = tiny(**{f"{name}_{what}": value for name in STAGES for what, value in (("epochs", 1), ("rate", 1e-30))})
+    once = {f"{name}_epochs": 1 for name in STAGES} | {f"{name}_rate": 1e-30 for name in STAGES}
+    experiment = tiny(**once)
     model, bench = STAGES[stage](experiment), Workbench.of(experiment)
     history = bench.run(stage).history()
     name = PRINTED[stage]

@@ -144,7 +144,8 @@ def test_a_runs_folder_that_no_system_could_make(tiny):
 
 def test_a_history_that_learnt_a_new_column(run):
     """Of a stage that was half trained before a loss got its own column: the epochs before have none of it."""
-    run.write_history([{"epoch": 1, "training_loss": 2.0}, {"epoch": 2, "training_loss": 1.0, "training_next_day": 0.5}])
+    before, after = {"epoch": 1, "training_loss": 2.0}, {"epoch": 2, "training_loss": 1.0, "training_next_day": 0.5}
+    run.write_history([before, after])
     history = run.history()
     assert history["epoch"] == [1, 2] and history["training_loss"] == [2, 1]
     assert math.isnan(history["training_next_day"][0]) and history["training_next_day"][1] == 0.5
