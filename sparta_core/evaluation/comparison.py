@@ -12,7 +12,7 @@ from sparta_core.evaluation.classification import baseline_classification, basel
 from sparta_core.evaluation.generation import climatological_scores, diffusion_scores
 from sparta_core.evaluation.latents import distance_scores
 from sparta_core.evaluation.reconstruction import baseline_reconstruction, model_reconstruction
-from sparta_core.evaluation.scorecard import WHOLE_FIELDS, method, rows_of
+from sparta_core.evaluation.scorecard import WHOLE_FIELDS, forecast_setup, method, rows_of
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PAPERS
@@ -42,7 +42,10 @@ BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], s
 
 
 def models(experiment: Experiment) -> dict[str, Experiment]:
-    """What notebooks set side by side, by name: the experiment's model, and the paper's two on the same days."""
+    """What notebooks set side by side, by name: the experiment's model, and the paper's two on the same days.
+
+    The experiment's is named as in the scorecard: SPARTA-OI, as the presets have it.
+    """
     own = experiment.preset == PAPERS[experiment.preset]
     shared = {name: getattr(experiment, name) for name in SHARED}
     if placed(shared):
@@ -50,19 +53,21 @@ def models(experiment: Experiment) -> dict[str, Experiment]:
     paper = experiment if own else Experiment.from_preset(PAPERS[experiment.preset], **shared)
     theirs = {"paper's SPARTA": paper.replace(objective="contrastive"),
               "paper's autoencoder": paper.replace(objective="autoencoder")}  # fmt: skip
-    return theirs if own else {"SPARTA": experiment} | theirs
+    return theirs if own else _named([experiment]) | theirs
 
 
 def losses_variants(base: Experiment) -> dict[str, Experiment]:
     """The paper's ablation, by name: the autoencoder, and `base` with hard negatives and cycle loss on and off."""
+    contrastive = base.replace(objective="contrastive")
     return _named([base.replace(objective="autoencoder"), *(
-        base.replace(hard_negatives=hard_negatives, cycle_weight=cycle_weight)
+        contrastive.replace(hard_negatives=hard_negatives, cycle_weight=cycle_weight)
         for hard_negatives in (False, True) for cycle_weight in (0.0, 1.0))])  # fmt: skip
 
 
 def fusion_variants(base: Experiment, fusions: Sequence[str] = ("early", "attention", "gnn")) -> dict[str, Experiment]:
     """The autoencoder, and `base` with each fusion, by name."""
-    return _named([base.replace(objective="autoencoder"), *(base.replace(fusion=fusion) for fusion in fusions)])
+    return _named([base.replace(objective="autoencoder"), *(
+        base.replace(objective="contrastive", fusion=fusion) for fusion in fusions)])  # fmt: skip
 
 
 def _named(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
@@ -114,18 +119,18 @@ class Measure:
     task: str
     metric: str
     label: str
-    setup: str = ""  # the beginning of the set-up's name
+    setup: str = ""  # empty: any
 
     def of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of `frame` that hold it; baselines that have no set-up of their own count for each."""
-        setups = frame.setup.str.startswith((self.setup, WHOLE_FIELDS))
-        return frame[(frame.task == self.task) & (frame.metric == self.metric) & setups]
+        own = frame[(frame.task == self.task) & (frame.metric == self.metric)]
+        return own[own.setup.isin((self.setup, WHOLE_FIELDS))] if self.setup else own
 
 
 def measures(experiment: Experiment) -> tuple[Measure, ...]:
     """What a comparison shows of every task, lower being better: forecast of a near and a far day, reconstruction,
     season, drawn fields, the spread of the draws, and the smoothness of the latent path, raw and scale-free."""
-    setup = f"LB{experiment.look_back}_S{experiment.stride}"
+    setup = forecast_setup(experiment.settings("forecast"))
     return (
         Measure("forecast", "rrmse_percent_T5", "forecast RRMSE, day 5 (%)", setup),
         Measure("forecast", "rrmse_percent_T25", "forecast RRMSE, day 25 (%)", setup),

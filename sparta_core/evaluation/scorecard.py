@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from sparta_core.downstream.dynamics import LAGS
 from sparta_core.errors import DataError
 from sparta_core.evaluation.kept import load_scores
 from sparta_core.experiment import Experiment
@@ -20,6 +21,10 @@ COLUMNS = ("preset", "task", "model", "training", "changes", "setup", "metric", 
 # What other columns say, and what `shortened` and `at_equal_steps` set with the epochs.
 TOLD = ("seed", "fusion", "hard_negatives", "cycle_weight", "downstream_mask_ratio", "blend_decay", "plateau_patience")
 LEADS = (1, 5, 10, 25, 50, 75, 100)
+OURS = "SPARTA-OI"  # our model, which starts as optimal interpolation; SPARTA alone is the paper's method
+# What a model that is not the paper's has of ours: the setting, the paper's value, and the word in the model's name.
+PIECES = {"backbone": ("resnet18", "{}"), "decoder_backbone": ("same", "{}-decoder"),
+          "mask_input": (False, "mask-input"), "departures": ("mean", "departures")}  # fmt: skip
 WHOLE_FIELDS = "whole fields"  # the set-up of forecasts that see them
 DIFFUSION = ("rrmse", "direct_rrmse", "std", "conditional_std", "latent_density", "realism", "ssim", "psnr",
              "crps_skill", "spread_skill")  # fmt: skip
@@ -30,11 +35,31 @@ Rows = Iterator[tuple[str, str, float]]  # setup, metric, value
 
 
 def method(settings: dict[str, Any]) -> str:
-    """The model's name as the paper's numbers have it: sparta_early_hn_cycle, autoencoder."""
-    if "fusion" not in settings:
-        return "autoencoder"
-    losses = ("_hn" if settings["hard_negatives"] else "") + ("_cycle" if settings["cycle_weight"] else "")
-    return f"sparta_{settings['fusion']}{losses}"
+    """The model's name by its `settings`: of the paper's as its numbers have it, sparta_early_hn_cycle or autoencoder.
+
+    With the linear path it is OURS, with what contrast it learns from: SPARTA-OI_early_hn_cycle. Without it, but with
+    other PIECES that are not the paper's, they stand before the name: globe_mask-input_autoencoder.
+    """
+    contrast = ""
+    if "fusion" in settings:
+        losses = ("_hn" if settings["hard_negatives"] else "") + ("_cycle" if settings["cycle_weight"] else "")
+        contrast = f"_{settings['fusion']}{losses}"
+    if settings.get("linear_path"):
+        return OURS + contrast
+    own = {name: settings.get(name, papers) for name, (papers, _) in PIECES.items()}
+    if own["decoder_backbone"] == own["backbone"]:
+        own["decoder_backbone"] = "same"
+    ours = [word.format(own[name]) for name, (papers, word) in PIECES.items() if own[name] != papers]
+    return "_".join([*ours, f"sparta{contrast}" if contrast else "autoencoder"])
+
+
+def forecast_setup(settings: dict[str, Any]) -> str:
+    """What a forecaster is given, by its settings: days of look-back and between the windows that it learns from.
+
+    Dynamics take LAGS days and learn from every window, whatever the experiment's look-back and stride.
+    """
+    dynamics = settings.get("forecaster", "lstm") == "dynamics"
+    return f"LB{LAGS}_S1" if dynamics else f"LB{settings['look_back']}_S{settings['stride']}"
 
 
 def training(settings: dict[str, Any]) -> str:
@@ -58,7 +83,7 @@ def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
     model = "stride" in settings
     setup, usual = WHOLE_FIELDS, 0.0
     if model:
-        setup, usual = f"LB{settings['look_back']}_S{settings['stride']}", settings["downstream_mask_ratio"]
+        setup, usual = forecast_setup(settings), settings["downstream_mask_ratio"]
     hidden = scores.attrs.get("mask_ratio", usual)
     if hidden != usual:
         setup = f"{setup if model else 'analyses'}_mask{hidden:g}"
@@ -69,7 +94,7 @@ def forecast_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
 
 def ensemble_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
     drawn = "_diffusion" if "diffusion_of" in settings else ""
-    setup = f"LB{settings['look_back']}_S{settings['stride']}_mask{scores.attrs['mask_ratio']:g}{drawn}"
+    setup = f"{forecast_setup(settings)}_mask{scores.attrs['mask_ratio']:g}{drawn}"
     for lead in (lead for lead in LEADS if lead in scores.lead):
         for name in ("crps_skill", "spread_skill"):
             yield setup, f"{name}_T{lead}", float(scores[name].sel(lead=lead).mean())

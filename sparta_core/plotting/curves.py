@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from sparta_core.evaluation.scorecard import OURS
 from sparta_core.plotting.maps import label
 
 # Okabe and Ito's colours, told apart by colour-blind readers; baselines are dashed.
@@ -26,7 +27,7 @@ STYLES: dict[str, dict[str, object]] = {
     "scores + logistic regression": {"color": "#CC79A7", "linestyle": "--"},
     "paper's autoencoder": {"color": "#0072B2"},
     "paper's SPARTA": {"color": "0.1"},
-    "SPARTA": {"color": "#D55E00", "linewidth": 2.0},
+    OURS: {"color": "#D55E00", "linewidth": 2.0},
 }
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "0.2", "#8C510A")  # models without a style of their own, in turn
 SCORES = {

@@ -78,7 +78,7 @@ def test_it_is_planned_after_the_forecast_trained_and_scored(experiment):
     made = diffusion_ensemble_scores(experiment)
     assert dict(made.sizes) == {"lead": 3, "variable": 5} and bool((made.spread_skill > 0.3).all())
     rows = rows_of(Workbench.of(experiment).run("diffusion"), "ensemble forecast")
-    assert set(rows.setup) == {"LB5_S1_mask0.7_diffusion"}
+    assert set(rows.setup) == {"LB3_S1_mask0.7_diffusion"}
 
 
 def test_another_forecast_is_another_diffusion(experiment):

@@ -115,7 +115,7 @@ def test_verdicts_pair_the_seeds(lower, higher, verdict):
 
 
 def test_tables_hold_mean_spread_and_the_papers_number():
-    day = Measure("forecast", "rrmse_percent_T25", "day 25", "LB30")
+    day = Measure("forecast", "rrmse_percent_T25", "day 25", "LB30_S1")
     frame = rows(**{"autoencoder": [18.0, 20.0], "sparta_early_hn_cycle, equal steps": [15.0, 15.0]})
     frame["metric"] = "rrmse_percent_T25"
     table = beside_the_paper(frame, [day], published())
@@ -143,6 +143,14 @@ def test_baselines_that_see_whole_fields_count_for_every_setup():
     assert list(day.of(frame).model) == ["a", "climatology"]
 
 
+def test_another_setup_that_begins_alike_is_another():
+    """Windows every day and every ten, the usual share hidden and none."""
+    frame = rows(a=[1.0], b=[2.0], c=[3.0], climatology=[4.0])
+    frame["setup"] = ["LB5_S1", "LB5_S10", "LB5_S1_mask0", "whole fields"]
+    assert list(Measure("forecast", "rrmse_percent_T5", "day 5", "LB5_S1").of(frame).model) == ["a", "climatology"]
+    assert list(Measure("forecast", "rrmse_percent_T5", "day 5").of(frame).model) == ["a", "b", "c", "climatology"]
+
+
 def test_training_is_told_by_its_epochs(tiny):
     e = tiny(pretrain_epochs=4, blend_epochs=5, decoder_epochs=6, autoencoder_epochs=7)
     assert training(e.settings("forecast")) == "4/5/6"
@@ -164,8 +172,9 @@ def test_the_papers_models_stand_beside_another_on_the_same_days(tiny):
     ours = Experiment.from_preset("demo", seed=3, fusion="gnn", look_back=5, stride=5, data="mine.nc")
     found = models(ours)
     paper = Experiment.from_preset("paper_demo", seed=3, fusion="gnn", look_back=5, stride=5, data="mine.nc")
-    assert found == {"SPARTA": ours, "paper's SPARTA": paper,
+    assert found == {"SPARTA-OI": ours, "paper's SPARTA": paper,
                      "paper's autoencoder": paper.replace(objective="autoencoder")}  # fmt: skip
+    assert next(iter(models(ours.replace(objective="contrastive")))) == "SPARTA-OI_gnn_hn_cycle"
     assert list(models(paper)) == ["paper's SPARTA", "paper's autoencoder"] and models(paper)["paper's SPARTA"] == paper
     for preset in PRESETS:
         one = models(Experiment.from_preset(preset))

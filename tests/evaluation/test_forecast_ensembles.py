@@ -51,9 +51,9 @@ def test_scores_are_kept_for_every_sparsity_and_shown_in_the_scorecard(experimen
     monkeypatch.setattr(forecast_ensembles, "ensemble_by_lead", lambda *_: pytest.fail("scored twice"))
     assert forecast_ensemble_scores(experiment).equals(made[0.7])  # the experiment's own ratio
     rows = rows_of(Workbench.of(experiment).run("forecast", "-seed0"), "ensemble forecast")
-    chosen = rows[(rows.setup == "LB5_S1_mask0") & (rows.metric == "crps_skill_T1")]
+    chosen = rows[(rows.setup == "LB3_S1_mask0") & (rows.metric == "crps_skill_T1")]
     assert chosen.value.item() == pytest.approx(float(made[0.0].crps_skill.sel(lead=1).mean()))
-    assert set(rows.setup) == {"LB5_S1_mask0", "LB5_S1_mask0.7"}
+    assert set(rows.setup) == {"LB3_S1_mask0", "LB3_S1_mask0.7"}
 
 
 def test_baselines_forecast_from_analyses_of_what_is_seen(experiment):
@@ -87,4 +87,4 @@ def test_forecasts_from_whole_and_sparse_days_are_scored_apart(experiment):
     assert own.attrs["mask_ratio"] == 0.7 and whole.attrs["mask_ratio"] == 0.0
     assert not whole.rmse.equals(own.rmse)
     rows = rows_of(Workbench.of(experiment).run("forecast", "-seed0"), "forecast")
-    assert set(rows.setup) == {"LB5_S1", "LB5_S1_mask0"}
+    assert set(rows.setup) == {"LB3_S1", "LB3_S1_mask0"}

@@ -10,7 +10,7 @@ from sparta_core.plotting.latents import scatter_by_season
 
 def made_up_scores(seeds=2):
     rng = np.random.default_rng(0)
-    models = ["climatology", "SPARTA"]
+    models = ["climatology", "SPARTA-OI"]
     rmse = rng.random((2, seeds, 4, 2)) + 1
     scores = xr.Dataset(
         {"rmse": (("model", "seed", "lead", "variable"), rmse), "rrmse": (("model", "seed", "lead"), rmse[..., 0])},
@@ -36,10 +36,10 @@ def test_scores_by_lead_draw_the_mean_and_range_over_seeds():
     panels = [ax for ax in figure.axes if ax.lines]
     assert [ax.get_title() for ax in panels] == ["2 m temperature", "geopotential, 850 hPa"]
     assert [ax.get_ylabel() for ax in panels] == ["RMSE (K)", "RMSE (m2 s-2)"]
-    sparta = {line.get_label(): line for line in panels[1].lines}["SPARTA"]
-    one = scores.rmse.sel(model="SPARTA", variable="geopotential")
+    sparta = {line.get_label(): line for line in panels[1].lines}["SPARTA-OI"]
+    one = scores.rmse.sel(model="SPARTA-OI", variable="geopotential")
     assert sparta.get_ydata() == pytest.approx(one.mean("seed").values)
-    assert sparta.get_color() == STYLES["SPARTA"]["color"]
+    assert sparta.get_color() == STYLES["SPARTA-OI"]["color"]
     band = panels[1].collections[1].get_paths()[0].vertices[:, 1]
     assert band.min() == pytest.approx(float(one.min())) and band.max() == pytest.approx(float(one.max()))
 
@@ -59,12 +59,12 @@ def test_legends_are_inside_the_page():
 
 def test_score_against_the_ratio_has_a_panel_a_mask_grid():
     values = np.array([[[0.1, 0.2], [0.15, 0.25]], [[0.3, 0.3], [0.3, 0.3]]])
-    mse = xr.DataArray(values, {"model": ["SPARTA", "climatology"], "mask_grid": ["native", "enlarged"],
+    mse = xr.DataArray(values, {"model": ["SPARTA-OI", "climatology"], "mask_grid": ["native", "enlarged"],
                                 "ratio": [0.5, 0.9]}, attrs={"units": "training variance"})  # fmt: skip
     axes = score_against_ratio(xr.Dataset({"mse": mse})).axes
     for grid, ax in enumerate(axes):
         assert {line.get_label(): line.get_ydata().tolist() for line in ax.lines} == {
-            "SPARTA": values[0, grid].tolist(), "climatology": [0.3, 0.3]}
+            "SPARTA-OI": values[0, grid].tolist(), "climatology": [0.3, 0.3]}
         assert ax.xaxis.get_major_formatter()(0.5, 0) == "50"
     assert [ax.get_title() for ax in axes] == ["hidden on the native grid", "hidden on the enlarged grid"]
     assert axes[0].get_ylim() == axes[1].get_ylim()
