@@ -9,7 +9,8 @@ import numpy as np
 from sparta_core.experiment import Experiment
 from sparta_core.explorer.pictures import MapPicture, MapScale, Picture, PlanePicture, png
 from sparta_core.explorer.session import ANALOGUES, PLANES, Session
-from sparta_core.plotting.maps import Panel, label
+from sparta_core.plotting.labels import label
+from sparta_core.plotting.maps import Panel
 
 MOST_HIDDEN = 0.95
 PAUSE = 250  # milliseconds between days while playing
@@ -26,7 +27,7 @@ class Explorer:
         self._planes: dict[tuple[str, str], PlanePicture] = {}
         self._maps: dict[int, MapPicture] = {}
         self.level = next(iter(experiments.values())).level
-        self.labels = [label(name, units, self.level)
+        self.labels = [label(name, self.level, units)
                        for name, units in zip(self.session.fields.variables, self.session.fields.units, strict=True)]
         shown = [(one.name, number) for number, one in enumerate(self.labels)]
         wide = {"style": {"description_width": "6em"}, "layout": widgets.Layout(width="24em")}
@@ -111,7 +112,8 @@ class Explorer:
             low, high, apart = self.session.limits(variable)
             name, units = fields.variables[variable], fields.units[variable]
             kinds = {"truth": "field", "what the encoder saw": "field", "reconstruction": "field", "error": "error"}
-            panels = [Panel(np.zeros((2, 2)), title, name, kind, units, self.level) for title, kind in kinds.items()]
+            panels = [Panel(np.zeros((2, 2)), title, name, kind, units, level=self.level)
+                      for title, kind in kinds.items()]
             if panels[0].signed:
                 low, high = -max(-low, high), max(-low, high)
             scales = [MapScale.of(p, (-apart, apart) if p.kind == "error" else (low, high)) for p in panels]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from sparta_core.evaluation.scorecard import OURS
-from sparta_core.plotting.maps import label
+from sparta_core.plotting.labels import label
 
 # Okabe and Ito's colours, told apart by colour-blind readers; baselines are dashed.
 STYLES: dict[str, dict[str, object]] = {
@@ -61,8 +61,8 @@ def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figu
     return fig
 
 
-def scores_by_lead(scores: xr.Dataset, name: str, title: str = "") -> Figure:
-    """Score `name` over leads, a line a model, a panel a variable; seeds as their mean and range."""
+def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int) -> Figure:
+    """Score `name` over leads, a line a model, a panel a variable at `level` hPa; seeds as their mean and range."""
     score = scores[name]
     if "variable" not in score.dims:
         score = score.expand_dims(variable=[""])
@@ -76,7 +76,7 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "") -> Figure:
         _lines(ax, score.sel(variable=variable), "lead")
         ax.set(xlabel="lead (days)", ylabel=_score_label(scores, name, variable))
         if variable:
-            ax.set_title(label(str(variable)).name, fontsize=10)
+            ax.set_title(label(str(variable), level).name, fontsize=10)
         if name in ZERO_IS_MARKED:
             ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     for ax in axes.flat[count:]:

@@ -8,13 +8,13 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from sparta_core.plotting.curves import SCORES, STYLES, legend
-from sparta_core.plotting.maps import label
+from sparta_core.plotting.labels import label
 
 LINES = {"crps_skill": 0.0, "spread_skill": 1.0}  # no better than climatology; as wide as it is wrong
 
 
-def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "") -> Figure:
-    """A panel a variable: how often the truth has each rank among the members, a line an ensemble.
+def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "", *, level: int) -> Figure:
+    """A panel a variable, at `level` hPa: how often the truth has each rank among the members, a line an ensemble.
 
     The thin line is a perfect ensemble's; a U means too little spread. `scores` hold ranks (variable, rank).
     """
@@ -28,7 +28,7 @@ def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "") -> Figure
             ranks = own.ranks.sel(variable=name).values
             ax.stairs(100 * ranks, np.arange(len(ranks) + 1) - 0.5, label=model, baseline=None, **STYLES.get(model, {}))
         ax.axhline(100 / len(ranks), color="0.6", linewidth=0.8, zorder=0)
-        ax.set(title=label(str(name)).name, xlabel="members below the truth")
+        ax.set(title=label(str(name), level).name, xlabel="members below the truth")
         ax.title.set_fontsize(10)
     for ax in axes[:, 0]:
         ax.set_ylabel("share of points (%)")
@@ -40,8 +40,9 @@ def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "") -> Figure
     return fig
 
 
-def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(LINES), title: str = "") -> Figure:
-    """A panel a score (variable), a row a variable, a dot an ensemble that has the score."""
+def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(LINES), title: str = "", *,
+                level: int) -> Figure:  # fmt: skip
+    """A panel a score (variable), a row a variable at `level` hPa, a dot an ensemble that has the score."""
     variables = next(iter(scores.values())).variable.values[::-1]
     fig, axes = plt.subplots(1, len(names), figsize=(2.8 + 3.2 * len(names), 2.9), squeeze=False, sharey=True,
                              layout="constrained")  # fmt: skip
@@ -53,7 +54,7 @@ def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(L
                         color=STYLES.get(model, {}).get("color"))  # fmt: skip
         ax.axvline(LINES[name], color="0.45", linestyle="--", linewidth=1)
         ax.set_xlabel(SCORES[name])
-        ax.set_yticks(range(len(variables)), [label(str(v)).name for v in variables])
+        ax.set_yticks(range(len(variables)), [label(str(v), level).name for v in variables])
         ax.margins(y=0.15)
         ax.grid(axis="y", color="0.92")
     fig.legend(*axes.flat[-1].get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize=9)

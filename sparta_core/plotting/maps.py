@@ -1,5 +1,6 @@
 """Maps: days on the globe, their errors and what was seen of them, in grids that share colour scales."""
 
+import dataclasses
 import functools
 import io
 import threading
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.plotting.geometry import from_seam, latitude_edges, longitude_edges, refined
+from sparta_core.plotting.labels import Label, label
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
@@ -30,34 +32,9 @@ KINDS = {"field": "", "anomaly": " anomaly", "error": " error", "spread": " spre
 CENTRED = ("anomaly", "error")
 
 
-class Label(NamedTuple):
-    """How a variable is shown: value * factor, in units."""
-
-    name: str
-    units: str
-    colours: str = "viridis"
-    factor: float = 1.0
-    signed: bool = False
-
-
-LABELS = {
-    "2m_temperature": Label("2 m temperature", "K", "plasma"),
-    "u_component_of_wind": Label("u wind, {level} hPa", "m/s", "PuOr_r", signed=True),
-    "v_component_of_wind": Label("v wind, {level} hPa", "m/s", "PuOr_r", signed=True),
-    "geopotential": Label("geopotential, {level} hPa", "m²/s²", "viridis"),
-    "specific_humidity": Label("specific humidity, {level} hPa", "g/kg", "YlGnBu", factor=1000.0),
-}
-
-
-def label(variable: str, units: str = "", level: int = 850) -> Label:
-    """How `variable` is shown at `level` hPa; one that is not in LABELS keeps its name and `units`."""
-    known = LABELS.get(variable, Label(variable.replace("_", " "), units))
-    return known._replace(name=known.name.format(level=level))
-
-
 @dataclass(frozen=True)
 class Panel:
-    """One map: values (H, W) of `variable` in SI units, NaN where nothing was observed.
+    """One map: values (H, W) of `variable` at `level` hPa in SI units, NaN where nothing was observed.
 
     `kind` is field, anomaly, error or spread; anomalies, errors and winds get a scale centred on zero.
     `units` counts for variables that LABELS does not know. Values on a finer or coarser grid over
@@ -69,7 +46,7 @@ class Panel:
     variable: str
     kind: str = "field"
     units: str = ""
-    level: int = 850
+    level: int = dataclasses.field(kw_only=True)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -79,7 +56,7 @@ class Panel:
 
     @property
     def label(self) -> Label:
-        return label(self.variable, self.units, self.level)
+        return label(self.variable, self.level, self.units)
 
     @property
     def signed(self) -> bool:

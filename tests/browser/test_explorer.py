@@ -25,7 +25,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.explorer.widget import Explorer
 
 experiment = Experiment(**{settings})
-explorer = Explorer({{"SPARTA": experiment, "autoencoder": experiment.replace(objective="autoencoder")}})
+explorer = Explorer({{"SPARTA-OI": experiment, "autoencoder": experiment.replace(objective="autoencoder")}})
 explorer.widget
 """
 

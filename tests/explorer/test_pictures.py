@@ -16,8 +16,8 @@ LAND = np.zeros((16, 32))
 
 @pytest.fixture(scope="module")
 def maps():
-    panel = Panel(np.zeros((2, 2)), "truth", "geopotential")
-    error = Panel(np.zeros((2, 2)), "error", "geopotential", "error")
+    panel = Panel(np.zeros((2, 2)), "truth", "geopotential", level=850)
+    error = Panel(np.zeros((2, 2)), "error", "geopotential", "error", level=850)
     scales = [MapScale.of(panel, (0, 100))] * 3 + [MapScale.of(error, (-50, 50))]
     return MapPicture(scales, LATITUDE, LONGITUDE, LAND)
 
@@ -74,7 +74,7 @@ def test_what_is_drawn_once_stays(maps):
 def test_coasts_lie_over_the_values():
     land = LAND.copy()
     land[6:10, 10:20] = 1
-    scales = [MapScale.of(Panel(LAND, "truth", "geopotential"), (0, 100))] * 4
+    scales = [MapScale.of(Panel(LAND, "truth", "geopotential", level=850), (0, 100))] * 4
     with_coast = MapPicture(scales, LATITUDE, LONGITUDE, land)
     inside = with_coast.places[0]
     painted = with_coast.painted([np.full((16, 32), 100.0)] * 4).reshape(-1, 3)[inside]

@@ -48,7 +48,7 @@ def ensemble(ranks, **scores):
 
 def test_rank_histograms_show_shares_and_the_flat_line():
     ranks = [[0.5, 0.2, 0.3], [0.2, 0.2, 0.6]]
-    axes = rank_histograms({"SPARTA-OI": ensemble(ranks), "climatological ensemble": ensemble(ranks)}).axes
+    axes = rank_histograms({"SPARTA-OI": ensemble(ranks), "climatological ensemble": ensemble(ranks)}, level=850).axes
     for ax, expected in zip(axes, ranks, strict=False):
         assert ax.patches[0].get_data().values == pytest.approx(100 * np.array(expected))
         assert ax.lines[0].get_ydata()[0] == pytest.approx(100 / 3)
@@ -59,7 +59,7 @@ def test_scores_by_variable_leave_out_what_an_ensemble_has_not():
     flat = np.full((2, 3), 1 / 3)
     scores = {"SPARTA-OI": ensemble(flat, crps_skill=[0.1, -0.2], spread_skill=[0.9, 0.8]),
               "climatological ensemble": ensemble(flat, spread_skill=[1.0, 1.1])}  # fmt: skip
-    skill, spread = by_variable(scores).axes
+    skill, spread = by_variable(scores, level=850).axes
     assert skill.lines[0].get_xdata().tolist() == [-0.2, 0.1]  # first variable on top
     assert len(skill.lines) == 2 and len(spread.lines) == 3  # dots, and the line of reference
     assert skill.lines[-1].get_xdata() == [0, 0] and spread.lines[-1].get_xdata() == [1, 1]

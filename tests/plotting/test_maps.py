@@ -10,6 +10,7 @@ from PIL import Image
 
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.plotting import geometry, maps
+from sparta_core.plotting.labels import LABELS
 from sparta_core.plotting.maps import Panel, map_grid, save, scale
 
 LATITUDE, LONGITUDE = np.linspace(-87.1875, 87.1875, 32), np.arange(64) * 5.625
@@ -49,8 +50,8 @@ def meshes(figure):
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_panels_of_a_row_share_their_scale_and_errors_are_centred(no_network):
-    temperature = [Panel(FIELD + 280 + k, f"{k}", "2m_temperature") for k in range(3)]
-    error = Panel(FIELD + 0.5, "error", "2m_temperature", "error")
+    temperature = [Panel(FIELD + 280 + k, f"{k}", "2m_temperature", level=850) for k in range(3)]
+    error = Panel(FIELD + 0.5, "error", "2m_temperature", "error", level=850)
     made = meshes(map_grid([[*temperature, error]], **WHERE))
     limits = {(m.norm.vmin, m.norm.vmax) for m in made[:3]}
     assert len(made) == 4 and len(limits) == 1
@@ -60,18 +61,18 @@ def test_panels_of_a_row_share_their_scale_and_errors_are_centred(no_network):
 
 
 def test_scales():
-    wind = scale([Panel(FIELD * 3 + 5, "", "u_component_of_wind")])
+    wind = scale([Panel(FIELD * 3 + 5, "", "u_component_of_wind", level=850)])
     assert wind.vmin == -wind.vmax
-    humidity = scale([Panel(np.full((4, 8), 0.01), "", "specific_humidity")])
+    humidity = scale([Panel(np.full((4, 8), 0.01), "", "specific_humidity", level=850)])
     assert humidity.vmin == pytest.approx(10)  # grams
-    assert scale([Panel(np.full((4, 8), np.nan), "", "geopotential")]).vmax > 0
+    assert scale([Panel(np.full((4, 8), np.nan), "", "geopotential", level=850)]).vmax > 0
 
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_hidden_points_are_grey(no_network):
     hidden = FIELD.copy()
     hidden[::2] = np.nan
-    (mesh,) = meshes(map_grid([[Panel(hidden, "seen", "2m_temperature")]], **WHERE))
+    (mesh,) = meshes(map_grid([[Panel(hidden, "seen", "2m_temperature", level=850)]], **WHERE))
     assert np.ma.getmaskarray(mesh.get_array()).mean() == pytest.approx(0.5)
     assert mesh.cmap.get_bad()[:3] == pytest.approx([0.87] * 3)
 
@@ -96,7 +97,7 @@ def test_without_network_the_masks_outline_is_drawn_and_said_once(no_network):
         warnings.simplefilter("always")
         begun = time.monotonic()
         for _ in range(2):
-            figure = map_grid([[Panel(FIELD, "a", "geopotential")] * 2], **WHERE)
+            figure = map_grid([[Panel(FIELD, "a", "geopotential", level=850)] * 2], **WHERE)
         assert time.monotonic() - begun < 6 + 10  # one attempt, and four maps
     about = [str(w.message) for w in said if "coast" in str(w.message).lower()]
     assert about == ["Natural Earth's coastlines cannot be downloaded; maps show the data's land-sea mask."]
@@ -136,7 +137,7 @@ def test_natural_earth_is_used_where_it_is(no_network, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_nothing_is_cut_off_and_units_are_there(no_network):
-    panels = [Panel(FIELD, "a title", name) for name in maps.LABELS]
+    panels = [Panel(FIELD, "a title", name, level=850) for name in LABELS]
     figure = map_grid([panels[:3], [*panels[3:], None]], title="All variables", **WHERE)
     figure.draw_without_rendering()
     box, page = figure.get_tightbbox(), figure.bbox_inches
@@ -151,7 +152,7 @@ def test_nothing_is_cut_off_and_units_are_there(no_network):
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_saved_figures_are_small_pictures(no_network, tmp_path):
-    figure = map_grid([[Panel(FIELD, "a", "geopotential")]], **WHERE)
+    figure = map_grid([[Panel(FIELD, "a", "geopotential", level=850)]], **WHERE)
     path = save(figure, tmp_path / "new" / "folder", "01_test")
     with Image.open(path) as picture:
         assert picture.format == "PNG" and picture.width == round(figure.get_figwidth() * maps.DPI)
@@ -161,9 +162,9 @@ def test_saved_figures_are_small_pictures(no_network, tmp_path):
 
 def test_bad_input(tmp_path):
     with pytest.raises(ExperimentError, match="kind is 'eror'; choose one of: field, anomaly, error"):
-        Panel(FIELD, "", "geopotential", "eror")
+        Panel(FIELD, "", "geopotential", "eror", level=850)
     with pytest.raises(DataError, match=r"shape \(3,\) cannot be drawn; give it as \(H, W\)"):
-        Panel(np.ones(3), "", "geopotential")
+        Panel(np.ones(3), "", "geopotential", level=850)
     import matplotlib.pyplot as plt
 
     (tmp_path / "file").write_text("")
@@ -174,6 +175,6 @@ def test_bad_input(tmp_path):
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_a_spread_has_no_sign(no_network):
     """A standard deviation, of winds too, begins at its lowest value, in colours that have no centre."""
-    spread = Panel(np.abs(FIELD) + 1, "spread", "u_component_of_wind", "spread")
+    spread = Panel(np.abs(FIELD) + 1, "spread", "u_component_of_wind", "spread", level=850)
     (mesh,) = meshes(map_grid([[spread]], **WHERE))
     assert mesh.norm.vmin > 0 and mesh.cmap.name == "cividis"
