@@ -56,7 +56,7 @@ def test_it_is_tidy(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
 def test_it_tells_what_it_asks_and_what_it_saw(path):
     text = "\n".join(cell.source for cell in cells(path, "markdown"))
-    for part in ("**Question.**", "| Paper |", "| Time |", "## What we saw"):
+    for part in ("**Question.**", "| Paper |", "| Time |", "## In the run kept here ("):
         assert part in text
     assert "TO BE WRITTEN" not in text
     assert str(Path.home()) not in path.read_text()
@@ -97,8 +97,8 @@ def run(monkeypatch):
 
 def test_kept_outputs_are_those_that_last(run, tmp_path):
     """Not how much time training had left, nor warnings and widgets; what was printed comes first, as one output."""
-    begun = "autoencoder: epoch 1/2: training 0.5, validation 0.4, 2 s left\n"
-    ended = "autoencoder: epoch 2/2: training 0.4, validation 0.3, took 4 s\n"
+    begun = "autoencoder: epoch 1/2: training mse 0.5, validation mse 0.4, 2 s left\n"
+    ended = "autoencoder: epoch 2/2: training mse 0.4, validation mse 0.3, took 4 s\n"
     table, widget = {"text/plain": "0.3"}, {run.WIDGET: {}, "text/plain": "Widget()"}
     outputs = [new_output("stream", text=begun), new_output("display_data", table),
                new_output("stream", name="stderr", text="deprecated"), new_output("stream", text=ended),
