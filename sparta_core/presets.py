@@ -16,7 +16,7 @@ _PAPER: dict[str, Any] = {
     "view_size": (32, 64), "crop_from": (36, 72), "smoothing": 3, "norm_groups": 8, "head": "flatten",
     "pretrain_rate": 1e-3, "blend_rate": 1e-3, "decoder_rate": 1e-3, "noise_skip": True, "sampler": "dpm-solver++",
 }  # fmt: skip
-# What goes beyond the paper: a model that starts as optimal interpolation and as a linear inverse model.
+# SPARTA-OI, which goes beyond the paper: a model that starts as optimal interpolation and as a linear inverse model.
 _BEYOND: dict[str, Any] = {
     "view_size": (32, 64), "crop_from": (32, 64), "smoothing": 1, "mask_grid": "native", "mask_ratio": (0.3, 0.95),
     "mask_input": True, "departures": "climatology", "backbone": "globe", "width": 32, "linear_path": True,

@@ -1,4 +1,4 @@
-"""Embeddings as points in a plane: the year's loop, paths through it, and models side by side."""
+"""Embeddings as points in a plane: the course of the year, paths through it, and models side by side."""
 
 from collections.abc import Mapping, Sequence
 
