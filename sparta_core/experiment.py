@@ -8,13 +8,12 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 from sparta_core.errors import ExperimentError
 from sparta_core.presets import FORECAST_SETUPS, PRESETS
-from sparta_core.ranges import check_ranges
-from sparta_core.typed import check_choice, plain, typed
+from sparta_core.ranges import USUAL_EDGES, check_ranges
+from sparta_core.typed import Table, check_choice, nearest, plain, typed
 
 WEATHERBENCH2_VARIABLES = (
     "2m_temperature",
@@ -34,8 +33,16 @@ PREREQUISITES = {
     "baselines": ("data", "downstream"),
 }
 # The stage that leaves the frozen encoder and decoder which the downstream tasks use.
-REPRESENTATIONS = {"contrastive": "decoder", "autoencoder": "autoencoder"}
+REPRESENTATIONS = Table("objective", {"contrastive": "decoder", "autoencoder": "autoencoder"})
 DOWNSTREAM = ("forecast", "diffusion", "classification")
+# The split that each task learns from, as its kind has it; stages learn from the training days.
+LEARNS_FROM = {
+    "forecast": Table("forecaster", {"lstm": "downstream_train", "dynamics": "train"}),
+    "diffusion": Table("diffusion_of", {"day": "downstream_train", "forecast": "train"}),
+    "classification": Table("classifier", {"mlp": "downstream_train", "date": "train"}),
+}
+# What diffusion needs besides the representation.
+DIFFUSION_NEEDS: Table[set[str]] = Table("diffusion_of", {"day": set(), "forecast": {"forecast"}})
 
 CHOICES = {
     "objective": tuple(REPRESENTATIONS),
@@ -120,9 +127,8 @@ class Experiment:
     hard_negatives: bool = _since("pretrain", True)
     cycle_weight: float = _since("pretrain", 1.0)  # 0: no cycle loss
     attention_heads: int = _since("pretrain", 8)  # of the attention fusion
-    # The gnn fusion's graph: variables that see each other, beside themselves.
-    edges: tuple[tuple[str, str], ...] = _since("pretrain", (
-        ("2m_temperature", "geopotential"), ("u_component_of_wind", "v_component_of_wind")))  # fmt: skip
+    # The gnn fusion's graph: variables that see each other, beside themselves; of the default, those that are there.
+    edges: tuple[tuple[str, str], ...] = _since("pretrain", USUAL_EDGES)
     temperature: float = _since("pretrain", 0.3)  # of NT-Xent
     projection: int = _since("pretrain", 128)  # size of the projections
     crop_from: tuple[int, int] = _since("pretrain", (80, 160))  # enlarged to this, then cropped to view_size
@@ -231,16 +237,17 @@ class Experiment:
 
     def learns_from(self, stage: str) -> str:
         """The split of the days that a stage or task learns from."""
-        beyond = {"forecast": self.forecaster == "dynamics", "diffusion": self.diffusion_of == "forecast",
-                  "classification": self.classifier == "date"}  # fmt: skip
-        return "train" if beyond.get(stage, True) else "downstream_train"
+        if stage not in LEARNS_FROM:
+            return "train"
+        kinds = LEARNS_FROM[stage]
+        return kinds[getattr(self, kinds.setting)]
 
     def ancestry(self, stage: str) -> set[str]:
         """The stage and everything that it depends on, as settings name it: stages, "data", "downstream", "tasks"."""
         if stage in PREREQUISITES:
             return {stage, *PREREQUISITES[stage]}
         check_choice("stage", stage, tuple(PREREQUISITES) + DOWNSTREAM)
-        needed = {"forecast"} if stage == "diffusion" and self.diffusion_of == "forecast" else set()
+        needed = DIFFUSION_NEEDS[self.diffusion_of] if stage == "diffusion" else set()
         return {stage, "tasks", "downstream", *needed, *self.ancestry(self.representation)}
 
     def at_equal_steps(self) -> "Experiment":
@@ -255,6 +262,7 @@ class Experiment:
 
     def shortened(self, share: float) -> "Experiment":
         """Every stage and task with `share` of its epochs, two at least; alpha ends where it did."""
+        share = typed("share", float, share)
         if not 0 < share <= 1:
             raise ExperimentError(f"share is {share}; it must be above 0 and at most 1")
         names = [f"{stage}_epochs" for stage in ("autoencoder", "pretrain", "blend", "decoder", *DOWNSTREAM)]
@@ -267,6 +275,5 @@ def _check_names(changes: dict[str, Any]) -> None:
     valid = [f.name for f in dataclasses.fields(Experiment)]
     for name in changes:
         if name not in valid:
-            near = get_close_matches(name, valid, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ExperimentError(f"Experiment has no field {name!r}; {hint}valid fields: {', '.join(valid)}")
+            raise ExperimentError(
+                f"Experiment has no field {name!r}{nearest(name, valid)}; valid fields: {', '.join(valid)}")

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from sparta_core.typed import Table
+
 # The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
 FORECAST_SETUPS: dict[tuple[int, int], dict[str, Any]] = {
     (30, 1): {"forecast_weight_decay": 1e-6, "forecast_dropout": 0.0, "forecast_seeds": (0,)},
@@ -53,10 +55,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 # Of each preset the one with the paper's own model, on the same days.
-PAPERS = {
+PAPERS = Table("preset", {
     "paper": "paper", "demo": "paper_demo", "smoke": "paper_smoke", "bars": "paper_demo", "bars_smoke": "paper_smoke",
     "paper_demo": "paper_demo", "paper_smoke": "paper_smoke",
-}  # fmt: skip
+})  # fmt: skip
 
 
 class Comparison(NamedTuple):
@@ -67,8 +69,8 @@ class Comparison(NamedTuple):
     equal_steps: str  # the variants that also train for as many steps as those with hard negatives
 
 
-COMPARISONS = {
+COMPARISONS = Table("preset", {
     "paper": Comparison(1.0, "0,1,2", "sparta_early,sparta_early_cycle"),
     "paper_demo": Comparison(0.25, "0,1", "sparta_early_cycle"),
     "paper_smoke": Comparison(1.0, "0", ""),
-}
+})

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sparta_core.errors import ExperimentError
+from sparta_core.typed import Table
 
 ABOVE_ZERO = (
     "view_size", "swaths", "block_size", "max_offset", "width", "embedding", "temperature", "projection", "smoothing",
@@ -24,6 +25,10 @@ AT_LEAST_ZERO = (
 SHARES = ("variable_dropout", "downstream_mask_ratio", "forecast_dropout", "classification_dropout")
 SEEDS = 2**63  # what random generators take
 LARGEST = 2**31  # epochs, sizes and steps beyond could not be counted
+# Whether what is observed has places on the globe, which an enlarged view has not.
+PLACED = Table("sparsity", {"points": False, "stations": True, "swaths": True, "blocks": True})
+# The gnn fusion's default graph: of these edges it has those whose variables are there.
+USUAL_EDGES = (("2m_temperature", "geopotential"), ("u_component_of_wind", "v_component_of_wind"))
 
 
 def check_ranges(settings: Mapping[str, Any]) -> None:
@@ -90,7 +95,7 @@ def _check_views(given: SimpleNamespace) -> None:
 
 def placed(settings: Mapping[str, Any]) -> list[str]:
     """The settings that put observations at places on the globe, which an enlarged view has not."""
-    kind = [f"sparsity={settings['sparsity']!r}"] * (settings["sparsity"] != "points")
+    kind = [f"sparsity={settings['sparsity']!r}"] * PLACED[settings["sparsity"]]
     return kind + [name for name in ("noise_length", "gaps") if settings[name]]
 
 
@@ -125,10 +130,13 @@ def _check_models(given: SimpleNamespace) -> None:
     if given.fusion == "attention" and given.embedding % given.attention_heads:
         raise ExperimentError(f"attention_heads is {given.attention_heads}; it must divide the embedding's "
                               f"size, here {given.embedding}")
-    if given.fusion == "gnn" and not {name for edge in given.edges for name in edge} <= set(given.variables):
+    asked = given.fusion == "gnn" and given.edges != USUAL_EDGES
+    if asked and not {name for edge in given.edges for name in edge} <= set(given.variables):
         raise ExperimentError(f"edges are {given.edges}; they may only join the variables {given.variables}")
 
 
 def _check_paths(given: SimpleNamespace) -> None:
-    if "\0" in given.runs:
-        raise ExperimentError(f"runs is {given.runs!r}; it must be the path of a folder")
+    for name, what in (("runs", "the path of a folder"), ("data", "'bundled', or the path of a store or file")):
+        path = getattr(given, name)
+        if "\0" in path or not path.strip():
+            raise ExperimentError(f"{name} is {path!r}; it must be {what}")

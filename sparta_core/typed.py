@@ -1,8 +1,27 @@
-"""Values of the types that an experiment's fields declare: converted where that loses nothing, else refused."""
+"""Values checked: of the types that fields declare, converted where that loses nothing; names that stand for something.
 
-from typing import Any, get_args, get_origin
+Whoever acts on a setting that is a name looks it up in a Table, which refuses a name that it does not hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args, get_origin
 
 from sparta_core.errors import ExperimentError
+
+T = TypeVar("T")
+
+
+class Table(dict[str, T]):
+    """What each name of a setting stands for; ExperimentError, which lists the names, for any other."""
+
+    def __init__(self, setting: str, entries: Mapping[str, T]) -> None:
+        super().__init__(entries)
+        self.setting = setting
+
+    def __getitem__(self, name: str) -> T:
+        check_choice(self.setting, name, tuple(self))
+        return super().__getitem__(name)
 
 
 def plain(value: Any) -> Any:
@@ -10,9 +29,17 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, tuple) else value
 
 
+def nearest(value: Any, valid: Iterable[str], before: str = "") -> str:
+    """" (did you mean NAME?)" with the name in `valid` most like `value`, `before` it what it has before it; or ""."""
+    folded = {name.casefold(): name for name in valid}
+    near = get_close_matches(value.casefold(), folded, n=1) if isinstance(value, str) else []
+    return f" (did you mean {before}{folded[near[0]]}?)" if near else ""
+
+
 def check_choice(name: str, value: Any, valid: tuple[str, ...]) -> None:
+    """ExperimentError unless `value` of the setting `name` is one of those that are `valid`."""
     if value not in valid:
-        raise ExperimentError(f"{name} is {value!r}; choose one of: {', '.join(valid)}")
+        raise ExperimentError(f"{name} is {value!r}; choose one of: {', '.join(valid)}{nearest(value, valid)}")
 
 
 def typed(name: str, kind: Any, value: Any) -> Any:

@@ -66,7 +66,11 @@ def test_names_tell_the_ablations_apart():
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"preset": "dmo"}, "preset is 'dmo'; choose one of: paper, demo, smoke"),
-    ({"fusoin": "early"}, "no field 'fusoin'; did you mean fusion"),
+    ({"fusoin": "early"}, "no field 'fusoin' (did you mean fusion?); valid fields: preset, runs"),
+    ({"fusion": "GNN"}, "fusion is 'GNN'; choose one of: early, attention, gnn, hybrid (did you mean gnn?)"),
+    ({"runs": ""}, "runs is ''; it must be the path of a folder"),
+    ({"runs": " "}, "runs is ' '; it must be the path of a folder"),
+    ({"data": ""}, "data is ''; it must be 'bundled', or the path of a store or file"),
     ({"fusion": "late"}, "fusion is 'late'; choose one of: early"),
     ({"mask_grid": "coarse"}, "mask_grid is 'coarse'; choose one of: enlarged, native"),
     ({"device": "tpu"}, "device is 'tpu'; choose one of: auto, cpu, cuda, mps"),
@@ -116,6 +120,8 @@ def test_shortened_training_ends_at_the_same_alpha():
     assert whole.shortened(1.0) == whole
     assert [2 * getattr(half, f"{task}_epochs") for task in DOWNSTREAM] == [
         getattr(whole, f"{task}_epochs") for task in DOWNSTREAM]
+    with pytest.raises(ExperimentError, match="share is 'half'; it must be of type float"):
+        whole.shortened("half")
     for share in (0.0, 1.5):
         with pytest.raises(ExperimentError, match="share is"):
             whole.shortened(share)

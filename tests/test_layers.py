@@ -12,9 +12,9 @@ import sparta_core
 ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. data, models and losses do not
 # know each other; the stages join them.
-LAYERS = ["errors", "presets", "typed", "ranges", "progress", "files", "draws", "modes", "processes", "experiment",
+LAYERS = ["errors", "typed", "presets", "ranges", "progress", "files", "draws", "modes", "processes", "experiment",
           "data", "views", "models", "losses", "training", "downstream", "evaluation", "plotting", "explorer",
-          "reports", "apply", "commands", "__main__"]  # fmt: skip
+          "reports", "apply", "parameters", "commands", "__main__"]  # fmt: skip
 STRANGERS = {"models": {"data", "views"}, "losses": {"data", "views", "models"}, "views": {"data"}}
 # Of data/, what makes stores: it needs the storage libraries, and no training or evaluation needs it.
 MAKERS = {"daily", "remote", "daystore", "era5", "simulate"}

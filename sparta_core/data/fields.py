@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from sparta_core.data.days import Days, blocks, read_days
 from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
+from sparta_core.typed import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +153,7 @@ def load_fields(experiment: Experiment, device: str = "cpu") -> Fields:
     findings = audit(days, found, experiment.gaps)
     check(findings, days.where)
     mean, std = _standardise(days, found.moments)
-    climatology = _take_off_climatology(days) if experiment.departures == "climatology" else None
+    climatology = TAKE_OFF[experiment.departures](days)
     fields = Fields(
         torch.from_numpy(days.values), days.time, days.latitude, days.longitude, days.variables, days.units,
         torch.from_numpy(mean), torch.from_numpy(std), days.splits, days.land_sea_mask, days.source,
@@ -182,3 +184,8 @@ def _take_off_climatology(days: Days) -> Tensor:
     for block in blocks(days.values):
         days.values[block] -= climatology_at(climatology, day_of_year[block]).numpy()
     return climatology
+
+
+# From what values depart, once standardised: the mean is off by then.
+TAKE_OFF: Table[Callable[[Days], Tensor | None]] = Table(
+    "departures", {"mean": lambda days: None, "climatology": _take_off_climatology})

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from sparta_core.errors import DataError
+from sparta_core.typed import check_choice
 
+PLACES = ("auto", "device", "memory", "disk")
 SHARE = 0.5  # of a device's free memory, or of this machine's, that the days may take: the rest is for training
 
 
@@ -17,6 +19,7 @@ def place(wanted: str, size: int, device: str) -> str:
 
     `wanted` is one of them, or "auto": the first with room enough.
     """
+    check_choice("storage", wanted, PLACES)
     if wanted != "auto":
         return wanted
     kind = torch.device(device).type

@@ -1,6 +1,6 @@
 """Which season a sparse day belongs to, from its embedding (paper, section 4.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -15,6 +15,7 @@ from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
+from sparta_core.typed import Table
 from sparta_core.views.masks import draw_ratios
 from sparta_core.views.sampling import batched
 
@@ -102,7 +103,14 @@ def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
     bench = Workbench.of(experiment)
     generator = torch.Generator(bench.device).manual_seed(experiment.seed)
     days = whole_days(bench, "downstream_test")
-    if experiment.classifier == "date":
-        return calendar.season_logits(bench, days, ratio, generator).softmax(1)
-    classifier, model = classification(experiment), representation(experiment)
-    return classifier(embed(model, bench.views, days, ratio, generator)).softmax(1)
+    return CLASSIFIERS[experiment.classifier](bench, days, ratio, generator).softmax(1)
+
+
+def _season_logits(bench: Workbench, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
+    classifier, model = classification(bench.experiment), representation(bench.experiment)
+    return classifier(embed(model, bench.views, days, ratio, generator))
+
+
+# Logits of the seasons (N, 4) of whole days, a fraction of each hidden.
+CLASSIFIERS: Table[Callable[[Workbench, Tensor, float, torch.Generator], Tensor]] = Table(
+    "classifier", {"mlp": _season_logits, "date": calendar.season_logits})

@@ -26,6 +26,7 @@ from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
+from sparta_core.typed import Table
 from sparta_core.views.sampling import batched
 
 Pairs = Callable[[str, torch.Generator], tuple[Tensor, Tensor]]
@@ -42,17 +43,28 @@ def noising(experiment: Experiment) -> DDPMScheduler:
 
 def scheduler(experiment: Experiment) -> Any:
     """The experiment's sampler, its steps set: DDPM takes them all, the others `quick_steps`."""
-    # trailing: the first step is the last of noising, where pure noise belongs (Lin et al., 2024)
-    schedule = _schedule(experiment) | {"timestep_spacing": "trailing"}
-    steps = min(experiment.quick_steps, experiment.diffusion_steps)
-    if experiment.sampler == "ddpm":
-        made, steps = noising(experiment), experiment.diffusion_steps
-    elif experiment.sampler == "ddim":
-        made = DDIMScheduler(clip_sample=False, **schedule)
-    else:
-        made = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", **schedule)
-    made.set_timesteps(steps)
+    made = SAMPLERS[experiment.sampler](experiment)
+    made.set_timesteps(min(getattr(experiment, STEPS[experiment.sampler]), experiment.diffusion_steps))
     return made
+
+
+def _ddim(experiment: Experiment) -> DDIMScheduler:
+    return DDIMScheduler(clip_sample=False, **_trailing(experiment))
+
+
+def _dpm_solver(experiment: Experiment) -> DPMSolverMultistepScheduler:
+    return DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", **_trailing(experiment))
+
+
+SAMPLERS: Table[Callable[[Experiment], Any]] = Table(
+    "sampler", {"ddpm": noising, "ddim": _ddim, "dpm-solver++": _dpm_solver})
+# The setting that says how many steps each takes.
+STEPS = Table("sampler", {"ddpm": "diffusion_steps", "ddim": "quick_steps", "dpm-solver++": "quick_steps"})
+
+
+def _trailing(experiment: Experiment) -> dict[str, Any]:
+    """The first step is the last of noising, where pure noise belongs (Lin et al., 2024)."""
+    return _schedule(experiment) | {"timestep_spacing": "trailing"}
 
 
 def _schedule(experiment: Experiment) -> dict[str, Any]:
@@ -69,6 +81,12 @@ class SameDay:
     def __call__(self, part: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         days, ratio = self.bench.fields.split(f"downstream_{part}"), self.bench.experiment.downstream_mask_ratio
         return self.embed.whole(part, days), self.embed(part, days, ratio, generator)
+
+
+# Of what diffusion is of: what gives the latents and their conditions, and how large a condition is.
+PAIRS: Table[tuple[Callable[[Workbench, Sparta], Pairs], Callable[[Experiment], int]]] = Table("diffusion_of", {
+    "day": (SameDay, lambda experiment: experiment.embedding), "forecast": (ForecastErrors, condition_size),
+})  # fmt: skip
 
 
 class NoisePrediction(Objective):
@@ -113,17 +131,17 @@ def job(bench: Workbench, model: Sparta) -> Job:
     """The training of a fresh denoiser on the embeddings of `model`."""
     experiment, run = bench.experiment, bench.run("diffusion")
     fabric = bench.fabric(run)
-    pairs = ForecastErrors(bench, model) if experiment.diffusion_of == "forecast" else SameDay(bench, model)
-    objective = NoisePrediction(bench, pairs, fabric.setup_module(_build(experiment)))
+    pairs, _ = PAIRS[experiment.diffusion_of]
+    objective = NoisePrediction(bench, pairs(bench, model), fabric.setup_module(_build(experiment)))
     schedule = Schedule(experiment.diffusion_epochs, experiment.diffusion_rate)
     return Job(objective, schedule, experiment, run, fabric, experiment.seed)
 
 
 def _build(experiment: Experiment) -> Denoiser:
-    condition = condition_size(experiment) if experiment.diffusion_of == "forecast" else experiment.embedding
+    _, size = PAIRS[experiment.diffusion_of]
     with seeded(experiment.seed, "diffusion", "build"):
         return Denoiser(experiment.embedding, experiment.diffusion_widths, noising(experiment).alphas_cumprod,
-                        experiment.noise_skip, condition)  # fmt: skip
+                        experiment.noise_skip, size(experiment))  # fmt: skip
 
 
 @torch.no_grad()

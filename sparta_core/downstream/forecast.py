@@ -1,6 +1,7 @@
 """Forecasting in latent space: a sequence-to-sequence LSTM on frozen embeddings (paper, section 4.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
+from sparta_core.typed import Table
 
 
 class Forecaster(nn.Module):
@@ -72,22 +74,26 @@ class NextEmbedding(Objective):
 
 def forecast(experiment: Experiment, seed: int) -> nn.Module:
     """The trained forecaster of `experiment` for one of its forecast_seeds; trains what is missing."""
-    if experiment.forecaster == "dynamics":
-        return dynamics.dynamics(experiment, seed)
+    return FORECASTERS[experiment.forecaster].trained(experiment, seed)
+
+
+def job(bench: Workbench, model: Sparta, seed: int) -> Job:
+    """The training of a fresh forecaster on the embeddings of `model`."""
+    return FORECASTERS[bench.experiment.forecaster].job(bench, model, seed)
+
+
+def _lstm(experiment: Experiment, seed: int) -> Forecaster:
     bench = Workbench.of(experiment)
     run = bench.run("forecast", f"-seed{seed}")
     for part in ("train", "validation"):  # before anything is trained or written
         training_starts(experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
-    bench.finish(run, lambda: job(bench, representation(experiment), seed))
+    bench.finish(run, lambda: _lstm_job(bench, representation(experiment), seed))
     forecaster = _build(experiment, seed)
     load_weights({"forecaster": forecaster}, run.load(MODEL)[0])
     return forecaster.to(bench.device).eval().requires_grad_(False)
 
 
-def job(bench: Workbench, model: Sparta, seed: int) -> Job:
-    """The training of a fresh forecaster on the embeddings of `model`."""
-    if bench.experiment.forecaster == "dynamics":
-        return dynamics.job(bench, model, seed)
+def _lstm_job(bench: Workbench, model: Sparta, seed: int) -> Job:
     experiment, run = bench.experiment, bench.run("forecast", f"-seed{seed}")
     schedule = Schedule(experiment.forecast_epochs, experiment.forecast_rate, experiment.forecast_weight_decay)
     fabric = bench.fabric(run)
@@ -139,10 +145,29 @@ def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None =
     """
     ratio = experiment.downstream_mask_ratio if ratio is None else ratio
     windows, last_days = look_backs(experiment, ratio)
-    if experiment.forecaster == "dynamics":
-        return trust.forecasts(experiment, seed, windows, last_days, experiment.leads, ratio)
-    forecaster = forecast(experiment, seed)
-    return torch.cat([forecaster(chunk, experiment.leads) for chunk in windows.split(64)])
+    forecasts = FORECASTERS[experiment.forecaster].forecasts
+    return forecasts(experiment, seed, windows, last_days, experiment.leads, ratio)
+
+
+def _lstm_forecasts(experiment: Experiment, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float
+                    ) -> Tensor:  # fmt: skip
+    forecaster = _lstm(experiment, seed)
+    return torch.cat([forecaster(chunk, leads) for chunk in past.split(64)])
+
+
+class Kind(NamedTuple):
+    """How a kind of forecaster is trained, and how it forecasts."""
+
+    trained: Callable[[Experiment, int], nn.Module]
+    job: Callable[[Workbench, Sparta, int], Job]
+    # Embeddings (N, leads, E) after look-backs (N, L, E) that end on last days (N,) of the record.
+    forecasts: Callable[[Experiment, int, Tensor, Tensor, int, float], Tensor]
+
+
+FORECASTERS = Table("forecaster", {
+    "lstm": Kind(_lstm, _lstm_job, _lstm_forecasts),
+    "dynamics": Kind(dynamics.dynamics, dynamics.job, trust.forecasts),
+})  # fmt: skip
 
 
 @torch.no_grad()

@@ -12,13 +12,10 @@ from sparta_core.training import stages
 from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
+from sparta_core.typed import Table
 
 STAGES = (*stages.STAGES, *DOWNSTREAM)
-# Of each task that trains once: its stage function, and what makes its Job.
-TASKS: dict[str, tuple[Callable[[Experiment], object], Callable[..., Job]]] = {
-    "diffusion": (diffusion.diffusion, diffusion.job),
-    "classification": (classification.classification, classification.job),
-}
+Training = tuple[Run, Callable[[], Job]]  # the run of a training, and what makes its Job on modules that know nothing
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,7 @@ def ordered(experiment: Experiment, names: Sequence[str]) -> list[str]:
 
 def train(experiment: Experiment, name: str) -> None:
     """Train the stage called `name` and what it needs, as far as that is not done."""
-    if name in stages.STAGES:
-        stages.STAGES[name](experiment)
-    elif name == "forecast":
-        for seed in experiment.forecast_seeds:
-            forecast.forecast(experiment, seed)
-    elif _by_date(experiment, name):
-        calendar.temperature(Workbench.of(experiment))
-    else:
-        TASKS[name][0](experiment)
+    TRAIN[name](experiment)
 
 
 def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
@@ -64,21 +53,37 @@ def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
                 yield _cost(bench, name, run, job())
 
 
-def _jobs(bench: Workbench, name: str) -> list[tuple[Run, Callable[[], Job]]]:
-    """The runs of a stage, and of each how to make its training, on modules that know nothing yet."""
+def _jobs(bench: Workbench, name: str) -> list[Training]:
+    """What a stage trains: several where it has several seeds, nothing where the date says the season."""
     if name in stages.STAGES:
         return [(bench.run(name), partial(stages.job, bench, name))]
-    if name == "forecast":
-        return [(bench.run(name, f"-seed{seed}"), partial(_untaught, forecast.job, bench, seed))
-                for seed in bench.experiment.forecast_seeds]  # fmt: skip
-    if _by_date(bench.experiment, name):
-        return []
-    return [(bench.run(name), partial(_untaught, TASKS[name][1], bench))]
+    return JOBS[name](bench)
 
 
-def _by_date(experiment: Experiment, name: str) -> bool:
-    """Whether the season comes from the date, for which nothing is trained."""
-    return name == "classification" and experiment.classifier == "date"
+def _forecasters(experiment: Experiment) -> None:
+    for seed in experiment.forecast_seeds:
+        forecast.forecast(experiment, seed)
+
+
+def _forecaster_jobs(bench: Workbench) -> list[Training]:
+    return [(bench.run("forecast", f"-seed{seed}"), partial(_untaught, forecast.job, bench, seed))
+            for seed in bench.experiment.forecast_seeds]  # fmt: skip
+
+
+def _denoiser_jobs(bench: Workbench) -> list[Training]:
+    return [(bench.run("diffusion"), partial(_untaught, diffusion.job, bench))]
+
+
+def _classifier(experiment: Experiment) -> None:
+    CLASSIFIERS[experiment.classifier][0](experiment)
+
+
+def _classifier_jobs(bench: Workbench) -> list[Training]:
+    return CLASSIFIERS[bench.experiment.classifier][1](bench)
+
+
+def _network_jobs(bench: Workbench) -> list[Training]:
+    return [(bench.run("classification"), partial(_untaught, classification.job, bench))]
 
 
 def _untaught(job: Callable[..., Job], bench: Workbench, *seed: int) -> Job:
@@ -93,3 +98,16 @@ def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
     steps, seconds = timed_epoch(job)
     left = job.schedule.epochs - done
     return Cost(run.folder.name, len(bench.fields.splits[part]), steps, left, left * seconds)
+
+
+# Of each kind of classifier, what makes it and what that trains: the date has no network.
+CLASSIFIERS: Table[tuple[Callable[[Experiment], object], Callable[[Workbench], list[Training]]]] = Table("classifier", {
+    "mlp": (classification.classification, _network_jobs),
+    "date": (lambda experiment: calendar.temperature(Workbench.of(experiment)), lambda bench: []),
+})  # fmt: skip
+TRAIN: Table[Callable[[Experiment], object]] = Table("stage", {
+    **stages.STAGES, "forecast": _forecasters, "diffusion": diffusion.diffusion, "classification": _classifier,
+})  # fmt: skip
+JOBS: Table[Callable[[Workbench], list[Training]]] = Table("task", {
+    "forecast": _forecaster_jobs, "diffusion": _denoiser_jobs, "classification": _classifier_jobs,
+})  # fmt: skip

@@ -19,7 +19,7 @@ from sparta_core.evaluation.baselines import Climatology
 from sparta_core.models.linear_path import OptimalInterpolation
 from sparta_core.modes import Modes, eofs
 from sparta_core.processes import Part
-from sparta_core.views.augment import Views
+from sparta_core.views.augment import NATIVE, Views
 from sparta_core.views.sparsity import Sparsity
 
 CHUNK = 128  # days interpolated at once
@@ -36,7 +36,7 @@ class ObservationGrid:
 
     @classmethod
     def of(cls, mask_grid: str, fields: Fields, views: Views) -> "ObservationGrid":
-        if mask_grid == "native":
+        if NATIVE[mask_grid]:
             return cls(fields.latitude, fields.longitude, lambda days: days, views.sparsity)
         rows, columns = len(views.rows), len(views.columns)
         return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.enlarged,

@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
 from sparta_core.models.norm import BatchNorm2d
+from sparta_core.typed import Table
+
+POOLED = Table("head", {"pool": True, "flatten": False})  # whether a head takes the mean over the last map
 
 
 def group_norm(channels: int, groups: int | None) -> nn.GroupNorm:
@@ -74,7 +77,7 @@ class ResNet18(nn.Module):
         if norm_groups is None and rows * columns < 2:
             raise ExperimentError(
                 f"view_size {view_size} leaves a 1x1 map, which one-channel norms set to 0; enlarge it past 32")
-        pooled = head == "pool"
+        pooled = POOLED[head]
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(1) if pooled else nn.Identity(),
             nn.Flatten(),

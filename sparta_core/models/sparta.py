@@ -1,5 +1,8 @@
 """SPARTA: the encoder, the projector that contrast is measured in, and the decoder."""
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
 
 from sparta_core.errors import ExperimentError
@@ -10,6 +13,7 @@ from sparta_core.models.globe import GlobeDecoder, GlobeEncoder
 from sparta_core.models.linear_path import LinearPathDecoder, LinearPathEncoder
 from sparta_core.models.resnet import ResNet18
 from sparta_core.modes import Modes
+from sparta_core.typed import Table
 
 
 class Projector(nn.Sequential):
@@ -36,36 +40,76 @@ def build_encoder(experiment: Experiment, channels: int, modes: Modes | None = N
 
 
 def _network(experiment: Experiment, channels: int, planes: int) -> nn.Module:
-    """A new backbone or fusion is a branch here or below, and a name in the experiment's CHOICES."""
-    size, fusion = experiment.embedding, experiment.fusion
-    if fusion == "early":
-        return _backbone(experiment, planes * channels)
-    encoders = [_backbone(experiment, planes) for _ in range(channels)]
-    if fusion == "attention":
-        return LateFusion(encoders, AttentionFusion(channels, size, experiment.attention_heads))
-    if fusion == "gnn":
-        place = experiment.variables.index
-        edges = [(place(a), place(b)) for a, b in experiment.edges]
-        return LateFusion(encoders, GraphFusion(channels, size, edges))
-    return LateFusion(encoders, ConcatFusion(channels + 1, size), _backbone(experiment, planes * channels))
+    return FUSIONS[experiment.fusion](experiment, channels, planes)
+
+
+def _early(experiment: Experiment, channels: int, planes: int) -> nn.Module:
+    """One encoder for all variables."""
+    return _backbone(experiment, planes * channels)
+
+
+def _attention(experiment: Experiment, channels: int, planes: int) -> nn.Module:
+    encoders = _one_each(experiment, channels, planes)
+    return LateFusion(encoders, AttentionFusion(channels, experiment.embedding, experiment.attention_heads))
+
+
+def _graph(experiment: Experiment, channels: int, planes: int) -> nn.Module:
+    """The graph of the experiment's edges; of those that it has by default only the ones whose variables are there."""
+    encoders, variables = _one_each(experiment, channels, planes), experiment.variables
+    edges = [(variables.index(a), variables.index(b)) for a, b in experiment.edges if {a, b} <= set(variables)]
+    return LateFusion(encoders, GraphFusion(channels, experiment.embedding, edges))
+
+
+def _hybrid(experiment: Experiment, channels: int, planes: int) -> nn.Module:
+    encoders = _one_each(experiment, channels, planes)
+    fusion = ConcatFusion(channels + 1, experiment.embedding)
+    return LateFusion(encoders, fusion, _backbone(experiment, planes * channels))
+
+
+def _one_each(experiment: Experiment, channels: int, planes: int) -> list[nn.Module]:
+    return [_backbone(experiment, planes) for _ in range(channels)]
 
 
 def _backbone(experiment: Experiment, channels: int) -> nn.Module:
-    if experiment.backbone == "globe":
-        return GlobeEncoder(channels, experiment.embedding, experiment.view_size, experiment.width)
+    return BACKBONES[experiment.backbone](experiment, channels)
+
+
+def _resnet18(experiment: Experiment, channels: int) -> nn.Module:
     return ResNet18(channels, experiment.embedding, experiment.view_size, experiment.width,
                     experiment.norm_groups, experiment.head)  # fmt: skip
+
+
+def _globe(experiment: Experiment, channels: int) -> nn.Module:
+    return GlobeEncoder(channels, experiment.embedding, experiment.view_size, experiment.width)
 
 
 def build_decoder(experiment: Experiment, channels: int, grid: tuple[int, int], modes: Modes | None,
                   autoencoder: bool) -> nn.Module:  # fmt: skip
     """The backbone's decoder, or the other's: embeddings (B, embedding) to fields (B, channels, H, W)."""
-    kind = experiment.backbone if experiment.decoder_backbone == "same" else experiment.decoder_backbone
-    if kind == "globe":
-        network: nn.Module = GlobeDecoder(experiment.embedding, channels, grid, experiment.width)
-    else:
-        network = Decoder(experiment.embedding, channels, grid, autoencoder)
+    network = DECODERS[experiment.decoder_backbone](experiment, channels, grid, autoencoder)
     return network if modes is None else LinearPathDecoder(modes, network)
+
+
+def _decoder_alike(experiment: Experiment, *given: Any) -> nn.Module:
+    return DECODERS[experiment.backbone](experiment, *given)
+
+
+def _resnet18_decoder(experiment: Experiment, channels: int, grid: tuple[int, int], autoencoder: bool) -> nn.Module:
+    return Decoder(experiment.embedding, channels, grid, autoencoder)
+
+
+def _globe_decoder(experiment: Experiment, channels: int, grid: tuple[int, int], autoencoder: bool) -> nn.Module:
+    return GlobeDecoder(experiment.embedding, channels, grid, experiment.width)
+
+
+# A new fusion or backbone is an entry here, and a name in the experiment's CHOICES.
+FUSIONS = Table("fusion", {"early": _early, "attention": _attention, "gnn": _graph, "hybrid": _hybrid})
+BACKBONES = Table("backbone", {"resnet18": _resnet18, "globe": _globe})
+DECODERS: Table[Callable[..., nn.Module]] = Table(
+    "decoder_backbone", {"same": _decoder_alike, "resnet18": _resnet18_decoder, "globe": _globe_decoder})
+# The parts that a stage has besides the encoder.
+PARTS = Table("stage", {"autoencoder": {"decoder"}, "pretrain": {"projector"}, "blend": {"projector", "decoder"},
+                        "decoder": {"decoder"}})  # fmt: skip
 
 
 class Sparta(nn.Module):
@@ -83,12 +127,12 @@ class Sparta(nn.Module):
         if experiment.linear_path and grid != experiment.view_size:
             raise ExperimentError(f"view_size is {experiment.view_size}, the data's grid {grid}; "
                                   "linear_path needs them equal")
+        parts = PARTS[stage]
         fused = experiment.replace(fusion="early") if stage == "autoencoder" else experiment  # the baseline has one
         encoder = build_encoder(fused, channels, modes)
-        projector = None if stage in ("autoencoder", "decoder") else Projector(
-            experiment.embedding, experiment.projection)  # fmt: skip
-        decoder = None if stage == "pretrain" else build_decoder(
-            experiment, channels, grid, modes, autoencoder=stage == "autoencoder")  # fmt: skip
+        projector = Projector(experiment.embedding, experiment.projection) if "projector" in parts else None
+        decoder = build_decoder(experiment, channels, grid, modes, autoencoder=stage == "autoencoder"
+                                ) if "decoder" in parts else None  # fmt: skip
         return cls(encoder, projector, decoder)
 
     @property

@@ -12,10 +12,12 @@ from torch import distributed as dist
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.typed import Table, check_choice
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes on the choices made here
 # Numbers below 1e-38 count as 0: unused moments of Adam decay to them, and made a forecaster's epoch 13 times longer.
 torch.set_flush_denormal(True)
+DEVICES = ("auto", "cpu", "cuda", "mps")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
 
 
@@ -40,10 +42,7 @@ def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
     Raises ExperimentError where the device is not there.
     """
     device = resolve_device(experiment.device)
-    precision = precision or experiment.precision
-    if precision == "auto":
-        precision = native_precision(device)
-    return _launched(device, precision)
+    return _launched(device, PRECISIONS[precision or experiment.precision](device))
 
 
 def _launched(device: str, precision: str) -> Fabric:
@@ -72,6 +71,7 @@ def local_device(name: str) -> str:
 def resolve_device(name: str) -> str:
     """`name`, or for "auto" the best device here: cuda, mps, cpu in this order."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    check_choice("device", name, DEVICES)
     if name == "auto":
         return next(device for device, found in there.items() if found)
     if not there[name]:
@@ -103,3 +103,7 @@ def native_precision(device: str) -> str:
         can = torch.cpu.get_capabilities()
         native = any(can.get(name) for name in ("avx512_bf16", "amx_bf16"))
     return "bf16-mixed" if native else "32-true"
+
+
+PRECISIONS = Table("precision", {"auto": native_precision, "32-true": lambda device: "32-true",
+                                 "bf16-mixed": lambda device: "bf16-mixed"})  # fmt: skip

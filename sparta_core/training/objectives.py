@@ -13,6 +13,7 @@ from sparta_core.processes import Part, Share
 from sparta_core.training.fit import Objective
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
+from sparta_core.typed import Table
 from sparta_core.views.sampling import Sampler
 
 Losses = dict[str, Tensor]
@@ -127,6 +128,10 @@ class Contrast(DayObjective):
         return losses, own[1:]
 
 
+# The authors' validation leaves the cycle term out for early fusion only.
+CYCLE_MONITORED = Table("fusion", {"early": False, "attention": True, "gnn": True, "hybrid": True})
+
+
 class Blend(Contrast):
     """Stage 2: from contrast to reconstruction, alpha = exp(-blend_decay epoch) (equation 17)."""
 
@@ -143,7 +148,6 @@ class Blend(Contrast):
         cycle = self.experiment.cycle_weight * losses["cycle"]
         without_cycle = alpha * (losses["contrastive"] + neighbours) + (1 - alpha) * sparse
         loss = without_cycle + alpha * cycle
-        # The authors' validation leaves the cycle term out for early fusion only.
-        monitored = without_cycle if self.experiment.fusion == "early" else loss
+        monitored = loss if CYCLE_MONITORED[self.experiment.fusion] else without_cycle
         return {"loss": loss, **losses, "neighbours": neighbours, "reconstruction": sparse,
                 "monitored": monitored}  # fmt: skip

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from sparta_core.experiment import Experiment
 from sparta_core.processes import Part
+from sparta_core.typed import Table
 from sparta_core.views.sparsity import Sparsity
 
 CUBIC_A = -0.75  # PyTorch's bicubic coefficient
+NATIVE = Table("mask_grid", {"enlarged": False, "native": True})  # whether values are hidden before enlarging
 
 
 def resize_matrix(size_in: int, size_out: int) -> Tensor:
@@ -71,7 +73,7 @@ class Views(nn.Module):
     def __init__(self, experiment: Experiment, latitude: np.ndarray, longitude: np.ndarray) -> None:
         super().__init__()
         self.gaps, self.mask_input = experiment.gaps, experiment.mask_input
-        self.mask_grid, self.sparsity = experiment.mask_grid, Sparsity(experiment, latitude, longitude)
+        self.native, self.sparsity = NATIVE[experiment.mask_grid], Sparsity(experiment, latitude, longitude)
         grid = latitude.size, longitude.size
         (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
         smoothing = experiment.smoothing
@@ -93,7 +95,7 @@ class Views(nn.Module):
         """A random crop of the enlarged day, smoothed."""
         places = self._places(part or Part.whole(len(days)), generator)
         values = self._cropped(days, *places)
-        if self.mask_grid == "enlarged":  # which knows no gaps
+        if not self.native:  # the enlarged day knows no gaps
             return self._shown(values, lambda: torch.ones_like(values))
         return self._shown(values, lambda: self._cropped(_there(days), *places))
 
@@ -128,9 +130,8 @@ class Views(nn.Module):
 
     def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
                 ratio: float | Tensor | None, part: Part) -> Tensor:  # fmt: skip
-        native = self.mask_grid == "native"
-        values, seen = self.sparsity(days if native else view(days), ratio, generator, part)
-        if native:
+        values, seen = self.sparsity(days if self.native else view(days), ratio, generator, part)
+        if self.native:
             return self._shown(view(values * seen), lambda: view(seen))
         return self._shown(values.mul_(seen), lambda: seen)
 

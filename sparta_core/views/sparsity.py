@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sparta_core.experiment import EARTH_RADIUS, Experiment
 from sparta_core.processes import Part
+from sparta_core.typed import Table
 from sparta_core.views.masks import draw_ratios, random_points
 from sparta_core.views.stations import nearest_points, read_stations
 
@@ -26,8 +27,8 @@ class Sparsity(nn.Module):
     def __init__(self, experiment: Experiment, latitude: np.ndarray, longitude: np.ndarray) -> None:
         super().__init__()
         self.experiment = experiment
-        self.draw = {"points": self._points, "stations": self._stations, "swaths": self._swaths,
-                     "blocks": self._blocks}[experiment.sparsity]  # fmt: skip
+        self.draw = Table("sparsity", {"points": self._points, "stations": self._stations, "swaths": self._swaths,
+                                       "blocks": self._blocks})[experiment.sparsity]  # fmt: skip
         if experiment.sparsity == "stations":
             places = read_stations(experiment.stations)
             there = np.zeros(latitude.size * longitude.size, np.float32)

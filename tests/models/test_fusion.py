@@ -157,8 +157,32 @@ def test_the_graph_is_drawn_by_names():
     assert build_encoder(fewer, 2).fusion.edges.shape == (2, 4)
 
 
+T, U, V, Z, Q = WEATHERBENCH2_VARIABLES
+
+
+@pytest.mark.parametrize(("variables", "joined"), [
+    ((T, U, V, Z, Q), {(0, 3), (1, 2)}),
+    ((T, Z), {(0, 1)}),
+    ((Z, Q, T), {(0, 2)}),
+    ((V, T, U), {(0, 2)}),
+    (("mean_sea_level_pressure", T, U), set()),
+])
+def test_the_default_graph_keeps_the_edges_whose_variables_are_there(variables, joined):
+    """Temperature with geopotential, both winds with each other, each with itself, and nothing else."""
+    graph = build_encoder(Experiment(**SMALL, fusion="gnn", variables=variables), len(variables)).fusion
+    expected = {(k, k) for k in range(len(variables))} | joined | {(b, a) for a, b in joined}
+    assert sorted(map(tuple, graph.edges.T.tolist())) == sorted(expected)
+
+
+def test_whose_edges_are_the_usual_ones_keeps_the_runs():
+    """As digests of an earlier version have them."""
+    assert Experiment(fusion="gnn").digest("decoder") == "c1f7a0ec"
+    assert Experiment(fusion="gnn").settings("pretrain")["edges"] == [[T, Z], [U, V]]
+
+
 @pytest.mark.parametrize(("changes", "sentence"), [
-    ({"fusion": "gnn", "variables": WEATHERBENCH2_VARIABLES[:2]}, "edges are .* may only join the variables"),
+    ({"fusion": "gnn", "variables": WEATHERBENCH2_VARIABLES[:2], "edges": [WEATHERBENCH2_VARIABLES[1:3]]},
+     r"edges are \(\('u_component_of_wind', 'v_component_of_wind'\),\); they may only join the variables \('2m_temp"),
     ({"fusion": "attention", "attention_heads": 3}, "attention_heads is 3; it must divide .* here 1000"),
     ({"fusion": "late"}, "fusion is 'late'; choose one of: early, attention, gnn, hybrid"),
 ])
