@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sparta_core.commands import COMMANDS
+from sparta_core.commands import COMMANDS, parsed
 from sparta_core.downstream.plan import STAGES, costs, ordered, train
 from sparta_core.errors import SpartaError
 from sparta_core.experiment import Experiment
@@ -26,6 +26,7 @@ from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
 from sparta_core.progress import duration
 from sparta_core.training.workbench import Workbench
+from sparta_core.typed import check_choice
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -43,8 +44,12 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _train(words: Sequence[str]) -> None:
-    options = vars(_parser().parse_args(words))
+    if words and not words[0].startswith("-"):
+        check_choice("stage or command", words[0], (*STAGES, *COMMANDS))
+    options = vars(parsed(_parser(), words))
     names, preset = options.pop("stages"), options.pop("preset")
+    for name in names:
+        check_choice("stage", name, STAGES)
     only_cost = options.pop("cost")
     changes = {name: _value(name, text) for name, text in options.items() if text is not None}
     experiment = Experiment.from_preset(preset, **changes)
@@ -56,8 +61,8 @@ def _train(words: Sequence[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     about = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m sparta_core", description=__doc__, formatter_class=about)
-    parser.add_argument("stages", nargs="+", choices=STAGES, metavar="stage", help=", ".join(STAGES))
-    parser.add_argument("--preset", default="demo", choices=PRESETS)
+    parser.add_argument("stages", nargs="+", metavar="stage", help=", ".join(STAGES))
+    parser.add_argument("--preset", default="demo", help=", ".join(PRESETS))
     parser.add_argument("--cost", action="store_true", help="say what it will cost, and no more")
     for field in fields(Experiment):
         if field.name != "preset":

@@ -4,6 +4,10 @@
 class SpartaError(Exception):
     """Base of every error that this package raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback: the sentence. IPython asks for it by this name."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ExperimentError(SpartaError, ValueError):
     """A setting that does not exist, or a value that it cannot take."""

@@ -47,6 +47,21 @@ def test_what_it_trains_is_what_a_notebook_trains(tiny, tmp_path, flags):
     assert all(made[key].equal(expected[key]) for key in expected)
 
 
+def test_flags_may_stand_between_stages(tiny, capsys, flags):
+    experiment = tiny(**SETTINGS)
+    command.main(["pretrain", *flags(experiment), "--cost", "autoencoder"])
+    assert [line.split("-")[0] for line in capsys.readouterr().out.splitlines()[:2]] == ["autoencoder", "pretrain"]
+
+
+@pytest.mark.parametrize("name", ["pretrain", "diffusion"])
+def test_a_target_that_cannot_be_written_is_one_sentence(tiny, tmp_path, flags, name):
+    """A file where the runs' folder should be: nobody may write there, not even root."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SystemExit, match=r"cannot write .*taken.* \(Not a directory\); free space or make") as error:
+        command.main([*flags(tiny(**SETTINGS, runs=str(tmp_path / "taken" / "runs"))), name])
+    assert "\n" not in str(error.value.code)
+
+
 def test_cost_only_writes_nothing(tiny, tmp_path, capsys, flags):
     command.main([*flags(tiny(**SETTINGS)), "--cost", "decoder", "diffusion"])
     assert len(capsys.readouterr().out.splitlines()) == 5
@@ -84,8 +99,26 @@ def test_epochs_that_are_done_cost_nothing(tiny, monkeypatch, flags):
     (["--fusion", "late", "pretrain"], "fusion is 'late'; choose one of"),
     (["--width", "wide", "pretrain"], "width is 'wide'; it must be of type int"),
     (["--data", "nowhere.zarr", "pretrain"], "nowhere.zarr"),
+    (["--fussion", "gnn", "decoder"], r"^there is no flag --fussion \(did you mean --fusion\?\); --help lists all$"),
+    (["decoder", "--fussion", "gnn"], r"^there is no flag --fussion \(did you mean --fusion\?\); --help lists all$"),
+    (["--fussion=gnn", "decoder"], r"^there is no flag --fussion \(did you mean --fusion\?\)"),
+    (["-fusion", "gnn", "decoder"], r"^there is no flag -fusion \(did you mean --fusion\?\)"),
+    (["decoder", "--foo"], "^there is no flag --foo; --help lists all$"),
+    (["audit", "--levle", "500", "bundled"], r"^there is no flag --levle \(did you mean --level\?\)"),
+    (["prepare", "--resolutoin", "5"], r"^there is no flag --resolutoin \(did you mean --resolution\?\)"),
+    (["bars", "again"], "^'again' is one word too many"),
+    (["--seed", "1", "decodr"], r"^stage is 'decodr'; choose one of: autoencoder, .* \(did you mean decoder\?\)$"),
+    (["prepair", "--years", "1999"], r"^stage or command is 'prepair'; .* \(did you mean prepare\?\)$"),
+    (["--preset", "demmo", "decoder"], r"^preset is 'demmo'; choose one of: paper, .* \(did you mean demo\?\)$"),
+    (["--runs", "", "decoder"], "^runs is ''; it must be the path of a folder$"),
+    (["--runs", " ", "decoder"], "^runs is ' '; it must be the path of a folder$"),
+    (["bars", "--runs", ""], "^runs is ''; it must be the path of a folder$"),
+    (["--data", "", "decoder"], "^data is ''; it must be 'bundled', or the path of a store or file$"),
+    (["bars", "--data", ""], "^data is ''; it must be 'bundled', or the path of a store or file$"),
+    (["bars", "--seeds", "0,x"], "^seeds is '0,x'; it must be whole numbers with commas between them, such as 0,1,2$"),
 ])
 def test_bad_input_gets_one_sentence(words, message):
+    """Before anything is read or trained, whatever else the words say."""
     with pytest.raises(SystemExit, match=message) as error:
         command.main(words)
     assert "\n" not in str(error.value.code)
