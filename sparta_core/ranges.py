@@ -19,8 +19,9 @@ ABOVE_ZERO = (
 
 
 AT_LEAST_ZERO = (
-    "checkpoint_every", "climatology_window", "localisation", "noise", "noise_length", "cycle_weight", "offset_decay", "blend_decay",
-    "plateau_patience", "plateau_factor", "plateau_threshold", "forecast_weight_decay", "classification_weight_decay",
+    "checkpoint_every", "climatology_window", "localisation", "noise", "noise_length", "cycle_weight",
+    "offset_decay", "blend_decay", "plateau_patience", "plateau_factor", "plateau_threshold", "forecast_weight_decay",
+    "classification_weight_decay",
 )  # fmt: skip
 SHARES = ("variable_dropout", "downstream_mask_ratio", "forecast_dropout", "classification_dropout")
 SEEDS = 2**63  # what random generators take

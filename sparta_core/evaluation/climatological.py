@@ -77,8 +77,9 @@ def validation_crps(experiment: Experiment) -> xr.Dataset:
             for own, kind in zip(total, KINDS, strict=True):
                 made = crps(ensemble.of_kind(kind, some, drawn), truth, fields.cell_area)
                 own += len(some) / len(spaced) * made.cpu().numpy()
-        return xr.Dataset({"crps": (("kind", "variable"), total)}, {
-            "kind": list(KINDS), "variable": list(fields.variables), "units": ("variable", list(fields.units))})  # fmt: skip
+        units = ("variable", list(fields.units))
+        coords = {"kind": list(KINDS), "variable": list(fields.variables), "units": units}
+        return xr.Dataset({"crps": (("kind", "variable"), total)}, coords)
 
     return kept(bench.run("baselines", "-diffusion"), FILE, score, draws=count, window=window, days=VALIDATION_DAYS)
 
@@ -95,7 +96,7 @@ def days_near(fields: Fields, days: Tensor, count: int, window: int, seed: int) 
         apart = np.abs(training - days_of_year(date))
         near = np.flatnonzero(np.round(np.minimum(apart, YEAR - apart)) <= window)
         if len(near) < count:
-            raise DataError(f"{len(near)} training days lie within {window} days of {str(date)[5:]}, too few for {count} "
-                            "members; use more days, fewer draws, or a larger climatology_window")
+            raise DataError(f"{len(near)} training days lie within {window} days of {str(date)[5:]}, too few for "
+                            f"{count} members; use more days, fewer draws, or a larger climatology_window")
         chosen.append(generator.choice(near, count, replace=False))
     return torch.from_numpy(np.stack(chosen)).to(days.device)

@@ -29,8 +29,8 @@ SCORERS: dict[str, Callable[[Experiment], Any]] = {
 # What the paper's models take over from the experiment that they stand beside.
 SHARED = ("runs", "device", "precision", "storage", "seed", "data", "variables", "level", "days", "split", "fusion",
           "hard_negatives", "cycle_weight", "downstream_split", "downstream_mask_ratio", "look_back", "stride",
-          "leads", "start_every", "draws", "climatology_window", "sparsity", "stations", "swaths", "block_size", "variable_dropout", "noise",
-          "noise_length", "gaps")  # fmt: skip
+          "leads", "start_every", "draws", "climatology_window", "sparsity", "stations", "swaths", "block_size",
+          "variable_dropout", "noise", "noise_length", "gaps")  # fmt: skip
 
 # Of each task: what scores its baselines, the end of their run's name, and the baseline that a model should beat.
 BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], str], str]] = {

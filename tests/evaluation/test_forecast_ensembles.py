@@ -26,7 +26,7 @@ def experiment(globe, monkeypatch):
 
 
 def test_each_lead_is_scored_against_its_own_days(experiment):
-    """One lead's members, physical, against that lead's truth, beside the climatological ensemble of that lead's dates."""
+    """One lead's members, physical, against that lead's truth, beside the climatological ensemble of its dates."""
     bench, reference = Workbench.of(experiment), climatological_ensemble(experiment)
     fields, last = bench.fields, last_observed(bench)
     drawn = torch.randn(len(last), 4, 2, 24, generator=torch.Generator().manual_seed(0))
