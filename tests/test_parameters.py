@@ -104,7 +104,8 @@ WRONG = {
                  "fusions": ("early,gn", "fusions is 'gn'; choose one of: early, attention, gnn, hybrid (did")},
     "11": ALL | MODEL | {"train_all": ("maybe", "train_all is 'maybe'; it must be of type bool")},
     "12": ALL | {"seeds": ("0,0", "seeds is '0,0'; each may be named once"), "data": ("", "data is ''; it must be"),
-                 "epochs": ("many", "epochs is 'many'; it must be of type int"),
+                 "epochs": ("many", "epochs is 'many'; it must be of type int")},
+    "13": ALL | {"seeds": ("x", f"seeds is 'x'; {SEEDS}"), "data": ("", "data is ''; it must be"),
                  "objectives": ("Foo", "objectives is 'Foo'; choose one of: SimCLR, + hard negatives, + cycle, all")},
 }  # fmt: skip
 EVERY = [pytest.param(path, name, *wrong, id=f"{path.stem[:2]}-{name}") for path in NOTEBOOKS

@@ -3,7 +3,8 @@
 What is read are the scores that each task keeps beside its run; nothing is trained or scored here.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def ensemble_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
     drawn = "_diffusion" if "diffusion_of" in settings else ""
     setup = f"{forecast_setup(settings)}_mask{scores.attrs['mask_ratio']:g}{drawn}"
     for lead in (lead for lead in LEADS if lead in scores.lead):
-        for name in ("crps_skill", "spread_skill"):
+        for name in _comparable(scores, ("crps_skill", "spread_skill")):
             yield setup, f"{name}_T{lead}", float(scores[name].sel(lead=lead).mean())
 
 
@@ -107,10 +108,16 @@ def reconstruction_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
 
 
 def diffusion_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:
-    for name in DIFFUSION:
+    for name in _comparable(scores, DIFFUSION):
         if name in scores:
             metric, factor = IN_THE_PAPER.get(name, (name, 1.0))
             yield f"mask{settings['downstream_mask_ratio']:g}", metric, factor * float(scores[name].mean())
+
+
+def _comparable(scores: xr.Dataset, names: Sequence[str]) -> list[str]:
+    """The scores `names` less the skill over days of the season, which was kept before the reference had a window."""
+    windowed = "window" in json.loads(scores.attrs.get("scored_with", "{}"))
+    return [name for name in names if windowed or name != "crps_skill"]
 
 
 def classification_rows(scores: xr.Dataset, settings: dict[str, Any]) -> Rows:

@@ -1,10 +1,11 @@
 """The scorecard says which model it was and what it was given: the paper's names only for what is the paper's."""
 
 import pytest
+import xarray as xr
 
 from sparta_core.downstream.dynamics import LAGS
 from sparta_core.evaluation.comparison import losses_variants, measures
-from sparta_core.evaluation.scorecard import OURS, forecast_setup, method, scorecard
+from sparta_core.evaluation.scorecard import OURS, diffusion_rows, ensemble_rows, forecast_setup, method, scorecard
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.plotting.curves import STYLES
@@ -64,3 +65,16 @@ def test_the_card_of_our_model(globe):
     ours = card[(card.task == "forecast") & ~card.setup.isin(["whole fields"])]
     assert set(ours.model) == {"SPARTA-OI"} and "LB3_S1" in set(ours.setup)
     assert not card.setup.str.startswith("LB5").any() and "autoencoder" not in set(card.model)
+
+
+def test_skill_over_days_of_the_season_is_left_out(tmp_path):
+    """It was kept before the reference had a window, and would stand beside skill over a better one."""
+    scores = xr.Dataset({"crps_skill": ("lead", [0.5]), "spread_skill": ("lead", [1.0])}, {"lead": [1]},
+                        {"mask_ratio": 0.7, "scored_with": '{"draws": 20}'})  # fmt: skip
+    settings = {"look_back": 30, "stride": 1}
+    assert [metric for _, metric, _ in ensemble_rows(scores, settings)] == ["spread_skill_T1"]
+    windowed = scores.assign_attrs(scored_with='{"draws": 20, "window": 10}')
+    assert [metric for _, metric, _ in ensemble_rows(windowed, settings)] == ["crps_skill_T1", "spread_skill_T1"]
+    whole, settings = scores.isel(lead=0, drop=True), {"downstream_mask_ratio": 0.7}
+    assert [metric for _, metric, _ in diffusion_rows(whole, settings)] == ["spread_skill"]
+    assert len([*diffusion_rows(whole.assign_attrs(windowed.attrs), settings)]) == 2
