@@ -47,6 +47,11 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help=f"{', '.join(WHEN_ASKED)}, too")
     parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
     options = parser.parse_args()
+    for folder in (RUNS, *([options.figures] if options.figures else [])):  # before hours of work
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.exit(f"{folder} cannot be made ({error.strerror}); choose another folder, or make it writable")
     # papermill logs what a notebook prints; the training loop's lines are what a person waits for.
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stdout)
     logging.getLogger("papermill").setLevel(logging.INFO)
@@ -65,7 +70,6 @@ def main() -> None:
             keep(executed_copy(source, options.preset), source)
     experiment = Experiment.from_preset(options.preset, runs=str(RUNS))
     if options.figures:
-        options.figures.mkdir(parents=True, exist_ok=True)
         folders = {RUNS / "figures" / one.name("decoder") for one in models(experiment).values()}
         for figure in sorted(figure for folder in folders for figure in folder.glob("[0-9][0-9]_*.png")):
             shutil.copy(figure, options.figures)

@@ -41,6 +41,8 @@ def test_it_is_tidy(path):
     code = cells(path, "code")
     parameters = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
     assert len(parameters) == 1
+    following = code[code.index(parameters[0]) + 1].source
+    assert following.startswith("check_parameters()")  # and nothing is done with a parameter before
     for line in ast.parse(parameters[0].source).body:
         name = line.targets[0].id
         assert isinstance(line.value, ast.Constant) or name == "preset"
@@ -112,6 +114,16 @@ def test_kept_outputs_are_those_that_last(run, tmp_path):
     assert [out.output_type for out in cell.outputs] == ["stream", "display_data"]
     assert cell.outputs[0].text == ended + "3 days left\n"
     assert cell.outputs[1].data == table
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_runs(run, tmp_path, monkeypatch):
+    """A file where figures should go: one sentence, and no notebook has run."""
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setattr(run, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(run, "run", lambda *_: pytest.fail("a notebook has run"))
+    monkeypatch.setattr(sys, "argv", ["run.py", "--figures", str(tmp_path / "taken" / "figures")])
+    with pytest.raises(SystemExit, match=r"taken/figures cannot be made \(Not a directory\); choose another folder"):
+        run.main()
 
 
 def test_time_left_follows_the_pace(run, tmp_path):

@@ -34,6 +34,9 @@ class DayStore:
     """The store at `target` of what `order` asks for: settings by name, as JSON has them."""
 
     def __init__(self, target: Path, order: Mapping[str, Any], block_days: int | None = None) -> None:
+        if target == Path("bundled"):  # whoever loads days by that name gets the bundled climate
+            raise DataError("the target is 'bundled', which names the bundled climate; choose another, such as "
+                            "data/era5.zarr")
         self.target, self.order = target, dict(order)
         self.part = target.with_name(f".{target.name}.part")
         self.block_days = block_days or BLOCK_DAYS  # written, and later read, at once; fewer on fine grids

@@ -237,5 +237,5 @@ def save_picture(picture: NDArray[np.uint8], folder: str | Path, name: str) -> P
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path, optimize=True)
     except OSError as error:
-        raise RunError(f"figure {path} cannot be written ({error.strerror}); choose another folder") from error
+        raise RunError(f"figure {path} cannot be written ({error.strerror or error}); choose another folder") from error
     return path

@@ -111,6 +111,13 @@ def interrupted(source, target, error, at, monkeypatch):
     return raised.value
 
 
+def test_the_name_of_the_bundled_climate_is_no_target(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="the target is 'bundled', which names the bundled climate; choose another"):
+        era5.prepare(source, "bundled")
+    assert not (tmp_path / "bundled").exists()
+
+
 @pytest.mark.parametrize("at", range(4))
 def test_an_interrupted_preparing_goes_on_and_ends_with_the_same_bytes(source, tmp_path, monkeypatch, capsys, at):
     whole = era5.prepare(source, tmp_path / "whole.zarr")

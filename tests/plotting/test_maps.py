@@ -11,7 +11,7 @@ from PIL import Image
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.plotting import geometry, maps
 from sparta_core.plotting.labels import LABELS
-from sparta_core.plotting.maps import Panel, map_grid, save, scale
+from sparta_core.plotting.maps import Panel, map_grid, save, save_picture, scale
 
 LATITUDE, LONGITUDE = np.linspace(-87.1875, 87.1875, 32), np.arange(64) * 5.625
 FIELD = np.random.default_rng(0).normal(size=(32, 64)) + np.sin(np.deg2rad(LATITUDE))[:, None]
@@ -170,6 +170,16 @@ def test_bad_input(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         save(plt.figure(), tmp_path / "file", "x")
+
+
+def test_a_reason_that_the_system_does_not_number_is_told(tmp_path, monkeypatch):
+    """PIL's own errors of writing have no strerror, and were told as None."""
+    def broken(*_, **__):
+        raise OSError("encoder error -2 when writing image file")
+
+    monkeypatch.setattr("PIL.Image.Image.save", broken)
+    with pytest.raises(RunError, match=r"cannot be written \(encoder error -2 when writing image file\); choose"):
+        save_picture(np.zeros((2, 2, 3), np.uint8), tmp_path, "x")
 
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
