@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from sparta_core.data.grid import named, ordered, select, static_fields
+from sparta_core.data.grid import check_globe, named, ordered, select, static_fields
 from sparta_core.data.regrid import regrid
 from sparta_core.data.remote import ReliableStore, cannot_open
 from sparta_core.errors import DataError
@@ -35,7 +35,8 @@ def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: 
     fields = _of_years(select(store, variables, level, where), years, where)
     days = _means(fields, where)
     days = days.assign(dict(static_fields(store)))
-    days = ordered(days.reset_coords(drop=True), where)
+    days = ordered(days, where)
+    check_globe(days, where)
     if spacing is not None:
         days = regrid(days, spacing, where)
     days = days.astype(np.float32).drop_encoding()
@@ -50,7 +51,8 @@ def open_source(source: ReliableStore) -> xr.Dataset:
         with warnings.catch_warnings():
             # A store without consolidated metadata opens more slowly; the caller cannot change that.
             warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated", RuntimeWarning)
-            store: xr.Dataset = xr.open_zarr(source)
+            # In seconds, as nanoseconds reach from 1678 to 2262 only.
+            store: xr.Dataset = xr.open_zarr(source, decode_times=xr.coders.CFDatetimeCoder(time_unit="s"))
     except Exception as error:  # zarr, fsspec, gcsfs and aiohttp each raise their own
         raise cannot_open(source.where, error) from error
     source.blosc |= {str(name) for name, field in store.variables.items() if _blosc(field)}
@@ -93,7 +95,7 @@ def _means(fields: xr.Dataset, where: str) -> xr.Dataset:
     means = fields.isel(time=whole).coarsen(time=per_day).reduce(np.mean, dtype=np.float64)
     for name in fields.data_vars:
         means[name].attrs = {**fields[name].attrs, "cell_methods": "time: mean"}
-    return means.assign_coords(time=dates.astype("datetime64[ns]"))
+    return means.assign_coords(time=dates.astype("datetime64[s]"))
 
 
 def _fields_per_day(times: np.ndarray, where: str) -> int:

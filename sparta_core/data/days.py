@@ -37,6 +37,7 @@ class Days:
     source: str  # one line for titles and logs
     where: str  # for errors
     kept: str
+    level: int  # hPa
 
 
 def read_days(experiment: Experiment, device: str = "cpu") -> Days:
@@ -49,6 +50,7 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
         named = grid.named(dataset)
         chosen = grid.select(named, experiment.variables, experiment.level, where)
         chosen = grid.ordered(chosen.assign(dict(grid.static_fields(named))), where)
+        grid.check_globe(chosen, where)
         chosen, time, absent = _dated(chosen, times.of_fields(named, where), experiment.days, where)
         splits = split_days(time.size, experiment.split, experiment.downstream_split, where)
         shape = (time.size, len(experiment.variables), chosen.sizes["latitude"], chosen.sizes["longitude"])
@@ -58,7 +60,7 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
         return Days(
             values, time, absent, chosen["latitude"].values, chosen["longitude"].values, experiment.variables,
             tuple(chosen[name].attrs["units"] for name in experiment.variables), splits, mask,
-            str(dataset.attrs.get("source", where)), where, kept)
+            str(dataset.attrs.get("source", where)), where, kept, experiment.level)
 
 
 def split_days(

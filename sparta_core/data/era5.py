@@ -18,7 +18,7 @@ from distributed import Client
 
 from sparta_core.data.daily import BUCKET, Years, daily_means, open_source
 from sparta_core.data.daystore import DayStore, weather
-from sparta_core.data.grid import check_finite
+from sparta_core.data.grid import DIMENSIONS, check_finite
 from sparta_core.data.remote import ReliableStore
 from sparta_core.errors import DataError
 from sparta_core.experiment import WEATHERBENCH2_VARIABLES
@@ -134,9 +134,10 @@ def bytes_per_day(remote: xr.Dataset, variables: Sequence[str]) -> float:
     for name in variables:
         field = remote[name]
         chunks = dict(zip(field.dims, field.encoding["chunks"], strict=True))
-        wide = [dim for dim in field.dims if dim not in ("time", "level")]
+        wide = [dim for dim in field.dims if dim in ("latitude", "longitude")]
         points = math.prod(-(-field.sizes[dim] // chunks[dim]) * chunks[dim] for dim in wide)
-        total += points * chunks.get("level", 1) * field.dtype.itemsize
+        deep = math.prod(length for dim, length in chunks.items() if dim not in DIMENSIONS)
+        total += points * deep * field.dtype.itemsize
     return total * round(np.timedelta64(1, "D") / np.median(np.diff(remote["time"].values)))
 
 

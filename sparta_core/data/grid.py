@@ -1,11 +1,14 @@
-"""What every source of days must agree on: variables, level, units, and the order of the coordinates."""
+"""What every source of days must agree on: variables, level, units, and coordinates of a whole globe."""
 
-import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import xarray as xr
 
+from sparta_core.data.levels import at_level
+from sparta_core.data.units import conversion, normalised_units
 from sparta_core.errors import DataError
 
 DIMENSIONS = ("time", "latitude", "longitude")
@@ -20,51 +23,68 @@ UNITS = {
     "specific_humidity": "kg kg-1",
 }
 # What Copernicus' files, and others, call the same.
+AXES = {"valid_time": "time", "lat": "latitude", "lon": "longitude"}
 NAMES = {
-    "valid_time": "time", "lat": "latitude", "lon": "longitude", "pressure_level": "level",
+    **AXES, "pressure_level": "level",
     "t2m": "2m_temperature", "t": "temperature", "u": "u_component_of_wind", "v": "v_component_of_wind",
     "z": "geopotential", "q": "specific_humidity", "lsm": "land_sea_mask",
 }  # fmt: skip
+# Names that are recognised, but not renamed: those of CMIP.
+ALIASES = {"tas": "2m_temperature", "ta": "temperature", "ua": "u_component_of_wind", "va": "v_component_of_wind",
+           "zg": "geopotential", "hus": "specific_humidity", **NAMES}  # fmt: skip
+TINY = 1e-4  # degrees: what rounding makes of a pole or of Greenwich
 
 
-def named(dataset: xr.Dataset) -> xr.Dataset:
+def named(dataset: xr.Dataset, names: Mapping[str, str] = NAMES) -> xr.Dataset:
     """`dataset` with WeatherBench 2's names where it has short ones."""
     there = {*dataset.variables, *dataset.dims}
-    return dataset.rename({old: new for old, new in NAMES.items() if old in there and new not in there})
+    return dataset.rename({old: new for old, new in names.items() if old in there and new not in there})
 
 
-def select(dataset: xr.Dataset, variables: Sequence[str], level: int, where: str) -> xr.Dataset:
-    """`variables` at `level` (hPa) of `dataset`, with their units in the CF spelling.
+def select(dataset: xr.Dataset, variables: Sequence[str], level: float, where: str,
+           units: Mapping[str, str] | None = None) -> xr.Dataset:  # fmt: skip
+    """`variables` at `level` (hPa) of `dataset`, with their units in the CF spelling; lazy stays lazy.
 
-    A variable without a level dimension stays as it is. DataError for what the source lacks.
+    A variable without a vertical coordinate stays as it is. `units` by variable are those to have them in, beside
+    those that this package expects; a warning says what is converted. DataError for what the source lacks.
     """
     missing = [name for name in variables if name not in dataset.data_vars]
     if missing:
-        there = ", ".join(sorted(str(name) for name in dataset.data_vars))
-        raise DataError(f"{where} has no {', '.join(missing)}; choose among its variables: {there}")
+        there = sorted(str(name) for name in dataset.data_vars)
+        raise DataError(f"{where} has no {', '.join(missing)}{_meant(missing, there)}; choose among its variables: "
+                        f"{', '.join(there)}")
+    _say_confused(dataset, variables, where)
     chosen = at_level(dataset[list(variables)], level, where)
+    chosen = chosen.drop_vars([name for name in chosen.coords if name not in DIMENSIONS])
     for name in variables:
-        dims = chosen[name].dims
-        if sorted(map(str, dims)) != sorted(DIMENSIONS):
-            raise DataError(
-                f"{name} in {where} has the dimensions {', '.join(map(str, dims)) or 'of a number'}; "
-                f"rename or select until they are {', '.join(DIMENSIONS)}")
-        chosen[name] = chosen[name].assign_attrs(units=checked_units(chosen[name], name, where))
+        _check_dimensions(chosen[name], name, level, where)
+        chosen[name] = _converted(chosen[name], name, where, (units or {}).get(name))
     return chosen
 
 
-def at_level(dataset: xr.Dataset, level: int, where: str) -> xr.Dataset:
-    """`dataset` without its level dimension; DataError if it has no `level` (hPa)."""
-    if "level" not in dataset.dims:
-        # A store or file with one level says which in an attribute, if at all.
-        only = dataset.attrs.get("level", level)
-        if not np.array_equal(only, level):
-            raise DataError(f"{where} holds level {str(only)[:60]} hPa, not {level}; use that level or other data")
-        return dataset
-    if "level" not in dataset.coords or level not in dataset["level"].values:
-        there = ", ".join(str(value) for value in dataset.get("level", xr.DataArray([])).values.ravel()[:50])
-        raise DataError(f"{where} has no level {level} hPa; choose among its levels: {there}")
-    return dataset.sel(level=level, drop=True)
+def _meant(missing: Sequence[str], there: Sequence[str]) -> str:
+    """The variables that are there, and may be what is missing."""
+    near = {old for name in missing for old in there
+            if ALIASES.get(old) == name or get_close_matches(name, [old], cutoff=0.85)}  # fmt: skip
+    return f" (is it {' or '.join(sorted(near))}?)" if near else ""
+
+
+def _say_confused(dataset: xr.Dataset, variables: Sequence[str], where: str) -> None:
+    """Warn of variables that are not used, and are elsewhere called what one of those used is."""
+    for other in sorted(str(name) for name in dataset.data_vars):
+        meant = ALIASES.get(other)
+        if meant in variables and other not in variables:
+            warnings.warn(f"{where} has {meant} and {other}, which may be the same; only {meant} is used", stacklevel=4)
+
+
+def _check_dimensions(field: xr.DataArray, name: str, level: float, where: str) -> None:
+    dims = sorted(map(str, field.dims))
+    if name == "geopotential" and dims == ["latitude", "longitude"]:
+        raise DataError(f"geopotential in {where} has no time, as that of the ground has none; "
+                        f"give the geopotential at {level:g} hPa")
+    if dims != sorted(DIMENSIONS):
+        raise DataError(f"{name} in {where} has the dimensions {', '.join(map(str, field.dims)) or 'of a number'}; "
+                        f"rename or select until they are {', '.join(DIMENSIONS)}")
 
 
 def static_fields(dataset: xr.Dataset) -> xr.Dataset:
@@ -74,49 +94,87 @@ def static_fields(dataset: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({n: dataset[n].assign_attrs(units=units[n]) for n in names})
 
 
-def normalised_units(text: str) -> str:
-    """The CF spelling of units: "m s**-1", "m/s" and "m s^-1" become "m s-1"."""
-    above, *below = text.replace("**", "").replace("^", "").split("/")
-    factors = []
-    for part, sign in [(above, 1), *((part, -1) for part in below)]:
-        for factor in part.split():
-            match = re.fullmatch(r"([A-Za-z]+)([+-]?\d+)?", factor)
-            if match is None:  # no product of powers, such as "(0 - 1)": leave it to the comparison
-                return text.strip()
-            power = sign * int(match[2] or 1)
-            factors.append(match[1] if power == 1 else f"{match[1]}{power}")
-    return " ".join(factors)
+def checked_units(field: xr.DataArray, name: str, where: str, expected: str | None = None) -> str:
+    """The units of `field` in the CF spelling; DataError if they are missing, or not those that are `expected`.
+
+    Without `expected`, those that this package knows the variable in; other variables may have any.
+    """
+    expected = expected or UNITS.get(name)
+    written = _written_units(field, name, where, expected)
+    if expected is not None and conversion(written, expected) != (1.0, 0.0):
+        raise DataError(f"{name} in {where} is in {written!r}; convert it to {expected!r}")
+    return expected or normalised_units(written)
 
 
-def checked_units(field: xr.DataArray, name: str, where: str) -> str:
-    """The units of `field` in the CF spelling; DataError if they are missing or not the expected ones."""
-    expected = UNITS.get(name)
+def _written_units(field: xr.DataArray, name: str, where: str, expected: str | None) -> str:
     written = str(field.attrs.get("units", ""))[:60]  # whatever an attribute may hold
-    if not written:
+    if not written.strip():
         wanted = repr(expected) if expected else "its units"
         raise DataError(f"{name} in {where} says no units; write {wanted} into its attribute 'units'")
-    units = normalised_units(written)
-    if expected is not None and units != expected:
-        raise DataError(f"{name} in {where} is in {written!r}; convert it to {expected!r}")
-    return units
+    return written
+
+
+def _converted(field: xr.DataArray, name: str, where: str, expected: str | None) -> xr.DataArray:
+    """`field` in the expected units, lazily, and a warning where its values change."""
+    expected = expected or UNITS.get(name)
+    written = _written_units(field, name, where, expected)
+    way = conversion(written, expected) if expected else None
+    if way is not None and way != (1.0, 0.0) and field.dtype.kind in "iuf":
+        scale, offset = way
+        sum_ = f"{f' times {scale:g}' * (scale != 1)}{f' plus {offset:g}' * (offset != 0)}"
+        warnings.warn(f"{name} in {where} is in {written!r}; it is converted to {expected!r},{sum_}", stacklevel=4)
+        # As a packed field, which xarray unpacks as it is read: arithmetic would load all days at once.
+        packed = field.drop_encoding().assign_attrs(scale_factor=scale, add_offset=offset, units=expected)
+        unpacked = xr.decode_cf(packed.to_dataset(name=name), decode_times=False, decode_coords=False)
+        field = unpacked[name].drop_encoding()
+    return field.assign_attrs(units=checked_units(field, name, where, expected))
 
 
 def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
-    """`dataset` as (time, latitude, longitude), both ascending, longitude in 0..360; lazy stays lazy."""
+    """`dataset` as (..., time, latitude, longitude), both ascending, longitude in 0..360; lazy stays lazy.
+
+    The longitudes of a region stay as they are: taken into 0..360, those around Greenwich would be torn apart.
+    """
     for name in ("latitude", "longitude"):
         if name not in dataset.coords or dataset[name].dims != (name,):
             raise DataError(f"{where} has no coordinate {name} along a dimension {name}; add it in degrees")
         if not dataset[name].size or dataset[name].dtype.kind not in "iuf" or not np.isfinite(dataset[name]).all():
             raise DataError(f"{name} in {where} is not a list of numbers; write it in degrees")
-    north = dataset["latitude"].values.astype(np.float64)
-    if not (np.abs(north) <= 90).all():
+    north, east = (dataset[name].values.astype(np.float64) for name in ("latitude", "longitude"))
+    if not (np.abs(north) <= 90 + TINY).all():
         raise DataError(f"latitude in {where} exceeds 90 degrees; write it in degrees north")
-    east = np.mod(dataset["longitude"].values.astype(np.float64), 360)
-    dataset = dataset.assign_coords(latitude=("latitude", north, {"units": "degrees_north"}),
+    around = np.mod(east, 360)
+    around[around > 360 - TINY] = 0  # Greenwich, a rounding error to the west
+    places = np.unique(around)
+    east = around if places.size < east.size or closes(places) else east
+    dataset = dataset.assign_coords(latitude=("latitude", np.clip(north, -90, 90), {"units": "degrees_north"}),
                                     longitude=("longitude", east, {"units": "degrees_east"}))
     for name in ("latitude", "longitude"):
         dataset = _ascending(dataset, name, where)
-    return dataset.transpose(*DIMENSIONS, missing_dims="ignore")
+    return dataset.transpose(..., *DIMENSIONS, missing_dims="ignore")
+
+
+def check_globe(dataset: xr.Dataset, where: str) -> None:
+    """DataError unless the ordered `dataset` is of a whole globe, whose last column is the first one's neighbour."""
+    for name, whole in (("latitude", spans_poles), ("longitude", closes)):
+        axis = dataset[name].values
+        if not whole(axis):
+            raise DataError(f"{name} in {where} goes from {axis[0]:g} to {axis[-1]:g} degrees, not around the globe in "
+                            "equal steps; give days of the whole globe, as regions cannot be used")
+
+
+def spans_poles(latitude: np.ndarray) -> bool:
+    """Whether the rows (H,), ascending, reach from pole to pole in nearly equal steps."""
+    steps = np.diff(latitude)
+    # Gaussian rows are unequal by a hundredth, and the outer ones lie 0.77 steps from the poles.
+    step = float(np.median(steps)) if steps.size else 0.0
+    return bool(np.ptp(latitude) + 1.6 * step >= 180 and np.allclose(steps, step, rtol=1e-2, atol=20 * TINY))
+
+
+def closes(longitude: np.ndarray) -> bool:
+    """Whether the columns (W,), ascending, go around the globe in equal steps: after the last comes the first."""
+    steps = np.diff(longitude, append=longitude[0] + 360)
+    return bool(longitude.size > 1 and np.allclose(steps, 360 / longitude.size, rtol=1e-3, atol=20 * TINY))
 
 
 def _ascending(dataset: xr.Dataset, name: str, where: str) -> xr.Dataset:

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from sparta_core.data.grid import row_edges
+from sparta_core.data.grid import AXES, check_globe, named, ordered, row_edges
 from sparta_core.errors import DataError
 
 FINEST = 0.05  # degrees: finer than any global reanalysis
@@ -22,15 +22,17 @@ def global_grid(spacing: float) -> xr.Dataset:
 def regrid(days: xr.Dataset, spacing: float, where: str) -> xr.Dataset:
     """Fields (..., latitude, longitude) on `global_grid(spacing)`, float64, lazily: means over the area of each cell.
 
-    Coordinates ascend, longitude within 0..360 (`grid.ordered`). DataError unless they go around the globe.
+    Latitude and longitude may be in any order and be called lat and lon. What lies along neither of them stays as it
+    is. DataError unless they go around the globe.
     """
-    target = global_grid(spacing)
-    _check_global(days, where)
+    target, days = global_grid(spacing), ordered(named(days, AXES), where)
+    check_globe(days, where)
     (new_rows, new_columns), (old_rows, old_columns) = _edges(target), _edges(days)
     rows, columns = overlaps(new_rows, old_rows), overlaps(new_columns, old_columns, period=360)
     matrices = [xr.DataArray(matrix, {name: days[name]}, (f"new_{name}", name))
                 for name, matrix in (("latitude", rows), ("longitude", columns))]  # fmt: skip
-    moved = xr.Dataset({name: _moved(field, matrices) for name, field in days.data_vars.items()}, attrs=days.attrs)
+    moved = xr.Dataset({name: _moved(field, matrices) if {"latitude", "longitude"} <= {*field.dims} else field
+                        for name, field in days.data_vars.items()}, attrs=days.attrs)  # fmt: skip
     moved = moved.rename(new_latitude="latitude", new_longitude="longitude").assign_coords(target.coords)
     for name in ("latitude", "longitude"):
         moved[name].attrs = days[name].attrs
@@ -59,13 +61,3 @@ def _edges(grid: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     rows = np.concatenate([[-90], row_edges(grid["latitude"].values)[1:-1], [90]])
     return np.sin(np.deg2rad(rows)), np.append(longitude - half, longitude[-1] + half)
 
-
-def _check_global(days: xr.Dataset, where: str) -> None:
-    # Gaussian rows are unequal by a hundredth, and the outer ones lie 0.77 steps from the poles.
-    for name, reach, unequal in (("latitude", 180.0, 1e-2), ("longitude", 360.0, 1e-3)):
-        axis = days[name].values
-        steps = np.diff(axis)
-        step = np.median(steps) if steps.size else 0.0
-        if np.ptp(axis) + 1.6 * step < reach or not np.allclose(steps, step, rtol=unequal):
-            raise DataError(f"{name} in {where} goes from {axis[0]:g} to {axis[-1]:g} degrees, not around the globe in "
-                            "equal steps; regrid it by other means")

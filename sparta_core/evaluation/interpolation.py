@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
-from sparta_core.data.grid import on_sphere
+from sparta_core.data.grid import closes, on_sphere
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology
 from sparta_core.models.linear_path import OptimalInterpolation
@@ -115,11 +115,12 @@ def nearest(observed: Observed, fields: Fields) -> Tensor:
 
 
 def linear(observed: Observed, fields: Fields) -> Tensor:
-    """Linear interpolation between the values seen, round the date line; the nearest beyond them."""
+    """Linear interpolation between the values seen, on a whole globe round the date line; the nearest beyond them."""
     latitude, longitude = observed.grid.latitude, observed.grid.longitude
-    wrap = len(longitude) // 6  # columns repeated on either side: 60 degrees bridge any gap
-    columns = np.pad(np.arange(len(longitude)), wrap, mode="wrap")
-    around = np.arange(-wrap, len(longitude) + wrap) * 360 / len(longitude) + longitude[0]
+    # Columns repeated on either side of a globe: 60 degrees bridge any gap.
+    wrap = len(longitude) // 6 if closes(longitude) else 0
+    turns, columns = np.divmod(np.arange(-wrap, len(longitude) + wrap), len(longitude))
+    around = longitude[columns] + 360 * turns
     points = np.stack(np.meshgrid(latitude, around, indexing="ij"), axis=-1)
     targets = np.stack(np.meshgrid(fields.latitude, fields.longitude, indexing="ij"), axis=-1)
     made = np.empty((*observed.values.shape[:2], *fields.grid), dtype=np.float32)

@@ -28,7 +28,7 @@ def several_blocks(monkeypatch):
 
 def days(values, absent=()):
     return Days(values, TIME, TIME[list(absent)], np.linspace(-60, 60, 4), 45.0 * np.arange(8), NAMES, ("K", "m s-1"),
-                SPLITS, None, "made up", "here", "memory")  # fmt: skip
+                SPLITS, None, "made up", "here", "memory", 850)  # fmt: skip
 
 
 def found(values, absent=(), **settings):

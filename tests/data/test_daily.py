@@ -146,7 +146,8 @@ BAD = {
              "time step of .* does not divide a day"),
     "short": (lambda d: d.isel(time=slice(3)), "no whole day of 4 fields"),
     "one": (lambda d: d.isel(time=[0]), "no time axis with two dates"),
-    "units": (lambda d: with_units(d, "2m_temperature", "degC"), "2m_temperature in .* is in 'degC'; .* 'K'"),
+    "units": (lambda d: with_units(d, "2m_temperature", "m"), "2m_temperature in .* is in 'm'; .* 'K'"),
+    "region": (lambda d: d.assign_coords(longitude=-20 + 5.0 * np.arange(8)), "longitude in .* goes from -20 to 15 "),
     "no units": (lambda d: with_units(d, "geopotential", None), "geopotential in .* no units; .* 'm2 s-2'"),
     "no variable": (lambda d: d.drop_vars("geopotential"), "has no geopotential; .* 2m_temperature, .*wind"),
     "no level": (lambda d: d.sel(level=[500, 1000]), "no level 850 hPa; .* levels: 500, 1000$"),
@@ -181,3 +182,10 @@ def test_a_url_of_any_fsspec_protocol_opens():
     days = daily.open_days("memory://weather.zarr", ("2m_temperature",), 850)
     np.testing.assert_allclose(
         days["2m_temperature"], means_by_hand(times, 850, 0, 7)["2m_temperature"], rtol=1e-6)
+
+
+def test_dates_before_1678_are_not_wrapped(tmp_path):
+    times = six_hourly("1600-02-27T00")
+    days = daily.open_days(write(remote(times), tmp_path / "old.zarr"), ("geopotential",), 850, (1600, 1600))
+    np.testing.assert_array_equal(days["time"], np.arange("1600-02-27", "1600-03-05", dtype="M8[D]"))
+    np.testing.assert_allclose(days["geopotential"], means_by_hand(times, 850, 0, 7)["geopotential"], rtol=1e-6)

@@ -246,8 +246,21 @@ def pick(*days: int):
 
 BAD = {
     "variable": (lambda d: d.drop_vars("geopotential"), {}, "has no geopotential; .*: 2m_temp.*, land_sea"),
-    "units": (lambda d: units(d, "2m_temperature", {"units": "degC"}), {},
-              "2m_temperature in .* is in 'degC'; convert it to 'K'"),
+    "units": (lambda d: units(d, "2m_temperature", {"units": "m"}), {},
+              "2m_temperature in .* is in 'm'; convert it to 'K'"),
+    "celsius": (lambda d: units(d, "2m_temperature", {"units": "degC"}), {},
+                "2m_temperature in .* on 2003-12-01 .* reaches from .* to .*, beyond 160 to 345"),
+    "region": (lambda d: d.assign_coords(longitude=-20 + 2.5 * np.arange(16)), {},
+               "longitude in .* goes from -20 to 17.5 degrees, not around the globe in equal steps; give days of the "
+               "whole globe, as regions cannot be used"),
+    "half a globe": (lambda d: d.isel(longitude=slice(8)), {}, "longitude in .* goes from 0 to 157.5 degrees, not aro"),
+    "uneven": (lambda d: d.isel(longitude=[0, 1, 2, 3, 5, 8, 9, 12]), {}, "longitude in .* from 0 to 270 degrees"),
+    "belt": (lambda d: d.isel(latitude=slice(4, None)), {}, "latitude in .* goes from 11.25 to 78.75 degrees, not aro"),
+    "orography": (lambda d: d.assign(geopotential=d["geopotential"].isel(time=0, drop=True)), {},
+                  "geopotential in .* has no time, as that of the ground has none; give the geopotential at 850 hPa"),
+    "misspelt": (lambda d: d.rename(specific_humidity="specific_humidty"), {},
+                 r"has no specific_humidity \(is it specific_humidty\?\); choose among its variables: 2m_temp"),
+    "from CMIP": (lambda d: d.rename(geopotential="zg"), {}, r"has no geopotential \(is it zg\?\); choose"),
     "no units": (lambda d: units(d, "geopotential", {}), {},
                  "geopotential in .* says no units; write 'm2 s-2'"),
     "unknown": (lambda d: d.assign(ozone=d["2m_temperature"].drop_attrs()), {"variables": ("ozone",)},
@@ -304,3 +317,46 @@ def test_a_file_of_another_kind_is_named(tmp_path, name):
     with pytest.raises(DataError, match=f"{name} is neither a Zarr store nor a NetCDF file") as error:
         load_fields(experiment(tmp_path / name))
     assert "\n" not in str(error.value)
+
+
+def converted(dataset: xr.Dataset, name: str, units: str, scale: float, offset: float = 0.0) -> xr.Dataset:
+    """The variable as it is written in other units, of which K or Pa are `scale` times as many, plus `offset`."""
+    return dataset.assign({name: ((dataset[name] - offset) / scale).assign_attrs(units=units)})
+
+
+@pytest.mark.parametrize(("name", "units", "scale", "offset"), [
+    ("2m_temperature", "degC", 1, 273.15), ("2m_temperature", "degrees_F", 5 / 9, 459.67 * 5 / 9),
+    ("specific_humidity", "g/kg", 1e-3, 0), ("geopotential", "gpm", 9.80665, 0)])
+def test_units_of_the_same_quantity_are_converted_and_said(save, fields, name, units, scale, offset):
+    with pytest.warns(UserWarning, match=rf"{name} in .*days.nc is in '{units}'; it is converted to ") as said:
+        other = load_fields(experiment(save(converted(weather(), name, units, scale, offset))))
+    assert len(said) == 1 and other.units == UNITS
+    torch.testing.assert_close(other.physical(other.values), fields.physical(fields.values), rtol=2e-6, atol=1e-9)
+
+
+def test_units_that_say_the_same_are_no_news(save, fields, recwarn):
+    dataset = weather()
+    for name, same in zip(NAMES, ("kelvin", "J kg**-1", "1"), strict=True):
+        dataset[name].attrs["units"] = same
+    other = load_fields(experiment(save(dataset)))
+    assert other.units == UNITS and other.fingerprint == fields.fingerprint
+    assert not [each for each in recwarn if issubclass(each.category, UserWarning)]
+
+
+def test_a_second_variable_of_the_same_quantity_is_named(save, fields):
+    dataset = weather().assign(z=weather()["geopotential"], tas=weather()["2m_temperature"])
+    with pytest.warns(UserWarning) as said:
+        other = load_fields(experiment(save(dataset)))
+    assert [str(each.message).split("days.nc ")[1] for each in said] == [
+        "has 2m_temperature and tas, which may be the same; only 2m_temperature is used",
+        "has geopotential and z, which may be the same; only geopotential is used"]
+    assert other.fingerprint == fields.fingerprint
+
+
+def test_roundings_of_the_pole_and_of_greenwich_are_the_pole_and_greenwich(save):
+    rows, columns = np.linspace(-90, 90, 9), 22.5 * np.arange(16)
+    dataset = weather(shape=(9, 16)).assign_coords(latitude=rows, longitude=columns)
+    off = dataset.assign_coords(latitude=rows * (1 + 1e-9), longitude=np.where(columns == 0, -1e-10, columns))
+    plain, other = (load_fields(experiment(save(each))) for each in (dataset, off))
+    assert other.longitude.tolist() == columns.tolist() and other.latitude[[0, -1]].tolist() == [-90, 90]
+    assert torch.equal(plain.values, other.values)

@@ -1,9 +1,11 @@
-"""What all sources share: the area of cells against a count of thin bands, and the spelling of units."""
+"""What all sources share: the area of cells against a count of thin bands, where a globe closes, and units."""
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from sparta_core.data import grid
+from sparta_core.errors import DataError
 
 
 def numerical_area(latitude: np.ndarray) -> np.ndarray:
@@ -39,10 +41,51 @@ def test_area_of_a_region_stops_half_a_row_beyond_it():
     assert area[1] / area[0] == pytest.approx(upper / lower)
 
 
-@pytest.mark.parametrize("written, expected", [
-    ("K", "K"), ("m s**-1", "m s-1"), ("m s-1", "m s-1"), ("m/s", "m s-1"), (" m s^-1 ", "m s-1"),
-    ("m**2 s**-2", "m2 s-2"), ("m^2/s^2", "m2 s-2"), ("m2/s2", "m2 s-2"), ("kg/kg", "kg kg-1"),
-    ("kg kg**-1", "kg kg-1"), ("(0 - 1)", "(0 - 1)"), ("1", "1"), ("g/kg", "g kg-1"), ("km/h", "km h-1"),
-])
-def test_units_have_one_spelling(written, expected):
-    assert grid.normalised_units(written) == expected
+@pytest.mark.parametrize("longitude, expected", [
+    (np.arange(0, 360, 5.625), True), (np.arange(2.8125, 360, 5.625), True), (np.arange(-180, 180, 2.5), True),
+    (np.round(np.arange(1024) * 360 / 1024, 3), True), (np.arange(0, 360, 5.625).astype("f4"), True),
+    (np.arange(0, 351, 5.625), False), (np.arange(-20, 40, 2.5), False), (np.array([0.0, 90, 180, 300]), False),
+    (np.array([0.0]), False)])
+def test_columns_close_where_they_go_around_in_equal_steps(longitude, expected):
+    assert grid.closes(longitude) == expected
+
+
+@pytest.mark.parametrize("latitude, expected", [
+    (np.linspace(-90, 90, 13), True), (-90 + 5.625 * (np.arange(32) + 0.5), True),
+    (np.rad2deg(np.arcsin(np.polynomial.legendre.leggauss(32)[0])), True),
+    (np.rad2deg(np.arcsin(np.polynomial.legendre.leggauss(4)[0])), True),
+    (np.linspace(0, 60, 13), False), (np.linspace(-90, 60, 13), False), (np.linspace(-90, 90, 13) ** 3 / 8100, False),
+    (np.array([0.0]), False)])
+def test_rows_reach_from_pole_to_pole_in_nearly_equal_steps(latitude, expected):
+    assert grid.spans_poles(latitude) == expected
+
+
+def test_a_region_around_greenwich_is_not_torn():
+    longitude = np.arange(-20, 40, 2.5)
+    region = xr.Dataset({"x": (("latitude", "longitude"), np.arange(48.0).reshape(2, 24))},
+                        {"latitude": [50.0, 40.0], "longitude": longitude})  # fmt: skip
+    made = grid.ordered(region, "here")
+    assert made["longitude"].values.tolist() == longitude.tolist()
+    assert made["x"].values.tolist() == np.arange(48.0).reshape(2, 24)[::-1].tolist()
+
+
+def field(units: str) -> xr.DataArray:
+    return xr.DataArray(np.ones(3), dims="x", attrs={"units": units})
+
+
+def test_units_of_training_are_compared_for_any_variable():
+    assert grid.checked_units(field("Pa"), "mean_sea_level_pressure", "here", "Pa") == "Pa"
+    assert grid.checked_units(field("kg/kg"), "specific_humidity", "here") == "kg kg-1"
+    assert grid.checked_units(field("m**3 s**-1"), "discharge", "here") == "m3 s-1"
+    with pytest.raises(DataError, match="mean_sea_level_pressure in here is in 'hPa'; convert it to 'Pa'"):
+        grid.checked_units(field("hPa"), "mean_sea_level_pressure", "here", "Pa")
+
+
+def test_units_of_training_are_converted_to_where_they_can_be():
+    values = np.full((1, 1, 2), 1013.25, "f4")
+    days = xr.Dataset({"mean_sea_level_pressure": (grid.DIMENSIONS, values, {"units": "mb"})})
+    with pytest.warns(UserWarning, match="pressure in here is in 'mb'; it is converted to 'Pa', times 100$"):
+        chosen = grid.select(days, ["mean_sea_level_pressure"], 850, "here", {"mean_sea_level_pressure": "Pa"})
+    np.testing.assert_allclose(chosen["mean_sea_level_pressure"], 101325, rtol=1e-7)
+    with pytest.raises(DataError, match="mean_sea_level_pressure in here is in 'mb'; convert it to 'K'"):
+        grid.select(days, ["mean_sea_level_pressure"], 850, "here", {"mean_sea_level_pressure": "K"})

@@ -88,6 +88,17 @@ def test_columns_may_begin_anywhere():
     np.testing.assert_allclose(made, smooth(global_grid(4.5)), rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("names", [{}, {"latitude": "lat", "longitude": "lon"}])
+def test_rows_may_come_from_the_north_and_axes_have_short_names(names):
+    grid = global_grid(5.625)
+    field = xr.Dataset({"x": smooth(grid), "time_bnds": ("bnds", [0.0, 1.0])})
+    turned = field.isel(latitude=slice(None, None, -1)).roll(longitude=9, roll_coords=True).rename(names)
+    made = regrid(turned, 11.25, "here")
+    np.testing.assert_array_equal(made["x"], regrid(field, 11.25, "here")["x"])
+    np.testing.assert_array_equal(made["latitude"], global_grid(11.25)["latitude"])
+    assert made["time_bnds"].values.tolist() == [0, 1]
+
+
 def test_attributes_times_and_missing_values_stay():
     grid = global_grid(22.5)
     values = np.random.default_rng(3).normal(size=(2, 8, 16)).astype(np.float32)
@@ -108,6 +119,7 @@ def test_shares_of_a_cell_add_up_to_one_across_the_date_line():
     ({"latitude": np.linspace(30, 60, 11), "longitude": 10.0 * np.arange(36)}, "latitude in here goes from 30 to 60"),
     ({"latitude": np.linspace(-90, 90, 13), "longitude": np.linspace(0, 50, 11)}, "longitude in here goes from 0 to"),
     ({"latitude": np.linspace(-90, 90, 13) ** 3 / 8100, "longitude": 10.0 * np.arange(36)}, "equal steps"),
+    ({"latitude": np.linspace(-90, 90, 13), "longitude": np.arange(-20, 40, 2.5)}, "longitude in here goes from -20 to"),
     ({"latitude": np.array([0.0]), "longitude": 10.0 * np.arange(36)}, "latitude in here"),
 ])  # fmt: skip
 def test_a_grid_that_is_not_the_globe_is_refused(coords, said):

@@ -35,7 +35,7 @@ def raw(times: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def remote(times: np.ndarray, layout: tuple[tuple[str, ...], bool] = COARSE) -> xr.Dataset:
-    coords = {"time": times.astype("datetime64[ns]"), "level": LEVELS,
+    coords = {"time": times.astype("datetime64[s]"), "level": LEVELS,
               "latitude": LATITUDE, "longitude": LONGITUDE}
     surface, above = ("time", "latitude", "longitude"), ("time", "level", "latitude", "longitude")
     data: dict[str, Any] = {

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import griddata
 
 from sparta_core.data.fields import load_fields
 from sparta_core.data.grid import on_sphere
@@ -101,6 +102,42 @@ def test_linear_interpolation_joins_the_first_and_last_longitude(bench):
     seen[..., 31] = False  # between columns 30 and 0
     made = linear(Observed(grid, values, seen, torch.tensor([550])), bench.fields)
     torch.testing.assert_close(made[..., 31], torch.ones(1, 1, 16), atol=1e-5, rtol=0)
+
+
+def on_axes(bench, latitude, longitude, field, hidden=0.6):
+    """What linear interpolation makes of a field (H, W) of which a random part is hidden, and what it was shown."""
+    fields = dataclasses.replace(bench.fields, latitude=latitude, longitude=longitude)
+    seen = torch.from_numpy(np.random.default_rng(5).uniform(size=(1, 1, *field.shape)) > hidden)
+    seen[..., [0, 0, -1, -1], [0, -1, 0, -1]] = True  # the corners, so that nothing lies beyond
+    grid = ObservationGrid.of("native", fields, bench.views)
+    values = torch.from_numpy(field.astype(np.float32))[None, None] * seen
+    return linear(Observed(grid, values, seen, torch.tensor([550])), fields)[0, 0].numpy(), seen[0, 0].numpy()
+
+
+def test_linear_interpolation_of_a_region_is_scipys_on_its_own_coordinates(bench):
+    latitude, longitude = np.linspace(40, 69, 16), np.linspace(10, 39, 30)
+    y, x = np.meshgrid(latitude, longitude, indexing="ij")
+    made, _ = on_axes(bench, latitude, longitude, 2 * x - 3 * y + 1)
+    np.testing.assert_allclose(made, 2 * x - 3 * y + 1, atol=1e-4)
+    rough = np.random.default_rng(6).normal(size=y.shape).astype(np.float32)
+    made, seen = on_axes(bench, latitude, longitude, rough)
+    expected = griddata(np.stack([y[seen], x[seen]], -1), rough[seen], (y, x))
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("first", [0.0, 3.7, -171.0])
+def test_linear_interpolation_wraps_a_globe_wherever_it_begins(bench, first):
+    """The field is linear in longitude between its columns and joins the last one to the first."""
+    latitude, longitude = np.linspace(-84, 84, 15), first + 10.0 * np.arange(36)
+    field = np.broadcast_to(np.abs(np.arange(36) - 18.0), (15, 36)).copy()
+    made, _ = on_axes(bench, latitude, longitude, field, hidden=0.0)
+    np.testing.assert_allclose(made, field, atol=1e-4)
+    shifted = dataclasses.replace(bench.fields, latitude=latitude[1:-1], longitude=longitude + 5)
+    seen = torch.ones(1, 1, 15, 36, dtype=torch.bool)
+    grid = ObservationGrid(latitude, longitude, lambda days: days, bench.views.sparsity)
+    between = linear(Observed(grid, torch.from_numpy(field)[None, None].float(), seen, torch.tensor([0])), shifted)
+    expected = (field + np.roll(field, -1, axis=1))[1:-1] / 2
+    np.testing.assert_allclose(between[0, 0], expected, atol=1e-4)
 
 
 def test_optimal_interpolation_is_the_dense_one(bench, observed):

@@ -1,0 +1,56 @@
+"""Units: one spelling for each, and the exact way from one to another of the same quantity."""
+
+import re
+
+GRAVITY = 9.80665  # m s-2, by which geopotential heights are defined
+# Of units of one quantity: their values, times the first number plus the second, are values in the first of them.
+QUANTITIES: tuple[dict[str, tuple[float, float]], ...] = (
+    {"K": (1, 0), "degC": (1, 273.15), "degF": (5 / 9, 459.67 * 5 / 9)},
+    {"Pa": (1, 0), "hPa": (100, 0), "kPa": (1000, 0), "bar": (1e5, 0)},
+    {"m s-1": (1, 0), "km h-1": (1 / 3.6, 0), "knot": (1852 / 3600, 0)},
+    {"1": (1, 0), "kg kg-1": (1, 0), "g g-1": (1, 0), "g kg-1": (1e-3, 0), "mg kg-1": (1e-6, 0), "%": (1e-2, 0)},
+    {"m2 s-2": (1, 0), "J kg-1": (1, 0), "gpm": (GRAVITY, 0), "gpdm": (10 * GRAVITY, 0)},
+    {"m": (1, 0), "km": (1e3, 0), "cm": (1e-2, 0), "mm": (1e-3, 0)},
+)
+SPELLINGS = {
+    "kelvin": "K", "degK": "K", "deg_K": "K", "degree_K": "K", "degrees_K": "K",
+    "C": "degC", "°C": "degC", "celsius": "degC", "deg_C": "degC", "degree_C": "degC", "degrees_C": "degC",
+    "degree_celsius": "degC", "degrees_celsius": "degC", "°F": "degF", "fahrenheit": "degF", "degrees_F": "degF",
+    "mb": "hPa", "mbar": "hPa", "millibar": "hPa", "millibars": "hPa", "hectopascal": "hPa", "hectopascals": "hPa",
+    "pascal": "Pa", "pascals": "Pa", "kt": "knot", "kts": "knot", "kn": "knot", "knots": "knot",
+    "metre": "m", "metres": "m", "meter": "m", "meters": "m", "percent": "%", "kph": "km h-1",
+}  # fmt: skip
+
+
+def normalised_units(text: str) -> str:
+    """The CF spelling of units: "m s**-1", "m/s" and "m s^-1" become "m s-1"."""
+    above, *below = text.replace("**", "").replace("^", "").split("/")
+    factors = []
+    for part, sign in [(above, 1), *((part, -1) for part in below)]:
+        for factor in part.split():
+            match = re.fullmatch(r"([A-Za-z]+)([+-]?\d+)?", factor)
+            if match is None:  # no product of powers, such as "(0 - 1)": leave it to the comparison
+                return text.strip()
+            power = sign * int(match[2] or 1)
+            factors.append(match[1] if power == 1 else f"{match[1]}{power}")
+    return " ".join(factors)
+
+
+def conversion(written: str, wanted: str) -> tuple[float, float] | None:
+    """What values in the units `written` are multiplied by, and what is then added, for values in `wanted`.
+
+    None where the two are not known to measure the same quantity.
+    """
+    old, new = (_known(text) for text in (written, wanted))
+    if old == new:
+        return 1.0, 0.0
+    for quantity in QUANTITIES:
+        if old in quantity and new in quantity:
+            (scale, offset), (new_scale, new_offset) = quantity[old], quantity[new]
+            return scale / new_scale, (offset - new_offset) / new_scale
+    return None
+
+
+def _known(text: str) -> str:
+    units = normalised_units(text)
+    return SPELLINGS.get(units) or SPELLINGS.get(units.lower(), units)
