@@ -13,6 +13,7 @@ from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
 from sparta_core.parameters import seeds_of, years_of
 from sparta_core.presets import PRESETS
+from sparta_core.progress import say
 from sparta_core.typed import nearest
 
 
@@ -31,10 +32,11 @@ def prepare_command(words: Sequence[str]) -> None:
     parser.add_argument("--scheduler", help="address of a dask scheduler whose workers read; else threads")
     options = parsed(parser, words)
     years = None if options.years is None else years_of("years", options.years)
-    target = options.target or f"data/era5_{options.regrid or options.resolution}deg.zarr"
+    spacing = options.resolution if options.regrid is None else options.regrid
+    target = f"data/era5_{spacing}deg.zarr" if options.target is None else options.target
     made = prepare(options.source or URLS[options.resolution], target, options.variables, options.level,
                    years, options.regrid, options.scheduler)  # fmt: skip
-    print(f"{made} is ready: python -m sparta_core --data {made} ...")
+    say(f"{made} is ready: python -m sparta_core --data {made} ...")
 
 
 def simulate_command(words: Sequence[str]) -> None:
@@ -46,8 +48,9 @@ def simulate_command(words: Sequence[str]) -> None:
     parser.add_argument("--years", type=int, default=20)
     parser.add_argument("--target", help="the local store; data/simulated_YEARS.zarr, if left out")
     options = parsed(parser, words)
-    made = simulate(options.target or f"data/simulated_{options.years}.zarr", options.years)
-    print(f"{made} is ready: python -m sparta_core --data {made} ...")
+    target = f"data/simulated_{options.years}.zarr" if options.target is None else options.target
+    made = simulate(target, options.years)
+    say(f"{made} is ready: python -m sparta_core --data {made} ...")
 
 
 def audit_command(words: Sequence[str]) -> None:
@@ -59,11 +62,11 @@ def audit_command(words: Sequence[str]) -> None:
     options = parsed(parser, words)
     days = read_days(Experiment(data=options.data, variables=tuple(options.variables), level=options.level))
     found = audit.survey(days)
-    print(f"{days.time.size - days.absent.size} days from {days.time[0]} to {days.time[-1]}, "
-          f"{days.latitude.size} x {days.longitude.size} grid points: {days.source}")
+    say(f"{days.time.size - days.absent.size} days from {days.time[0]} to {days.time[-1]}, "
+        f"{days.latitude.size} x {days.longitude.size} grid points: {days.source}")
     print(audit.inventory(days, found).to_string(float_format="{:.6g}".format))
     findings = audit.audit(days, found, options.gaps)
-    print("\n".join(map(str, findings)) or "nothing is wrong or odd")
+    say("\n".join(map(str, findings)) or "nothing is wrong or odd")
     if any(finding.level == "error" for finding in findings):
         sys.exit(1)
 

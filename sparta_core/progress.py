@@ -1,5 +1,6 @@
 """One line an epoch, and one now and then inside a long epoch, with the time left."""
 
+import sys
 import time
 
 QUIET = 30.0  # seconds without a line, at most
@@ -18,6 +19,15 @@ def duration(seconds: float) -> str:
 def time_left(seconds: float, done: float, total: float) -> str:
     """What is to be said after `seconds` for `done` of a `total`: 3 min 05 s left, or took 42 s."""
     return f"{duration(seconds / done * (total - done))} left" if done < total else f"took {duration(seconds)}"
+
+
+def say(line: str) -> None:
+    """Print a line at once; letters that the terminal's encoding lacks, as a path may have, as their numbers."""
+    try:
+        print(line, flush=True)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 class Progress:
@@ -46,7 +56,7 @@ class Progress:
 
     def _say(self, line: str) -> None:
         if self.shown:
-            print(line, flush=True)
+            say(line)
 
     def _head(self) -> str:
         return f"{self.name}: epoch {self.epoch + 1}/{self.epochs}"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sparta_core.data.days import Days, blocks
 from sparta_core.data.moments import Moments
+from sparta_core.data.sentinels import Tally
 from sparta_core.errors import DataError
 
 # What no field of the lower troposphere leaves, by units as CF spells them: (least, most).
@@ -17,9 +18,18 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "temperature": (130.0, 345.0),  # K, any level
     "u_component_of_wind": (-150.0, 150.0),  # m s-1; jets reach 110
     "v_component_of_wind": (-150.0, 150.0),
-    "geopotential": (-2e4, 6e5),  # m2 s-2, any level up to 1 hPa
+    "geopotential": (-2e4, 6e5),  # m2 s-2, any level up to 1 hPa; of a level: geopotential_bounds
     "specific_humidity": (-1e-3, 0.06),  # kg kg-1; spectral models go a little below 0
 }
+DRY_AIR = 287.05  # J kg-1 K-1, its gas constant
+SURFACE_PRESSURES = (890.0, 1085.0)  # hPa at sea level, in daily means
+LAYER_MEANS = (200.0, 310.0)  # K, between the ground and a level, of any column of air
+# Standard deviations over the globe and the year, in the same units: (least, most).
+SPREADS: dict[str, tuple[float, float]] = {
+    "2m_temperature": (2.0, 60.0), "temperature": (1.0, 60.0), "u_component_of_wind": (1.5, 60.0),
+    "v_component_of_wind": (1.5, 60.0), "specific_humidity": (0.0, 0.02)}  # fmt: skip
+NEGATIVE = -1e-5  # kg kg-1: humidity below is no rounding error, and
+NEGATIVE_SHARE = 1e-3  # of the values may be so
 MEAN_SHIFT = 0.5  # of a training std, between the means of two parts of the record
 STD_RATIO = 1.25
 
@@ -41,31 +51,42 @@ class Survey(NamedTuple):
     moments: Moments
     missing: np.ndarray  # NaN
     infinite: np.ndarray
+    negative: np.ndarray  # by more than rounding
     marks: np.ndarray
+    codes: tuple[dict[float, np.ndarray], ...]  # of each variable (C): what stands for missing values (`Tally.found`)
 
 
 def survey(days: Days) -> Survey:
     """One pass over the values."""
-    parts = []
+    parts, tallies = [], [Tally() for _ in days.variables]
     for at in blocks(days.values):
         block = days.values[at]
         missing, infinite = (which(block).sum((2, 3)) for which in (np.isnan, np.isinf))
         marks = np.array([[crc32(np.ascontiguousarray(field).data) for field in day] for day in block])
-        parts.append((Moments.of(block), missing, infinite, marks))
-    moments, *arrays = zip(*parts, strict=True)
-    return Survey(Moments.joined(list(moments)), *(np.concatenate(array) for array in arrays))
+        moments = Moments.of(block)
+        for channel, tally in enumerate(tallies):
+            tally.add(block[:, channel], at.start, moments.minimum[:, channel].min(), moments.maximum[:, channel].max())
+        parts.append((moments, missing, infinite, (block < NEGATIVE).sum((2, 3)), marks))
+    every, *arrays = zip(*parts, strict=True)
+    missing, infinite, negative, marks = (np.concatenate(array) for array in arrays)
+    codes = tuple(tally.found() for tally in tallies)
+    return Survey(Moments.joined(list(every)), missing, infinite, negative, marks, codes)
 
 
 def audit(days: Days, found: Survey, gaps: bool = False) -> tuple[Finding, ...]:
     """All findings; `gaps`: NaN and absent days are meant, as sparsity.
 
-    Errors are days that are absent, NaN, infinity, and values beyond physical bounds. Warnings are days that
-    repeat another, and parts of the record whose mean or spread is far from the training days'.
+    Errors are days that are absent, NaN, infinity, numbers that stand for missing values, values beyond physical
+    bounds, and parts of the record without any value. Warnings are days that repeat another or of which nothing is
+    observed, a spread or a sign that the variable does not have, and parts of the record whose mean or spread is far
+    from the training days'.
     """
     findings = [] if gaps else [Finding("error", "time", text) for text in _absent(days)]
+    findings += [Finding("warning", "time", text) for text in _blank(days, found)] if gaps else []
     for channel, name in enumerate(days.variables):
-        texts = [("error", text) for text in (*_holes(days, found, channel, gaps), *_beyond(days, found, channel))]
-        texts += [("warning", text) for text in (*_repeated(days, found, channel), *_drift(days, found, channel))]
+        errors, warnings = (_holes, _unseen, _coded, _beyond), (_negative, _spread, _repeated, _drift)
+        texts = [("error", text) for check in errors for text in check(days, found, channel, gaps)]
+        texts += [("warning", text) for check in warnings for text in check(days, found, channel, gaps)]
         findings += [Finding(level, name, text) for level, text in texts]
     return tuple(findings)
 
@@ -99,21 +120,71 @@ def _holes(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]
                f"{_and_more(bad.size)}; repair them, end the data before, or declare them with gaps=True")
 
 
-def beyond(name: str, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, str]:
-    """Which days' least and greatest values (T,) exceed the variable's physical bounds, and words for the first."""
+def _blank(days: Days, found: Survey) -> Iterator[str]:
+    bad = np.flatnonzero((found.moments.number.sum(1) == 0) & ~np.isin(days.time, days.absent))
+    if bad.size:
+        yield (f"has nothing but NaN on {days.time[bad[0]]}{_and_more(bad.size)}, of which nothing counts as observed, "
+               "as of days that are absent")
+
+
+def _unseen(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
+    for part in ("train", "validation", "downstream") if gaps else ():
+        if not found.moments.part(days.splits[part]).number[:, channel].any():
+            yield f"has no value on any of the {part} days; leave it out of the variables, or use other days"
+
+
+def _coded(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
+    for code, index in found.codes[channel].items():
+        count, more = int((index == index[0]).sum()), _and_more(np.unique(index).size)
+        yield (f"is {code:.7g} at {count} grid points on {days.time[index[0]]}{more}, which stands for a missing value "
+               "in many files; set it to NaN")
+
+
+def geopotential_bounds(level: float) -> tuple[float, float]:
+    """The least and the greatest geopotential (m2 s-2) that air has at `level` (hPa).
+
+    Hydrostatically, R T log(p0 / p) above sea level with the pressure p0, in columns with the mean temperature T.
+    """
+    made = [DRY_AIR * mean * np.log(surface / level) for surface in SURFACE_PRESSURES for mean in LAYER_MEANS]
+    return float(min(made)), float(max(made))
+
+
+def beyond(name: str, low: np.ndarray, high: np.ndarray, level: float | None = None) -> tuple[np.ndarray, str]:
+    """Which days' least and greatest values (T,) exceed the variable's physical bounds, and words for the first.
+
+    Without the `level` (hPa) the bounds are those of any level.
+    """
     least, most = BOUNDS.get(name, (-np.inf, np.inf))
+    where, what = "", "its units"
+    if name == "geopotential" and level is not None:
+        (least, most), where, what = geopotential_bounds(level), f" at {level:g} hPa", "its level and units"
     bad = np.flatnonzero((low < least) | (high > most))
     first = bad[0] if bad.size else 0
-    return bad, f"reaches from {low[first]:g} to {high[first]:g}, beyond {least:g} to {most:g}; check its units"
+    return bad, f"reaches from {low[first]:g} to {high[first]:g}, beyond {least:g} to {most:g}{where}; check {what}"
 
 
-def _beyond(days: Days, found: Survey, channel: int) -> Iterator[str]:
-    bad, text = beyond(days.variables[channel], found.moments.minimum[:, channel], found.moments.maximum[:, channel])
+def _beyond(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
+    low, high = found.moments.minimum[:, channel], found.moments.maximum[:, channel]
+    bad, text = beyond(days.variables[channel], low, high, days.level)
     if bad.size:
         yield f"on {days.time[bad[0]]}{_and_more(bad.size)} {text} and that day"
 
 
-def _repeated(days: Days, found: Survey, channel: int) -> Iterator[str]:
+def _negative(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
+    share = found.negative[:, channel].sum() / max(1, found.moments.number[:, channel].sum())
+    if days.variables[channel] == "specific_humidity" and share > NEGATIVE_SHARE:
+        yield f"is negative at {100 * share:.2g} % of the grid points and days"
+
+
+def _spread(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
+    std = float(found.moments.part(days.splits["train"]).total().std[channel])
+    least, most = SPREADS.get(days.variables[channel], (0.0, np.inf))
+    if not least <= std <= most:
+        yield (f"has the std {std:.3g} on the training days, {least:g} to {most:g} being usual; check that it is in "
+               f"{days.units[channel]}")
+
+
+def _repeated(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
     seen: dict[int, int] = {}
     pairs = []
     for index, mark in enumerate(found.marks[:, channel].tolist()):
@@ -126,7 +197,7 @@ def _repeated(days: Days, found: Survey, channel: int) -> Iterator[str]:
                f"{_and_more(len(pairs))}")
 
 
-def _drift(days: Days, found: Survey, channel: int) -> Iterator[str]:
+def _drift(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
     (mean, std), *others = [(float(part.mean[channel]), float(part.std[channel])) for part in (
         found.moments.part(days.splits[name]).total() for name in ("train", "validation", "downstream"))]
     if not std > 0:

@@ -37,15 +37,18 @@ class DayStore:
         if target == Path("bundled"):  # whoever loads days by that name gets the bundled climate
             raise DataError("the target is 'bundled', which names the bundled climate; choose another, such as "
                             "data/era5.zarr")
-        self.target, self.order = target, dict(order)
+        if not target.name or "\0" in str(target):
+            raise DataError(f"{str(target)!r} is no name of a store; name the folder that is to be made")
+        self.target, self.order = target, {name: plain_json(wanted) for name, wanted in order.items()}
         self.part = target.with_name(f".{target.name}.part")
         self.block_days = block_days or BLOCK_DAYS  # written, and later read, at once; fewer on fine grids
 
     @property
     def finished(self) -> bool:
         """Whether it is there whole; DataError if `target` holds anything else."""
-        if not self.target.exists():
-            return False
+        with self._writing():
+            if not self.target.exists():
+                return False
         there = order_of(self.target)
         if there is None:
             raise DataError(f"{self.target} exists and is no store made here; choose another target")
@@ -55,14 +58,17 @@ class DayStore:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the unfinished store; DataError while another process does."""
-        self.target.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.target.with_name(f".{self.target.name}.lock"), timeout=0)
-        try:
-            with lock:
-                yield
-        except Timeout as error:
-            raise DataError(f"another process is making {self.target}; "
-                            "wait for it, or choose another target") from error
+        with self._writing():
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise DataError(f"another process is making {self.target}; "
+                                "wait for it, or choose another target") from error
+        with lock:
+            lock.release()  # once for each time that it was acquired
+            yield
 
     def begin(self, days: xr.Dataset) -> list[slice]:
         """Lay out all of the lazy `days`, once; the blocks of days that are still to be written."""
@@ -184,6 +190,13 @@ class DayStore:
         except OSError as error:
             raise DataError(f"cannot write {error.filename or self.part} ({error.strerror or error}); free space or "
                             "make the folder writable and start again: what was written is kept") from error
+
+
+def plain_json(value: Any) -> Any:
+    """`value` as JSON has it: NumPy's numbers, alone and in lists, as Python's."""
+    if isinstance(value, (list, tuple)):
+        return [plain_json(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _state_name(state: bytes) -> str:

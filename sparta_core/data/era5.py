@@ -22,7 +22,7 @@ from sparta_core.data.grid import DIMENSIONS, check_finite
 from sparta_core.data.remote import ReliableStore
 from sparta_core.errors import DataError
 from sparta_core.experiment import WEATHERBENCH2_VARIABLES
-from sparta_core.progress import time_left
+from sparta_core.progress import say, time_left
 
 # The public stores by grid spacing in degrees; anonymous access.
 URLS: dict[str, str] = {
@@ -74,8 +74,8 @@ class _Download:
     def run(self, blocks: list[slice]) -> None:
         count, left = self.days.sizes["time"], sum(block.stop - block.start for block in blocks)
         self._check_room(left)
-        print(f"{count} days to {self.store.target}, {count - left} of them there; "
-              f"up to {_bytes(left * self.daily)} of the source to read", flush=True)
+        say(f"{count} days to {self.store.target}, {count - left} of them there; "
+            f"up to {_bytes(left * self.daily)} of the source to read")
         begun, done = time.monotonic(), 0
         for at in blocks:
             self.store.write(self._read(at), at)
@@ -100,13 +100,13 @@ class _Download:
                 reason = " ".join(str(error).split()) or type(error).__name__
                 if attempt == ATTEMPTS:
                     raise DataError(self._culprit(days, reason)) from error
-                print(f"{_span(days)}: {reason}; reading again", flush=True)
+                say(f"{_span(days)}: {reason}; reading again")
         raise AssertionError
 
     def _say(self, at: slice, done: int, left: int, seconds: float) -> None:
         rate = done * self.daily / seconds
-        print(f"{_span(self.days.isel(time=at))}: {_bytes(done * self.daily)} read, {_bytes(rate)}/s, "
-              f"{time_left(seconds, done, left)}", flush=True)
+        say(f"{_span(self.days.isel(time=at))}: {_bytes(done * self.daily)} read, {_bytes(rate)}/s, "
+            f"{time_left(seconds, done, left)}")
 
     def _culprit(self, days: xr.Dataset, reason: str) -> str:
         """What to say of a block that cannot be decoded: the first variable and day that fail alone."""

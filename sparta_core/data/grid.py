@@ -91,7 +91,7 @@ def static_fields(dataset: xr.Dataset) -> xr.Dataset:
     """The fields without a time (land-sea mask, surface geopotential) that `dataset` has."""
     names = [n for n in STATIC if n in dataset and set(dataset[n].dims) == {"latitude", "longitude"}]
     units = {n: normalised_units(str(dataset[n].attrs.get("units", "1"))) for n in names}
-    return xr.Dataset({n: dataset[n].assign_attrs(units=units[n]) for n in names})
+    return xr.Dataset({n: dataset[n].assign_attrs(units=units[n]) for n in names}).reset_coords(drop=True)
 
 
 def checked_units(field: xr.DataArray, name: str, where: str, expected: str | None = None) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from zarr.abc.store import ByteRequest, Store
@@ -12,8 +13,10 @@ from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from sparta_core.data.grid import NAMES
 from sparta_core.errors import DataError
+from sparta_core.progress import say
 
 PAUSES = (2.0, 10.0, 30.0, 120.0)  # seconds before each new try at a chunk, after the protocol's own tries
+OPENING = 20.0  # seconds that a store has to say what it holds, in each answer
 STALLED = 300.0  # seconds after which a try without an answer has failed
 # Of the fields themselves, by the places of three dimensions or more. What describes them may be missing: metadata that
 # a store need not have, or a chunk of a coordinate that holds nothing but its fill value.
@@ -28,9 +31,30 @@ def _whole(chunk: Buffer) -> tuple[Buffer | None, str]:
     return None, f"it came with {len(chunk)} of {said} bytes"
 
 
+# How files begin that are no store, what they are, and what to do with them.
+KINDS: dict[bytes, tuple[str, str]] = {
+    b"\x89HDF": ("a NetCDF file", ""), b"CDF": ("a NetCDF file", ""),
+    b"PK\3\4": ("a zip archive", "unpack it first"), b"GRIB": ("a GRIB file", "make a Zarr store of it first")}  # fmt: skip
+
+
 def cannot_open(where: str, error: Exception) -> DataError:
     reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"cannot open {where} as a Zarr store ({reason}); check the address and the connection")
+    what = "check the address and the connection" if "://" in where else "give the folder of a Zarr store"
+    return DataError(f"cannot open {where} as a Zarr store ({reason}); {what}")
+
+
+def _check_path(where: str) -> None:
+    """DataError for a path at which there is no folder."""
+    path = Path(where)
+    if not path.exists():
+        raise DataError(f"cannot open {where} as a Zarr store (there is nothing); check the path")
+    if path.is_file():
+        with path.open("rb") as file:
+            begin = file.read(4)
+        kind, what = next((KINDS[start] for start in KINDS if begin.startswith(start)), ("a file", ""))
+        what = what or (f"use a file of daily means as it is, with --data {where}, or write it as a folder with "
+                        "xarray's to_zarr")  # fmt: skip
+        raise DataError(f"cannot open {where} as a Zarr store (it is {kind}); {what}")
 
 
 class ReliableStore(WrapperStore[Store]):
@@ -51,6 +75,10 @@ class ReliableStore(WrapperStore[Store]):
     @classmethod
     def at(cls, where: str) -> "ReliableStore":
         """The store at a path or at a URL of any fsspec protocol, Google's buckets without a login; else DataError."""
+        if "://" in where:
+            say(f"Asking {where} what it holds; without an answer in {OPENING:g} s this ends")
+        else:
+            _check_path(where)
         try:
             return cls(cls._opened(where), where)
         except Exception as error:  # fsspec and each protocol raise their own
@@ -76,7 +104,7 @@ class ReliableStore(WrapperStore[Store]):
         chunk = CHUNK.fullmatch(key)
         if chunk is None:
             if asked not in self.described:
-                self.described[asked] = await self._store.get(key, prototype, byte_range)
+                self.described[asked] = await self._answered(key, prototype, byte_range)
             return self.described[asked]
         if asked in self.kept:
             return self.kept.pop(asked)
@@ -85,11 +113,18 @@ class ReliableStore(WrapperStore[Store]):
             self.kept[asked] = found
         return found
 
+    async def _answered(self, key: str, *how: Any) -> Buffer | None:
+        """What describes the fields, soon: a protocol's own tries may take minutes without a word."""
+        try:
+            return await asyncio.wait_for(self._store.get(key, *how), OPENING)
+        except TimeoutError:
+            raise ConnectionError(f"no answer in {OPENING:g} s") from None
+
     async def _found(self, key: str, *how: Any) -> Buffer:
         reason, pauses = "", (0.0, *(PAUSES if "://" in self.where else ()))  # a disk does not change its mind
         for pause in pauses:
             if pause:
-                print(f"chunk {key}: {reason}; asking again in {pause:g} s", flush=True)
+                say(f"chunk {key}: {reason}; asking again in {pause:g} s")
                 await asyncio.sleep(pause)
             found, reason = await self._tried(key, *how)
             if found is not None:

@@ -13,10 +13,10 @@ from safetensors.numpy import load, save
 
 from sparta_core.data.bundled import LEVEL
 from sparta_core.data.circulation import BEGIN, LONG_NAMES, SETTINGS, Circulation
-from sparta_core.data.daystore import DayStore
+from sparta_core.data.daystore import DayStore, plain_json
 from sparta_core.data.grid import DIMENSIONS, UNITS, check_finite
 from sparta_core.errors import DataError
-from sparta_core.progress import time_left
+from sparta_core.progress import say, time_left
 
 SPIN_UP = 366  # days from rest that are left out: the leap year 2000
 BLOCK_DAYS = 73  # a fifth of a year: about a minute
@@ -31,7 +31,7 @@ def simulate(target: str | Path, years: int) -> Path:
     jcm, of which every version, and every kind of processor, makes other weather of the same climate.
     """
     if years not in range(1, MOST_YEARS + 1):
-        raise DataError(f"{years!r} years cannot be simulated; choose a whole number from 1 to {MOST_YEARS}")
+        raise DataError(f"{plain_json(years)!r} years cannot be simulated; choose a whole number from 1 to {MOST_YEARS}")
     store = DayStore(Path(target), {"source": f"JCM: {SETTINGS}", "years": int(years)}, BLOCK_DAYS)
     if not store.finished:
         with store.alone():
@@ -80,14 +80,14 @@ class _Simulation:
         self.begun, self.first = time.monotonic(), self.model.day
         count = self.days.sizes["time"]
         left = sum(block.stop - block.start for block in blocks)
-        print(f"{count} days to {self.store.target}, {count - left} of them there; {max(SPIN_UP - self.first, 0)} days "
-              "from rest come first. Compiling the model takes half a minute.", flush=True)
+        say(f"{count} days to {self.store.target}, {count - left} of them there; {max(SPIN_UP - self.first, 0)} days "
+            "from rest come first. Compiling the model takes half a minute.")
 
     def _say(self, block: xr.Dataset) -> None:
         seconds, done = time.monotonic() - self.begun, self.model.day - self.first
         first, last = block["time"].values[[0, -1]].astype("datetime64[D]")
-        print(f"{first} to {last}: {60 * done / seconds:.3g} days a minute, "
-              f"{time_left(seconds, done, SPIN_UP + self.days.sizes['time'] - self.first)}", flush=True)
+        say(f"{first} to {last}: {60 * done / seconds:.3g} days a minute, "
+            f"{time_left(seconds, done, SPIN_UP + self.days.sizes['time'] - self.first)}")
 
 
 def _lazy_days(model: Circulation, years: int) -> xr.Dataset:

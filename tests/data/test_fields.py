@@ -277,9 +277,9 @@ BAD = {
     "days": (lambda d: d, {"days": 401}, "has 400 days, not days=401"),
     "no days": (lambda d: d, {"days": 0}, "has 400 days, not days=0"),
     "dates": (lambda d: d.assign_coords(time=np.arange(400)), {}, "no coordinate time of dates"),
-    "constant": (lambda d: d.assign(geopotential=d["geopotential"] * 0 + 0.1).assign(
+    "constant": (lambda d: d.assign(geopotential=d["geopotential"] * 0 + 12000).assign(
         geopotential=lambda e: e["geopotential"].assign_attrs(units="m2 s-2")), {},
-                 "geopotential in .* is 0.1 on all training days"),
+                 "geopotential in .* is 12000 on all training days"),
     "far apart": (lambda d: d.assign_coords(time=d.time + np.arange(400) // 200 * np.timedelta64(999, "D")), {},
                   "lacks 999 of the days from 2003-12-01 to 2007-09-29, more than it has"),
     "dims": (lambda d: d.rename(latitude="y", longitude="x"), {}, "dimensions time, y, x; rename"),

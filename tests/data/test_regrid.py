@@ -119,7 +119,7 @@ def test_shares_of_a_cell_add_up_to_one_across_the_date_line():
     ({"latitude": np.linspace(30, 60, 11), "longitude": 10.0 * np.arange(36)}, "latitude in here goes from 30 to 60"),
     ({"latitude": np.linspace(-90, 90, 13), "longitude": np.linspace(0, 50, 11)}, "longitude in here goes from 0 to"),
     ({"latitude": np.linspace(-90, 90, 13) ** 3 / 8100, "longitude": 10.0 * np.arange(36)}, "equal steps"),
-    ({"latitude": np.linspace(-90, 90, 13), "longitude": np.arange(-20, 40, 2.5)}, "longitude in here goes from -20 to"),
+    ({"latitude": np.linspace(-90, 90, 13), "longitude": np.arange(-20, 40, 2.5)}, "in here goes from -20 to 37.5"),
     ({"latitude": np.array([0.0]), "longitude": 10.0 * np.arange(36)}, "latitude in here"),
 ])  # fmt: skip
 def test_a_grid_that_is_not_the_globe_is_refused(coords, said):
