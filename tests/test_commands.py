@@ -43,6 +43,13 @@ def test_audit_says_what_is_in_the_bundled_climate(capsys):
     assert row[1] == "K" and said.endswith("nothing is wrong or odd\n")
 
 
+def test_audit_refuses_a_region(tmp_path):
+    region = made_up_weather(days=100).assign_coords(longitude=-20 + 2.5 * np.arange(32))
+    region.to_netcdf(tmp_path / "region.nc", engine="h5netcdf")
+    with pytest.raises(SystemExit, match=r"^longitude in .*region.nc goes from -20 to 57.5 degrees, not around the "):
+        command.main(["audit", str(tmp_path / "region.nc")])
+
+
 def test_audit_ends_with_1_where_something_is_wrong(tmp_path, capsys):
     days = made_up_weather(days=100)
     days["geopotential"][7, 1, 1] = np.nan
@@ -62,6 +69,8 @@ def test_audit_ends_with_1_where_something_is_wrong(tmp_path, capsys):
     (["prepare", "--source", "SOURCE", "--years", "1990-1991", "--target", "x.zarr"], "has the years 1999 to 2000"),
     (["prepare", "--source", "SOURCE", "--regrid", "7", "--target", "x.zarr"], "does not fit between the poles"),
     (["prepare", "--source", "nowhere", "--target", "x.zarr"], "cannot open nowhere as a Zarr store"),
+    (["prepare", "--source", "SOURCE", "--target", ""], "'.' is no name of a store; name the folder"),
+    (["simulate", "--target", ""], "'.' is no name of a store; name the folder"),
     (["audit", "nowhere.nc"], "there is no data at nowhere.nc"),
     (["simulate", "--years", "0"], "0 years cannot be simulated; choose a whole number"),
 ])

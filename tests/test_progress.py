@@ -1,5 +1,7 @@
 """What a person reads while waiting."""
 
+import io
+
 import pytest
 
 from sparta_core import progress
@@ -46,3 +48,11 @@ def test_a_long_epoch_speaks_up_now_and_then(clock, capsys):
         shown.step(step)
     assert capsys.readouterr().out.splitlines() == [
         "pretrain: epoch 1/2, step 2/4, 2 min 00 s left", "pretrain: epoch 1/2, step 4/4, 1 min 20 s left"]
+
+
+@pytest.mark.parametrize(("encoding", "told"), [("utf-8", "données"), ("ascii", r"donn\xe9es"), ("latin-1", "données")])
+def test_letters_that_the_terminal_lacks_are_their_numbers(monkeypatch, encoding, told):
+    terminal = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(terminal, encoding=encoding))
+    progress.say("données")
+    assert terminal.getvalue().decode(encoding) == f"{told}\n"

@@ -66,9 +66,10 @@ class DayStore:
             except Timeout as error:
                 raise DataError(f"another process is making {self.target}; "
                                 "wait for it, or choose another target") from error
-        with lock:
-            lock.release()  # once for each time that it was acquired
+        try:
             yield
+        finally:
+            lock.release()
 
     def begin(self, days: xr.Dataset) -> list[slice]:
         """Lay out all of the lazy `days`, once; the blocks of days that are still to be written."""

@@ -34,7 +34,8 @@ def _whole(chunk: Buffer) -> tuple[Buffer | None, str]:
 # How files begin that are no store, what they are, and what to do with them.
 KINDS: dict[bytes, tuple[str, str]] = {
     b"\x89HDF": ("a NetCDF file", ""), b"CDF": ("a NetCDF file", ""),
-    b"PK\3\4": ("a zip archive", "unpack it first"), b"GRIB": ("a GRIB file", "make a Zarr store of it first")}  # fmt: skip
+    b"PK\3\4": ("a zip archive", "unpack it first"), b"GRIB": ("a GRIB file", "make a Zarr store of it first"),
+}  # fmt: skip
 
 
 def cannot_open(where: str, error: Exception) -> DataError:

@@ -31,7 +31,8 @@ def simulate(target: str | Path, years: int) -> Path:
     jcm, of which every version, and every kind of processor, makes other weather of the same climate.
     """
     if years not in range(1, MOST_YEARS + 1):
-        raise DataError(f"{plain_json(years)!r} years cannot be simulated; choose a whole number from 1 to {MOST_YEARS}")
+        raise DataError(f"{plain_json(years)!r} years cannot be simulated; "
+                        f"choose a whole number from 1 to {MOST_YEARS}")
     store = DayStore(Path(target), {"source": f"JCM: {SETTINGS}", "years": int(years)}, BLOCK_DAYS)
     if not store.finished:
         with store.alone():

@@ -1,5 +1,6 @@
 """Preparing a local store: what is in it, and that nothing that goes wrong on the way can change or lose that."""
 
+import io
 import json
 from functools import partial
 
@@ -210,6 +211,78 @@ def test_short_names_are_understood(tmp_path):
     days = xr.open_zarr(era5.prepare(str(where), tmp_path / "days.zarr", ("2m_temperature", "geopotential")))
     np.testing.assert_allclose(days["geopotential"], means_by_hand(six_hourly(), 850, 0, 7)["geopotential"], rtol=1e-6)
     assert set(days.coords) == {"time", "latitude", "longitude"}
+
+
+def test_coordinates_of_words_along_time_are_left_out(tmp_path):
+    """As Copernicus' expver, which tells final days from preliminary ones."""
+    words = np.where(np.arange(28) < 10, "0001", "0005")
+    dataset = remote(six_hourly()).assign_coords(expver=("time", words))
+    where = tmp_path / "expver.zarr"
+    dataset.chunk(time=10).to_zarr(where, zarr_format=2)
+    days = xr.open_zarr(era5.prepare(str(where), tmp_path / "days.zarr", ("geopotential",)))
+    np.testing.assert_allclose(days["geopotential"], means_by_hand(six_hourly(), 850, 0, 7)["geopotential"], rtol=1e-6)
+    assert set(days.coords) == {"time", "latitude", "longitude"}
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (b"\x89HDF\r\n", r"\(it is a NetCDF file\); use a file of daily means as it is, with --data .*source, or write "),
+    (b"CDF\1", r"\(it is a NetCDF file\); use a file of daily means as it is"),
+    (b"PK\3\4", r"\(it is a zip archive\); unpack it first"),
+    (b"GRIB", r"\(it is a GRIB file\); make a Zarr store of it first"),
+    (b"hello", r"\(it is a file\); use a file of daily means"), (None, r"\(there is nothing\); check the path"),
+])
+def test_a_source_that_is_no_store_is_named(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "source").write_bytes(content)
+    with pytest.raises(DataError, match=rf"^cannot open .*source as a Zarr store {said}") as error:
+        era5.prepare(str(tmp_path / "source"), tmp_path / "days.zarr")
+    assert "connection" not in str(error.value)
+
+
+@pytest.mark.parametrize("place", ["file/days.zarr", "file/deep/days.zarr", "x" * 300 + "/days.zarr"])
+def test_a_target_that_cannot_be_written_is_one_sentence(source, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"^cannot write .*; free space or make the folder writable and start again"):
+        era5.prepare(source, tmp_path / place)
+
+
+def test_a_folder_without_permission_is_one_sentence(source, tmp_path, monkeypatch):
+    def denied(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(era5.Path, "mkdir", denied)
+    with pytest.raises(DataError, match=r"^cannot write .*closed \(Permission denied\); free space or make "):
+        era5.prepare(source, tmp_path / "closed" / "days.zarr")
+
+
+@pytest.mark.parametrize("target", ["", ".", "/", "a\0b"])
+def test_a_target_without_a_name_is_refused(source, target):
+    with pytest.raises(DataError, match="is no name of a store; name the folder that is to be made"):
+        era5.prepare(source, target)
+
+
+def test_numbers_of_numpy_are_ordered_as_plain_ones(source, tmp_path):
+    chosen = ("geopotential",)
+    target = era5.prepare(source, tmp_path / "days.zarr", chosen, np.int64(850), (np.int64(2000), np.int64(2000)))
+    assert era5.prepare(source, target, chosen, 850, (2000, 2000)) == target
+    with pytest.raises(DataError, match=r"holds another years: \[2000, 2000\], not \[1999, 2000\]; choose"):
+        era5.prepare(source, target, chosen, 850, (np.int64(1999), np.int64(2000)))
+
+
+def test_letters_that_the_terminal_lacks_stop_nothing(source, tmp_path, monkeypatch):
+    told = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(told, encoding="ascii"))
+    target = era5.prepare(source, tmp_path / "données.zarr")
+    assert target.exists() and b"7 days to " in told.getvalue() and rb"donn\xe9es.zarr" in told.getvalue()
+
+
+def test_a_region_is_refused_before_anything_is_read(tmp_path):
+    region = remote(six_hourly()).assign_coords(longitude=-20 + 5.0 * np.arange(8))
+    where = write(region, tmp_path / "region.zarr")
+    for spacing in (None, 45.0):
+        with pytest.raises(DataError, match=r"longitude in .* goes from -20 to 15 degrees, not around the globe"):
+            era5.prepare(where, tmp_path / "days.zarr", spacing=spacing)
+    assert not [*tmp_path.glob("*days*part")]
 
 
 def test_one_flipped_bit_in_any_file_of_a_store_is_named(source, tmp_path):

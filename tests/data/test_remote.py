@@ -2,6 +2,8 @@
 
 import logging
 import re
+import socket
+import time
 
 import fsspec
 import numpy as np
@@ -113,3 +115,38 @@ def test_the_public_stores_are_opened_anonymously(monkeypatch, spacing, columns)
     remote.ReliableStore.at(era5.URLS[spacing])
     assert asked["url"].startswith("gs://weatherbench2/datasets/era5/1959-20") and f"-6h-{columns}x" in asked["url"]
     assert asked["storage_options"] == {"token": "anon"} and asked["read_only"]
+
+
+def refusing():
+    """A port where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return None, free.getsockname()[1]
+
+
+def silent():
+    """A port where somebody listens who never answers."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    return listening, listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("where", [refusing, silent])
+def test_without_a_network_it_says_what_it_waits_for_and_ends_soon(tmp_path, monkeypatch, capsys, where):
+    listening, port = where()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(remote, "OPENING", 0.5)
+    fsspec.get_filesystem_class("gs").clear_instance_cache()
+    begun = time.monotonic()
+    with pytest.raises(DataError) as error:
+        era5.prepare(URL, tmp_path / "days.zarr", NAMES)
+    assert time.monotonic() - begun < 20  # of which half a second is for the answer
+    assert str(error.value) == (f"cannot open {URL} as a Zarr store (no answer in 0.5 s); check the address and the "
+                                "connection")  # fmt: skip
+    assert capsys.readouterr().out == f"Asking {URL} what it holds; without an answer in 0.5 s this ends\n"
+    fsspec.get_filesystem_class("gs").clear_instance_cache()
+    if listening:
+        listening.close()
+
+
+def test_the_wait_for_a_store_is_less_than_half_a_minute():
+    assert remote.OPENING < 30

@@ -142,6 +142,17 @@ def test_years_that_cannot_be_are_refused(tmp_path, years):
         simulate(tmp_path / "days.zarr", years)
 
 
+def test_numbers_of_numpy_are_shown_plainly(tmp_path):
+    with pytest.raises(DataError, match=r"^280 years cannot be simulated"):
+        simulate(tmp_path / "days.zarr", np.int64(280))
+
+
+def test_a_target_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"^cannot write .*file.*; free space or make the folder writable"):
+        simulate(tmp_path / "file" / "days.zarr", 1)
+
+
 def stopped(target, day, monkeypatch, error=KeyboardInterrupt):
     """A run in which the model fails on `day`."""
     plain = Map.advance
