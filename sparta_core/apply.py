@@ -146,8 +146,9 @@ def _known(fields: Fields) -> Known:
     return Known(fields.latitude, fields.longitude, fields.variables, fields.units, low, high, std)
 
 
-def _check_values(known: Known, name: str, values: np.ndarray, dates: np.ndarray | None) -> None:
+def _check_values(model: TrainedModel, name: str, values: np.ndarray, dates: np.ndarray | None) -> None:
     """DataError for fields (T, H, W) with values that no atmosphere has, or that no training day comes near."""
+    known, level = model.known, model.bench.experiment.level
     if np.isinf(values).any():
         raise DataError(f"{name} of {WHERE} has infinite values; set what was not observed to NaN")
 
@@ -158,7 +159,7 @@ def _check_values(known: Known, name: str, values: np.ndarray, dates: np.ndarray
 
     known.check(name, values.reshape(len(values), -1), WHERE, place)
     moments = Moments.of(values)
-    bad, text = beyond(name, moments.minimum, moments.maximum)
+    bad, text = beyond(name, moments.minimum, moments.maximum, level)
     if bad.size:
         raise DataError(f"{name} of {WHERE} {text}")
 
@@ -177,16 +178,13 @@ def _selected(model: TrainedModel, dataset: xr.Dataset) -> xr.Dataset:
     check_unused("variables", unused_variables(dataset, fields.variables), there, fields.variables, WHERE)
     days = dataset[there].assign_attrs(dataset.attrs)
     days = days if "time" in days.dims else days.expand_dims("time")
-    days = grid.ordered(grid.select(days, there, experiment.level, WHERE), WHERE)
+    units = dict(zip(fields.variables, fields.units, strict=True))
+    days = grid.ordered(grid.select(days, there, experiment.level, WHERE, units), WHERE)
     for name, own in (("latitude", fields.latitude), ("longitude", fields.longitude)):
         given = days[name].values
         if given.shape != own.shape or not np.allclose(given, own, atol=GRID_TOLERANCE):
             raise DataError(f"{name} of {WHERE} is {given.size} from {given[0]:g} to {given[-1]:g}, the model's "
                             f"{own.size} from {own[0]:g} to {own[-1]:g}; regrid it with sparta_core.data.regrid")
-    for name in there:
-        units, wanted = days[name].attrs["units"], fields.units[fields.variables.index(name)]
-        if units != wanted:
-            raise DataError(f"{name} of {WHERE} is in {units!r}, and the model was trained in {wanted!r}; convert it")
     return days
 
 
@@ -200,7 +198,7 @@ def _standardised(model: TrainedModel, dataset: xr.Dataset) -> Standardised:
         if days[name].dtype.kind not in "fiu":
             raise DataError(f"{name} of {WHERE} is of the type {days[name].dtype}; give numbers")
         exact = loaded(days[name], WHERE).astype(np.float64)
-        _check_values(model.known, name, exact, when and when.moments.astype("datetime64[D]"))
+        _check_values(model, name, exact, when and when.moments.astype("datetime64[D]"))
         values[:, fields.variables.index(name)] = times.daily_mean(exact, groups)
     empty = np.isnan(values).all((1, 2, 3))
     if empty.any():

@@ -232,9 +232,13 @@ def test_units_are_those_of_the_training_days_for_every_variable(tiny, weather, 
     model = trained(tiny(data=str(tmp_path / "own.nc"), variables=("mean_sea_level_pressure",), objective="autoencoder",
                          autoencoder_epochs=1))  # fmt: skip
     given = own.isel(time=slice(3))
-    given["mean_sea_level_pressure"].attrs["units"] = "hPa"
-    with pytest.raises(DataError, match="is in 'hPa', and the model was trained in 'Pa'; convert it"):
-        embed(model, given)
+    there = embed(model, given)["embedding"]
+    pressure = given["mean_sea_level_pressure"]
+    with pytest.warns(UserWarning, match="is in 'hPa'; it is converted to 'Pa', times 100"):
+        made = embed(model, (pressure / 100).assign_attrs(units="hPa").to_dataset())["embedding"]
+    np.testing.assert_allclose(made, there, rtol=1e-3, atol=1e-4)
+    with pytest.raises(DataError, match="mean_sea_level_pressure in the dataset is in 'K'; convert it to 'Pa'"):
+        embed(model, pressure.assign_attrs(units="K").to_dataset())
 
 
 def test_stations_of_pandas_and_of_a_csv_are_embedded_alike(model, days, tmp_path):

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparta_core.data.sentinels import CODES
 from sparta_core.errors import DataError
 
-# What files write for "missing", with either sign.
-CODES = (99, 99.9, 99.99, 999, 999.9, 999.99, 9999, 9999.9, 99999, 999999, 32767, 32768,
-         1e15, 1e20, 9.999e20, 1e30, 9.96921e36)  # fmt: skip
+MAGNITUDES = sorted({abs(code) for code in CODES})  # files write them with either sign
 # How far beyond the training days' range at its point a value may lie, in the variable's training stds. Of the bundled
 # climate's later days 0.2 % lie beyond, none further than 2.4. Of its geopotential every value is 4.9 or more beyond as
 # a height in m, 6.0 or more as 0 or standardised, 26 or more at 500 hPa: ODD is for a storm, FAR for no single value
@@ -95,7 +94,7 @@ def _check_codes(name: str, where: str, place: Callable[[int], str], beyond: np.
 
     Codes below 1000 are what wind in km/h, or a height, may come to: they must be half of all that lies so far out.
     """
-    for code in (sign * code for code in CODES for sign in (-1, 1)):
+    for code in (sign * code for code in MAGNITUDES for sign in (-1, 1)):
         equal = np.isclose(found, code, rtol=1e-6, atol=0)
         alone = abs(code) >= 1000 or 2 * equal.sum() >= (amount > 1).sum()
         if alone and (equal.sum() > 1 or (amount[equal] > 1).any()):

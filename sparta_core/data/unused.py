@@ -7,19 +7,17 @@ from difflib import get_close_matches
 
 import xarray as xr
 
-from sparta_core.data.grid import NAMES, STATIC, UNITS
+from sparta_core.data.grid import ALIASES, STATIC, UNITS
 from sparta_core.data.times import bounds_name
 from sparta_core.errors import DataError
 
 CLOSE = 0.85  # of difflib's ratio: a letter or two that are missing, added or swapped in a name
-# What CMIP, and tables, call the same; a height zg is told from a geopotential by its values.
-OTHERS = NAMES | {
-    "tas": "2m_temperature", "temperature_2m": "2m_temperature", "t2": "2m_temperature", "ta": "temperature",
-    "ua": "u_component_of_wind", "u_wind": "u_component_of_wind", "va": "v_component_of_wind",
-    "v_wind": "v_component_of_wind", "zg": "geopotential", "geopotential_height": "geopotential",
-    "hus": "specific_humidity", "huss": "specific_humidity", "date": "time", "datetime": "time", "date_time": "time",
-    "timestamp": "time", "day": "time", "dates": "time", "times": "time", "time_utc": "time", "utc": "time",
-}  # fmt: skip
+# What else tables, and files, call the same; a height zg is told from a geopotential by its values.
+OTHERS = ALIASES | {
+    "temperature_2m": "2m_temperature", "t2": "2m_temperature", "u_wind": "u_component_of_wind",
+    "v_wind": "v_component_of_wind", "geopotential_height": "geopotential", "huss": "specific_humidity",
+    **dict.fromkeys(("date", "datetime", "date_time", "timestamp", "day", "dates", "times", "time_utc", "utc"), "time"),
+}
 
 
 def check_unused(kind: str, unused: Collection[str], used: Collection[str], wanted: Collection[str],

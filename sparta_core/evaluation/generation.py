@@ -10,7 +10,7 @@ import xarray as xr
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
-from sparta_core.downstream.diffusion import CONDITIONS_AT_ONCE, conditions_of, diffusion, sample
+from sparta_core.downstream.diffusion import CONDITIONS_AT_ONCE, STEPS, conditions_of, diffusion, sample
 from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
 from sparta_core.evaluation import ensembles, metrics
@@ -90,7 +90,7 @@ def diffusion_scores(experiment: Experiment, days: int | None = None) -> xr.Data
 
     sampler = experiment.sampler
     name = FILE if days is None else f"diffusion-{sampler}-{days}days.nc"
-    steps = experiment.diffusion_steps if sampler == "ddpm" else experiment.quick_steps
+    steps = getattr(experiment, STEPS[sampler])
     return kept(bench.run("diffusion"), name, score, sampler=sampler, steps=steps, draws=experiment.draws, days=days,
                 window=experiment.climatology_window)  # fmt: skip
 

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from sparta_core.downstream.dynamics import LAGS
-from sparta_core.errors import DataError
+from sparta_core.errors import DataError, RunError
 from sparta_core.evaluation.kept import load_scores
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
@@ -159,10 +159,14 @@ def rows_of(run: Run, task: str) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, path: str | Path) -> Path:
-    """The table as CSV, six significant digits."""
+    """The table as CSV, six significant digits; RunError where that cannot be written."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False, float_format="%.6g")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, index=False, float_format="%.6g")
+    except OSError as error:
+        raise RunError(f"the scorecard {path} cannot be written ({error.strerror or error}); choose another folder"
+                       ) from error  # fmt: skip
     return path
 
 

@@ -1,11 +1,21 @@
 """The scorecard says which model it was and what it was given: the paper's names only for what is the paper's."""
 
+import pandas as pd
 import pytest
 import xarray as xr
 
 from sparta_core.downstream.dynamics import LAGS
+from sparta_core.errors import RunError
 from sparta_core.evaluation.comparison import losses_variants, measures
-from sparta_core.evaluation.scorecard import OURS, diffusion_rows, ensemble_rows, forecast_setup, method, scorecard
+from sparta_core.evaluation.scorecard import (
+    OURS,
+    diffusion_rows,
+    ensemble_rows,
+    forecast_setup,
+    method,
+    scorecard,
+    write,
+)
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.plotting.curves import STYLES
@@ -78,3 +88,9 @@ def test_skill_over_days_of_the_season_is_left_out(tmp_path):
     whole, settings = scores.isel(lead=0, drop=True), {"downstream_mask_ratio": 0.7}
     assert [metric for _, metric, _ in diffusion_rows(whole, settings)] == ["spread_skill"]
     assert len([*diffusion_rows(whole.assign_attrs(windowed.attrs), settings)]) == 2
+
+
+def test_a_card_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"^the scorecard .*card.csv cannot be written \(.*\); choose another folder$"):
+        write(pd.DataFrame({"value": [1.0]}), tmp_path / "file" / "card.csv")
