@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo comparisons smoke test test-browser bench lab notebooks clean
+.PHONY: demo comparisons smoke test test-other test-browser bench lab notebooks clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, e.g. make PYTHON=python3.12")'
@@ -29,6 +29,9 @@ test: $(INSTALLED)  ## style, types, and all tests, as many at once as there are
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+test-other: $(INSTALLED)  ## training alone, in the precision and on the instructions that this CPU does not choose
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.other_hardware -n auto --maxprocesses 4 --dist worksteal
 
 test-browser: $(INSTALLED)  ## the explorer in JupyterLab, in Chromium, which must be installed
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -1,6 +1,7 @@
 """A small made-up climate in a file, and the experiment that trains on it in a second a stage."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import xarray as xr
 
 from sparta_core.data.grid import UNITS
 from sparta_core.experiment import Experiment
+from sparta_core.training.device import PRECISION
 from tests.linear import GLOBE
 
 # Where the made-up variables lie, and how much of the same waves they take.
@@ -62,7 +64,8 @@ def tiny_in(weather):
 
     def make_in(runs):
         settings = {
-            "data": str(weather), "runs": str(runs), "device": "cpu", "precision": "32-true",
+            "data": str(weather), "runs": str(runs), "device": "cpu",
+            "precision": os.environ.get(PRECISION, "32-true"),
             "checkpoint_every": 0.0,
             "view_size": (16, 32), "crop_from": (18, 36), "smoothing": 3, "width": 4, "norm_groups": 2,
             "head": "flatten", "embedding": 16, "projection": 8, "soft_gap": 45, "autoencoder_epochs": 3,

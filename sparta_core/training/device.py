@@ -18,6 +18,7 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes on 
 # Numbers below 1e-38 count as 0: unused moments of Adam decay to them, and made a forecaster's epoch 13 times longer.
 torch.set_flush_denormal(True)
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISION = "SPARTA_PRECISION"  # the environment variable
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
 
 
@@ -38,8 +39,9 @@ keep_freed_memory()
 def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
     """The Fabric that places modules and runs their forward passes for `experiment`.
 
-    `precision` overrides the experiment's: a resumed run goes on in the one it began with.
-    Raises ExperimentError where the device is not there.
+    `precision` overrides the experiment's: a resumed run goes on in the one it began with. For "auto" it is what the
+    environment variable SPARTA_PRECISION says, by which tests compute as other hardware does, or the hardware's.
+    Raises ExperimentError where the device is not there or the variable names no precision.
     """
     device = resolve_device(experiment.device)
     return _launched(device, PRECISIONS[precision or experiment.precision](device))
@@ -105,5 +107,15 @@ def native_precision(device: str) -> str:
     return "bf16-mixed" if native else "32-true"
 
 
-PRECISIONS = Table("precision", {"auto": native_precision, "32-true": lambda device: "32-true",
+def automatic_precision(device: str) -> str:
+    """What the environment variable says, else `native_precision`; ExperimentError for a precision that is none."""
+    chosen = [name for name in PRECISIONS if name != "auto"]
+    precision = os.environ.get(PRECISION) or native_precision(device)
+    if precision not in chosen:
+        raise ExperimentError(f"the environment variable {PRECISION} is {precision!r}; it must be one of "
+                              f"{', '.join(chosen)}")
+    return precision
+
+
+PRECISIONS = Table("precision", {"auto": automatic_precision, "32-true": lambda device: "32-true",
                                  "bf16-mixed": lambda device: "bf16-mixed"})  # fmt: skip
