@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
 from sparta_core.models.norm import BatchNorm2d
+from sparta_core.models.strided import StridedConv2d
 from sparta_core.typed import Table
 
 POOLED = Table("head", {"pool": True, "flatten": False})  # whether a head takes the mean over the last map
@@ -32,44 +33,17 @@ class MaxPool2d(nn.MaxPool2d):
         return super().forward(x.contiguous(memory_format=torch.channels_last)).contiguous()
 
 
-class StridedConv1x1(nn.Conv2d):
-    """A 1x1 convolution of every `stride`-th row and column, on a CPU without a fault of oneDNN's.
-
-    In channels-last, of 2 to 15 channels, its weights' gradient writes outside oneDNN's workspace: the process dies
-    ("Aborted", "Bus error", "Segmentation fault"), or the gradient is wrong, or nothing is seen. oneDNN 3.12 of torch
-    2.13.0; with AVX2 on almost any map of 2 to 7 channels, with AVX-512 on maps from 64x128 of 2 to 15;
-    https://github.com/uxlfoundation/oneDNN/issues/6035. On any x86 CPU, with OMP_NUM_THREADS=1 and
-    ONEDNN_MAX_CPU_ISA=AVX2:
-
-        import torch
-        x = torch.randn(32, 4, 16, 32).to(memory_format=torch.channels_last)
-        convolution = torch.nn.Conv2d(4, 8, 1, stride=2).to(memory_format=torch.channels_last)
-        for _ in range(10):
-            convolution(x).sum().backward()
-
-    Where the channels are so few, the values are picked out before, and the convolution has stride 1.
-    """
-
-    SAFE = 16  # channels: a register of AVX-512
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or x.is_contiguous() or self.in_channels >= self.SAFE:
-            return super().forward(x)
-        down, right = self.stride
-        return F.conv2d(x[..., ::down, ::right], self.weight, self.bias)
-
-
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut; halves the map when `stride` is 2."""
 
     def __init__(self, channels_in: int, channels: int, stride: int, groups: int | None) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False)
+        self.conv1 = StridedConv2d(channels_in, channels, 3, stride, padding=1, bias=False)
         self.norm1 = group_norm(channels, groups)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.norm2 = group_norm(channels, groups)
         self.shortcut = nn.Identity() if stride == 1 and channels_in == channels else nn.Sequential(
-            StridedConv1x1(channels_in, channels, 1, stride, bias=False), group_norm(channels, groups)
+            StridedConv2d(channels_in, channels, 1, stride, bias=False), group_norm(channels, groups)
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
