@@ -1,9 +1,8 @@
 """Tests as another CPU would run them: `python -m tests.other_hardware [arguments of pytest]`."""
 
 import os
+import subprocess
 import sys
-
-import pytest
 
 from sparta_core.training.device import PRECISION, native_precision
 
@@ -21,5 +20,5 @@ def environment():
 
 
 if __name__ == "__main__":
-    os.environ.update(environment())
-    sys.exit(pytest.main([*SUBSET, *sys.argv[1:]]))
+    command = [sys.executable, "-m", "pytest", *SUBSET, *sys.argv[1:]]
+    sys.exit(subprocess.call(command, env=os.environ | environment()))  # a fresh torch, which reads it when it starts
