@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from gcp_storage_emulator.server import create_server
 
+from sparta_core.data import remote
+
 Fault = Callable[["Connection", bytes, dict[str, str]], None]
 
 
@@ -95,13 +97,15 @@ def bucket(folder: Path) -> Iterator[type[Connection]]:
     connection = type("FaultyConnection", (Connection,), {"upstream": port, "faults": {}, "asked": Counter()})
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), connection)
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    before = dict(os.environ)
+    before, opening = dict(os.environ), remote.OPENING
+    remote.OPENING = 120.0  # it answers on the cores that all other tests are on
     os.environ["STORAGE_EMULATOR_HOST"] = f"http://127.0.0.1:{proxy.server_address[1]}"
     try:
         yield connection
     finally:
         os.environ.clear()
         os.environ.update(before)
+        remote.OPENING = opening
         proxy.shutdown()
         emulator.stop()
 
