@@ -7,6 +7,7 @@ import xarray as xr
 
 from sparta_core.commands import bars_command
 from sparta_core.downstream import trust
+from sparta_core.errors import ExperimentError
 from sparta_core.evaluation import bars as module
 from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import Experiment
@@ -112,10 +113,9 @@ def test_the_command_prints_the_table_and_says_by_its_status_if_a_bar_is_missed(
 
     monkeypatch.setattr("sparta_core.commands.bars", made)
     bars_command(["--data", "mine.nc", "--seeds", "3,4", "--runs", "there"])
-    assert asked == [("bars", "mine.nc", "there", (3, 4))] and "one" in capsys.readouterr().out
+    assert asked == [("bars", "mine.nc", "there", [3, 4])] and "one" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
         bars_command([])
-    assert stop.value.code == 1 and asked[1] == ("bars", "bundled", "runs", (0, 1, 2))
-    with pytest.raises(SystemExit):
+    assert stop.value.code == 1 and asked[1] == ("bars", "bundled", "runs", [0, 1, 2])
+    with pytest.raises(ExperimentError, match="^seeds is 'a'; it must be whole numbers with commas between them"):
         bars_command(["--seeds", "a"])
-    assert "'a' is not a list of seeds, such as 0,1,2" in capsys.readouterr().err
