@@ -117,5 +117,5 @@ def test_the_command_prints_the_table_and_says_by_its_status_if_a_bar_is_missed(
     with pytest.raises(SystemExit) as stop:
         bars_command([])
     assert stop.value.code == 1 and asked[1] == ("bars", "bundled", "runs", [0, 1, 2])
-    with pytest.raises(ExperimentError, match="^seeds is 'a'; it must be whole numbers with commas between them"):
+    with pytest.raises(ExperimentError, match=r"^seeds is 'a'; it must be whole numbers with commas between them"):
         bars_command(["--seeds", "a"])

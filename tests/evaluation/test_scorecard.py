@@ -20,6 +20,7 @@ from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.plotting.curves import STYLES
 from sparta_core.presets import PAPERS, PRESETS
+from tests.linear import GLOBE
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -66,9 +67,9 @@ def test_a_setup_is_what_the_forecaster_is_given(tiny):
     assert forecast_setup(kept_before) == "LB30_S10"
 
 
-def test_the_card_of_our_model(globe):
-    """Trained and scored: its rows bear its own name and what its dynamics took."""
-    experiment = globe(forecast_seeds=(5,), leads=6)
+def test_the_card_of_our_model(tiny):
+    """Trained and scored, alone in its folder: its rows bear its own name and what its dynamics took."""
+    experiment = tiny(**GLOBE, forecast_seeds=(5,), leads=6)
     model_scores(experiment)
     baseline_scores(experiment)
     card = scorecard(experiment.runs)
