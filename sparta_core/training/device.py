@@ -44,7 +44,7 @@ def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
     Raises ExperimentError where the device is not there or the variable names no precision.
     """
     device = resolve_device(experiment.device)
-    return _launched(device, PRECISIONS[precision or experiment.precision](device))
+    return _launched(device, precision or PRECISIONS[experiment.precision](device))
 
 
 def _launched(device: str, precision: str) -> Fabric:
