@@ -126,14 +126,17 @@ def test_a_wrong_value_ends_a_notebook_in_its_first_step(path, name, text, sente
     assert os.listdir(tmp_path) == ["out.ipynb"]
 
 
-def test_seed_0_is_a_seed(shell, tmp_path, monkeypatch):
-    """papermill makes a number of it: in notebook 12 that once counted as nothing said."""
+@pytest.mark.parametrize(("number", "more", "made"), [
+    ("12", "", "ladder"), ("13", "objectives = 'SimCLR,all'\n", "variants")])
+def test_seed_0_is_a_seed(shell, tmp_path, monkeypatch, number, more, made):
+    """papermill makes a number of it, which once counted as nothing said."""
     monkeypatch.chdir(tmp_path)
-    cells = [cell.source for cell in nbformat.read(NOTEBOOKS[11], 4).cells if cell.cell_type == "code"]
-    passed = "# Parameters\npreset = 'demo'\nseeds = 0\nobjectives = 'SimCLR,all'\ndata = 'mine.zarr'"
+    (path,) = (path for path in NOTEBOOKS if path.stem.startswith(number))
+    cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    passed = f"# Parameters\npreset = 'demo'\nseeds = 0\n{more}data = 'mine.zarr'"
     assert run(shell, *cells[:2], passed, cells[2]) is None
-    assert shell.user_ns["chosen"] == [0] and shell.user_ns["kinds"] == ["SimCLR", "all"]
-    assert {one.data for one in shell.user_ns["ladder"].values()} == {"mine.zarr"}
+    assert shell.user_ns["chosen"] == [0] and (not more or shell.user_ns["kinds"] == ["SimCLR", "all"])
+    assert {one.data for one in shell.user_ns[made].values()} == {"mine.zarr"}
 
 
 def test_every_parameter_of_every_notebook_has_a_wrong_value():
