@@ -109,4 +109,4 @@ def _within(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
 
 
 def _and_more(count: int) -> str:
-    return "" if count == 1 else f", as are {count - 1} more values"
+    return {1: "", 2: ", as is another value"}.get(count, f", as are {count - 1} more values")
