@@ -149,14 +149,14 @@ def geopotential_bounds(level: float) -> tuple[float, float]:
     return float(min(made)), float(max(made))
 
 
-def beyond(name: str, low: np.ndarray, high: np.ndarray, level: float | None = None) -> tuple[np.ndarray, str]:
+def beyond(name: str, low: np.ndarray, high: np.ndarray, level: float) -> tuple[np.ndarray, str]:
     """Which days' least and greatest values (T,) exceed the variable's physical bounds, and words for the first.
 
-    Without the `level` (hPa) the bounds are those of any level.
+    Those of the geopotential are of the `level` (hPa).
     """
     least, most = BOUNDS.get(name, (-np.inf, np.inf))
     where, what = "", "its units"
-    if name == "geopotential" and level is not None:
+    if name == "geopotential":
         (least, most), where, what = geopotential_bounds(level), f" at {level:g} hPa", "its level and units"
     bad = np.flatnonzero((low < least) | (high > most))
     first = bad[0] if bad.size else 0
