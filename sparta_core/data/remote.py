@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -89,11 +88,13 @@ class ReliableStore(WrapperStore[Store]):
     def _opened(where: str) -> Store:
         if "://" not in where:
             return LocalStore(where, read_only=True)
-        options = {"token": "anon"} if where.startswith("gs://") else None
-        # Before gcsfs is imported: it would first ask, over gRPC, for kinds of buckets that these are not.
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        if not where.startswith("gs://"):
+            return FsspecStore.from_url(where, read_only=True)
+        from gcsfs.core import GCSFileSystem  # fsspec's for gs:// first asks, over gRPC, of which kind a bucket is
+
         logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # its word on a failure is a traceback, ours a sentence
-        return FsspecStore.from_url(where, storage_options=options, read_only=True)
+        files = GCSFileSystem(token="anon", asynchronous=True)
+        return FsspecStore(files, path=where.removeprefix("gs://"), read_only=True)
 
     def _with_store(self, store: Store) -> "ReliableStore":
         other = type(self)(store, self.where)

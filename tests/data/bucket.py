@@ -68,6 +68,13 @@ def slow(connection: Connection, body: bytes, headers: dict[str, str]) -> None:
         time.sleep(0.05)
 
 
+def stalled(connection: Connection, body: bytes, headers: dict[str, str]) -> None:
+    """What was announced comes after the reader has given up."""
+    connection.answer(200, b"", headers, len(body))
+    time.sleep(3)
+    connection.close_connection = True
+
+
 def broken_off(connection: Connection, body: bytes, headers: dict[str, str]) -> None:
     """Half of what was announced."""
     connection.answer(200, body[: len(body) // 2], headers, len(body))

@@ -72,16 +72,19 @@ def test_denormal_numbers_are_flushed():
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that would give the memory back")
 def test_freed_memory_is_used_again():
-    """40 MB are 10,000 pages, all of which a fresh block would have to fetch; in a process whose memory is its own."""
+    """40 MB are 10,000 pages, all of which a fresh block has to fetch: of 20 blocks at most two may be fresh.
+
+    Where the heap cannot grow in place, glibc takes a new region. In a process whose memory is its own.
+    """
     script = """
 import resource, torch, sparta_core.training.device
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 torch.zeros(10_000_000)
 before = faults()
-for _ in range(5):
+for _ in range(20):
     torch.zeros(10_000_000)
 print(faults() - before)
 """
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
-    assert int(printed) < 5_000
+    assert int(printed) < 25_000
