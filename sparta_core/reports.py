@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.plausible import Known
 from sparta_core.data.times import Grouped, When, grouped, utc
 from sparta_core.data.unused import check_unused
@@ -25,7 +26,7 @@ def gridded_reports(source: Table, known: Known) -> xr.Dataset:
     check_unused("columns", unused, list(table.columns), wanted, where)
     if not measured:
         raise DataError(f"{where} has none of the columns {', '.join(known.variables)}; name what was measured so")
-    points = nearest_points(table, known.latitude, known.longitude, where)
+    points = nearest_points(table, Domain(known.latitude, known.longitude), where)
     for name in measured:
         table[name] = numbers(table, name, where)
         known.check(name, table[name].to_numpy(), where, lambda row: f"in {at(table, row)}", points)

@@ -11,9 +11,9 @@ import sparta_core
 
 ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. data, models and losses do not
-# know each other; the stages join them.
+# know each other; the stages join them. Of data/ all know the domain, what fields are on.
 LAYERS = ["errors", "typed", "presets", "ranges", "progress", "files", "draws", "modes", "processes", "experiment",
-          "data", "views", "models", "losses", "training", "downstream", "evaluation", "plotting", "explorer",
+          "domain", "data", "views", "models", "losses", "training", "downstream", "evaluation", "plotting", "explorer",
           "reports", "apply", "parameters", "commands", "__main__"]  # fmt: skip
 STRANGERS = {"models": {"data", "views"}, "losses": {"data", "views", "models"}, "views": {"data"}}
 # Of data/, what makes stores: it needs the storage libraries, and no training or evaluation needs it.
@@ -37,7 +37,7 @@ def imported_layers(path):
         for module in modules:
             parts = module.split(".")
             if parts[0] == "sparta_core" and len(parts) > 1:
-                yield parts[1]
+                yield "domain" if parts[1:] == ["data", "domain"] else parts[1]
 
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if layer(path) != "__init__")

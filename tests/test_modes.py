@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from sparta_core.data.grid import on_sphere
+from sparta_core.data.domain import Domain
 from sparta_core.modes import eofs, localised_eofs
 from tests.globe import axes
 
 GRID = (6, 12)
-PLACES = torch.from_numpy(on_sphere(*axes(*GRID))).flatten(0, 1)
+PLACES = Domain(*axes(*GRID)).positions().flatten(0, 1)
 VALUES = 2 * len(PLACES)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparta_core.data import grid
 from sparta_core.data.audit import Finding, audit, check, survey
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology, seasons_of
 from sparta_core.data.days import Days, blocks, read_days
+from sparta_core.data.domain import Domain
 from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -111,6 +111,11 @@ class Fields:
         return self.mapped or self.values.device != self.device
 
     @property
+    def domain(self) -> Domain:
+        """The grid and the time step."""
+        return Domain.of(self.latitude, self.longitude, self.time)
+
+    @property
     def grid(self) -> tuple[int, int]:
         """(H, W)."""
         return self.latitude.size, self.longitude.size
@@ -128,7 +133,7 @@ class Fields:
     @property
     def cell_area(self) -> Tensor:
         """Weights (H,) with mean 1 that make a mean over the grid a mean over the globe's area."""
-        return torch.from_numpy(grid.cell_area(self.latitude).astype(np.float32)).to(self.device)
+        return self.domain.area()[:, 0].float().to(self.device)
 
     @property
     def fingerprint(self) -> str:

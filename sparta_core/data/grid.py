@@ -7,6 +7,7 @@ from difflib import get_close_matches
 import numpy as np
 import xarray as xr
 
+from sparta_core.data.domain import TINY, Domain, closes
 from sparta_core.data.levels import at_level
 from sparta_core.data.units import conversion, normalised_units
 from sparta_core.errors import DataError
@@ -32,7 +33,6 @@ NAMES = {
 # Names that are recognised, but not renamed: those of CMIP.
 ALIASES = {"tas": "2m_temperature", "ta": "temperature", "ua": "u_component_of_wind", "va": "v_component_of_wind",
            "zg": "geopotential", "hus": "specific_humidity", **NAMES}  # fmt: skip
-TINY = 1e-4  # degrees: what rounding makes of a pole or of Greenwich
 
 
 def named(dataset: xr.Dataset, names: Mapping[str, str] = NAMES) -> xr.Dataset:
@@ -156,25 +156,12 @@ def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
 
 def check_globe(dataset: xr.Dataset, where: str) -> None:
     """DataError unless the ordered `dataset` is of a whole globe, whose last column is the first one's neighbour."""
-    for name, whole in (("latitude", spans_poles), ("longitude", closes)):
+    domain = Domain(dataset["latitude"].values, dataset["longitude"].values)
+    for name, whole in (("latitude", domain.spans_poles), ("longitude", domain.periodic_x)):
         axis = dataset[name].values
-        if not whole(axis):
+        if not whole:
             raise DataError(f"{name} in {where} goes from {axis[0]:g} to {axis[-1]:g} degrees, not around the globe in "
                             "equal steps; give days of the whole globe, as regions cannot be used")
-
-
-def spans_poles(latitude: np.ndarray) -> bool:
-    """Whether the rows (H,), ascending, reach from pole to pole in nearly equal steps."""
-    steps = np.diff(latitude)
-    # Gaussian rows are unequal by a hundredth, and the outer ones lie 0.77 steps from the poles.
-    step = float(np.median(steps)) if steps.size else 0.0
-    return bool(np.ptp(latitude) + 1.6 * step >= 180 and np.allclose(steps, step, rtol=1e-2, atol=20 * TINY))
-
-
-def closes(longitude: np.ndarray) -> bool:
-    """Whether the columns (W,), ascending, go around the globe in equal steps: after the last comes the first."""
-    steps = np.diff(longitude, append=longitude[0] + 360)
-    return bool(longitude.size > 1 and np.allclose(steps, 360 / longitude.size, rtol=1e-3, atol=20 * TINY))
 
 
 def _ascending(dataset: xr.Dataset, name: str, where: str) -> xr.Dataset:
@@ -200,28 +187,3 @@ def check_finite(block: np.ndarray, dates: np.ndarray, name: str, where: str) ->
         raise DataError(
             f"{name} in {where} is NaN or infinite at {count} grid points on "
             f"{np.datetime64(dates[first], 'D')}; repair that day, or end the data before it")
-
-
-def row_edges(latitude: np.ndarray) -> np.ndarray:
-    """Edges (H + 1,) of cells around `latitude` (degrees, ascending): half way to the neighbours, none past a pole."""
-    if latitude.size == 1:
-        return np.array([-90.0, 90.0])
-    inner = (latitude[:-1] + latitude[1:]) / 2
-    first, last = 2 * latitude[0] - inner[0], 2 * latitude[-1] - inner[-1]
-    return np.clip(np.concatenate([[first], inner, [last]]), -90, 90)
-
-
-def cell_area(latitude: np.ndarray) -> np.ndarray:
-    """Area weights (H,) with mean 1 of cells around `latitude` (degrees, ascending).
-
-    A cell's area goes with the sine of its edges; a row on a pole is a half cell.
-    """
-    area: np.ndarray = np.diff(np.sin(np.deg2rad(row_edges(latitude))))
-    weights: np.ndarray = area * (area.size / area.sum())
-    return weights
-
-
-def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Unit vectors (h, w, 3) of a grid's points."""
-    y, x = np.meshgrid(np.deg2rad(latitude), np.deg2rad(longitude), indexing="ij")
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from sparta_core.data.grid import AXES, check_globe, named, ordered, row_edges
+from sparta_core.data.grid import AXES, check_globe, named, ordered
 from sparta_core.errors import DataError
 
 FINEST = 0.05  # degrees: finer than any global reanalysis
@@ -56,8 +56,8 @@ def _moved(field: xr.DataArray, matrices: list[xr.DataArray]) -> xr.DataArray:
 
 def _edges(grid: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Of rows from pole to pole in sines, with which areas go, and of columns in degrees."""
-    longitude = grid["longitude"].values
+    latitude, longitude = grid["latitude"].values, grid["longitude"].values
     half = 180 / longitude.size
-    rows = np.concatenate([[-90], row_edges(grid["latitude"].values)[1:-1], [90]])
+    rows = np.concatenate([[-90], (latitude[:-1] + latitude[1:]) / 2, [90]])
     return np.sin(np.deg2rad(rows)), np.append(longitude - half, longitude[-1] + half)
 

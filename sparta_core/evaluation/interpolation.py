@@ -12,8 +12,8 @@ from scipy.interpolate import griddata
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.fields import Fields
-from sparta_core.data.grid import closes, on_sphere
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology
 from sparta_core.models.linear_path import OptimalInterpolation
@@ -29,18 +29,16 @@ CHUNK = 128  # days interpolated at once
 class ObservationGrid:
     """Where values are hidden: on the native grid, or after enlarging to the encoder's view."""
 
-    latitude: np.ndarray  # (h,)
-    longitude: np.ndarray  # (w,)
+    domain: Domain  # (h, w)
     project: Callable[[Tensor], Tensor]  # whole fields (..., H, W) as they are on this grid (..., h, w)
     sparsity: Sparsity
 
     @classmethod
     def of(cls, mask_grid: str, fields: Fields, views: Views) -> "ObservationGrid":
         if NATIVE[mask_grid]:
-            return cls(fields.latitude, fields.longitude, lambda days: days, views.sparsity)
-        rows, columns = len(views.rows), len(views.columns)
-        return cls(resized(fields.latitude, rows), resized(fields.longitude, columns), views.enlarged,
-                   views.sparsity)  # fmt: skip
+            return cls(fields.domain, lambda days: days, views.sparsity)
+        latitude, longitude = resized(fields.latitude, len(views.rows)), resized(fields.longitude, len(views.columns))
+        return cls(Domain(latitude, longitude), views.enlarged, views.sparsity)
 
 
 def resized(axis: np.ndarray, size: int) -> np.ndarray:
@@ -105,8 +103,7 @@ def usual_fields(climatology: Climatology, fields: Fields, days: Tensor) -> Tens
 
 def nearest(observed: Observed, fields: Fields) -> Tensor:
     """Every grid point takes the value seen nearest to it on the sphere."""
-    sources = on_sphere(observed.grid.latitude, observed.grid.longitude)
-    targets = on_sphere(fields.latitude, fields.longitude)
+    sources, targets = (domain.positions().numpy() for domain in (observed.grid.domain, fields.domain))
     made = np.empty((*observed.values.shape[:2], *fields.grid), dtype=np.float32)
     for place, mask, values in observed.points():
         _, index = cKDTree(sources[mask]).query(targets.reshape(-1, 3))
@@ -116,12 +113,12 @@ def nearest(observed: Observed, fields: Fields) -> Tensor:
 
 def linear(observed: Observed, fields: Fields) -> Tensor:
     """Linear interpolation between the values seen, on a whole globe round the date line; the nearest beyond them."""
-    latitude, longitude = observed.grid.latitude, observed.grid.longitude
+    domain, longitude = observed.grid.domain, observed.grid.domain.longitude
     # Columns repeated on either side of a globe: 60 degrees bridge any gap.
-    wrap = len(longitude) // 6 if closes(longitude) else 0
+    wrap = len(longitude) // 6 if domain.periodic_x else 0
     turns, columns = np.divmod(np.arange(-wrap, len(longitude) + wrap), len(longitude))
     around = longitude[columns] + 360 * turns
-    points = np.stack(np.meshgrid(latitude, around, indexing="ij"), axis=-1)
+    points = np.stack(np.meshgrid(domain.latitude, around, indexing="ij"), axis=-1)
     targets = np.stack(np.meshgrid(fields.latitude, fields.longitude, indexing="ij"), axis=-1)
     made = np.empty((*observed.values.shape[:2], *fields.grid), dtype=np.float32)
     for place, mask, values in observed.points():

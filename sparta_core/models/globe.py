@@ -7,7 +7,8 @@ blocks are pre-activated (He et al., 2016b), and the last map is flattened, not 
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from sparta_core.data.domain import pad_globe
 
 GROUP = 8  # channels of a norm's group
 COARSEST = 4  # rows of the last map, at least
@@ -21,8 +22,7 @@ class GlobeConv(nn.Conv2d):
         super().__init__(inputs, outputs, 3, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.pad(F.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1), mode="replicate")
-        return super().forward(x)
+        return super().forward(pad_globe(x, 1, periodic=True))
 
 
 class GlobeBlock(nn.Module):

@@ -4,12 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from sparta_core.data.checksums import checksum
 from sparta_core.data.fields import Fields
-from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import EARTH_RADIUS, Experiment
 from sparta_core.modes import Modes, eofs, localised_eofs
@@ -77,5 +75,5 @@ def _localised(fields: Fields, days: Tensor, count: int, length: float) -> tuple
     if values > MOST_VALUES:
         raise ExperimentError(f"localisation is {length:g} km, which takes the covariance of all {values} values of a "
                               f"day, at most {MOST_VALUES}; set it to 0, or use a coarser grid")
-    places = torch.from_numpy(on_sphere(fields.latitude, fields.longitude)).flatten(0, 1)
+    places = fields.domain.positions().flatten(0, 1)
     return localised_eofs(days, count, places.to(days.device), length / EARTH_RADIUS)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparta_core.data.domain import Domain
 from sparta_core.experiment import EARTH_RADIUS, Experiment
 from sparta_core.processes import Part
 from sparta_core.typed import Table
@@ -32,7 +33,7 @@ class Sparsity(nn.Module):
         if experiment.sparsity == "stations":
             places = read_stations(experiment.stations)
             there = np.zeros(latitude.size * longitude.size, np.float32)
-            there[nearest_points(places, latitude, longitude, experiment.stations)] = 1
+            there[nearest_points(places, Domain(latitude, longitude), experiment.stations)] = 1
             self.register_buffer("stations", torch.from_numpy(there).view(latitude.size, longitude.size))
         if experiment.sparsity == "swaths":
             self.register_buffer("tracks", swath_places(latitude, longitude, experiment.swaths).float())

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from sparta_core.data.domain import Domain, on_sphere
 from sparta_core.errors import DataError
 
 Table: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
@@ -76,45 +77,21 @@ def numbers(table: pd.DataFrame, name: str, where: str, most: float | None = Non
     return made
 
 
-def nearest_points(stations: pd.DataFrame, latitude: np.ndarray, longitude: np.ndarray,
-                   where: str = "the stations") -> np.ndarray:  # fmt: skip
+def nearest_points(stations: pd.DataFrame, domain: Domain, where: str = "the stations") -> np.ndarray:
     """(N,) the flat index in the grid (H, W) of the point that is nearest to each station, on the sphere.
 
     DataError for a station outside the cells of a grid that does not cover the globe.
     """
     lat, lon = (stations[name].to_numpy() for name in PLACE)
-    bad = np.flatnonzero(_outside(lat, latitude, np.array([-90.0, 90.0])) | _outside_circle(lon, longitude))
+    bad = np.flatnonzero(~domain.contains(lat, lon))
     if bad.size:
+        latitude, longitude = domain.latitude, domain.longitude
         raise DataError(f"the station in {at(stations, bad[0])} of {where}, at {lat[bad[0]]:g} north and "
                         f"{lon[bad[0]]:g} east, lies outside the grid, {latitude[0]:g} to {latitude[-1]:g} north and "
                         f"{longitude[0]:g} to {longitude[-1]:g} east; leave it out")
-    grid = _unit_vectors(*(axis.ravel() for axis in np.meshgrid(latitude, longitude, indexing="ij")))
-    nearest: np.ndarray = cKDTree(grid).query(_unit_vectors(lat, lon))[1]
+    points = cKDTree(domain.positions().flatten(0, 1).numpy())
+    nearest: np.ndarray = points.query(on_sphere(lat, lon))[1]
     return nearest
-
-
-def _outside(places: np.ndarray, axis: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Which places (N,) are further than half a step from an ascending `axis`, unless it reaches the `ends`."""
-    if axis.size == 1:
-        return np.zeros(places.shape, bool)
-    steps = np.array([axis[1] - axis[0], axis[-1] - axis[-2]])
-    reached = np.abs(axis[[0, -1]] - ends) < steps  # no further row fits between
-    least, most = np.where(reached, ends, axis[[0, -1]] + steps / 2 * [-1, 1])
-    return (places < least) | (places > most)
-
-
-def _outside_circle(places: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Which longitudes (N,) lie in the gap of a grid that does not close around the globe."""
-    if longitude.size == 1:
-        return np.zeros(places.shape, bool)
-    east = np.sort(longitude % 360)
-    gaps = np.diff(east, append=east[0] + 360)
-    step, widest = np.median(gaps), int(gaps.argmax())
-    if gaps[widest] < 1.5 * step:
-        return np.zeros(places.shape, bool)
-    into = (places - east[widest]) % 360
-    outside: np.ndarray = (into > step / 2) & (into < gaps[widest] - step / 2)
-    return outside
 
 
 def _of_pandas(source: pd.DataFrame) -> pd.DataFrame:
@@ -178,9 +155,3 @@ def _pointed(value: str) -> str:
     """A number with a decimal comma, with a point; anything else as it is."""
     whole, comma, part = value.strip().partition(",")
     return f"{whole}.{part}" if comma and part.isdigit() and whole.lstrip("+-").isdigit() else value
-
-
-def _unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Places (N,) in degrees as points on the unit sphere (N, 3)."""
-    lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)

@@ -1,4 +1,4 @@
-"""What all sources share: the area of cells against a count of thin bands, where a globe closes, and units."""
+"""What all sources share: longitudes of regions stay together, and units are compared and converted."""
 
 import numpy as np
 import pytest
@@ -6,58 +6,6 @@ import xarray as xr
 
 from sparta_core.data import grid
 from sparta_core.errors import DataError
-
-
-def numerical_area(latitude: np.ndarray) -> np.ndarray:
-    """Each thin band of the sphere given to the nearest latitude: no formula for edges at all."""
-    bands = -90 + 180 / 200_000 * (np.arange(200_000) + 0.5)
-    nearest = np.abs(bands[:, None] - latitude).argmin(1)
-    area = np.bincount(nearest, np.cos(np.deg2rad(bands)), latitude.size)
-    return area / area.mean()
-
-
-@pytest.mark.parametrize("latitude", [
-    -90 + 5.625 * (np.arange(32) + 0.5), np.linspace(-90, 90, 13), np.array([-80.0, -31, 0, 40, 80]),
-], ids=["cells", "poles", "uneven"])
-def test_cell_area_is_the_share_of_the_sphere(latitude):
-    area = grid.cell_area(latitude)
-    np.testing.assert_allclose(area, numerical_area(latitude), rtol=1e-3)
-    assert area.sum() == pytest.approx(latitude.size)
-
-
-def test_a_row_on_a_pole_is_half_a_cell():
-    pole = np.sin(np.deg2rad(90)) - np.sin(np.deg2rad(75))  # rows of 30 degrees: the pole's reaches 15
-    area = grid.cell_area(np.linspace(-90, 90, 7))
-    np.testing.assert_allclose(area[[0, -1]], 7 * pole / 2)
-
-
-def test_a_single_row_has_the_weight_1():
-    np.testing.assert_array_equal(grid.cell_area(np.array([40.0])), [1.0])
-
-
-def test_area_of_a_region_stops_half_a_row_beyond_it():
-    area = grid.cell_area(np.array([30.0, 40.0]))
-    lower, upper = (np.sin(np.deg2rad(top)) - np.sin(np.deg2rad(top - 10)) for top in (35, 45))
-    assert area[1] / area[0] == pytest.approx(upper / lower)
-
-
-@pytest.mark.parametrize("longitude, expected", [
-    (np.arange(0, 360, 5.625), True), (np.arange(2.8125, 360, 5.625), True), (np.arange(-180, 180, 2.5), True),
-    (np.round(np.arange(1024) * 360 / 1024, 3), True), (np.arange(0, 360, 5.625).astype("f4"), True),
-    (np.arange(0, 351, 5.625), False), (np.arange(-20, 40, 2.5), False), (np.array([0.0, 90, 180, 300]), False),
-    (np.array([0.0]), False)])
-def test_columns_close_where_they_go_around_in_equal_steps(longitude, expected):
-    assert grid.closes(longitude) == expected
-
-
-@pytest.mark.parametrize("latitude, expected", [
-    (np.linspace(-90, 90, 13), True), (-90 + 5.625 * (np.arange(32) + 0.5), True),
-    (np.rad2deg(np.arcsin(np.polynomial.legendre.leggauss(32)[0])), True),
-    (np.rad2deg(np.arcsin(np.polynomial.legendre.leggauss(4)[0])), True),
-    (np.linspace(0, 60, 13), False), (np.linspace(-90, 60, 13), False), (np.linspace(-90, 90, 13) ** 3 / 8100, False),
-    (np.array([0.0]), False)])
-def test_rows_reach_from_pole_to_pole_in_nearly_equal_steps(latitude, expected):
-    assert grid.spans_poles(latitude) == expected
 
 
 def test_a_region_around_greenwich_is_not_torn():

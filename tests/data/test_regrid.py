@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sparta_core.data.grid import cell_area, ordered
+from sparta_core.data.domain import Domain
+from sparta_core.data.grid import ordered
 from sparta_core.data.regrid import global_grid, overlaps, regrid
 from sparta_core.errors import DataError
 
@@ -35,7 +36,7 @@ def smooth(grid):
 
 
 def area_mean(field):
-    return float((field.mean("longitude").values * cell_area(field["latitude"].values)).mean())
+    return float((field.values * Domain(field["latitude"].values, field["longitude"].values).area().numpy()).mean())
 
 
 def test_cells_made_of_whole_cells_get_the_mean_by_its_integral():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.interpolate import griddata
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.fields import load_fields
-from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology
 from sparta_core.evaluation.interpolation import (
@@ -64,8 +64,8 @@ def test_the_enlarged_grids_points_are_where_torch_puts_them():
 
 def test_nearest_is_the_brute_force_nearest(bench, observed):
     made = nearest(observed, bench.fields)
-    sources = on_sphere(observed.grid.latitude, observed.grid.longitude).reshape(-1, 3)
-    targets = on_sphere(bench.fields.latitude, bench.fields.longitude).reshape(-1, 3)
+    sources, targets = (domain.positions().reshape(-1, 3).numpy()
+                        for domain in (observed.grid.domain, bench.fields.domain))  # fmt: skip
     distance = 1 - targets @ sources.T
     for day, variable in np.ndindex(2, 5):
         mask = observed.seen[day, variable].flatten().numpy()
@@ -77,14 +77,8 @@ def test_nearest_is_the_brute_force_nearest(bench, observed):
             assert field[k] in values[ties]
 
 
-def test_on_the_sphere_the_pole_is_near_to_all_longitudes():
-    points = on_sphere(np.array([89.0, 0.0]), np.array([0.0, 180.0]))
-    assert np.arccos(points[0, 0] @ points[0, 1]) == pytest.approx(np.deg2rad(2))
-    assert points[1, 0] @ points[1, 1] == pytest.approx(-1)
-
-
 def test_linear_interpolation_of_a_plane_is_exact_and_crosses_the_date_line(bench, observed):
-    latitude = torch.from_numpy(observed.grid.latitude).float()
+    latitude = torch.from_numpy(observed.grid.domain.latitude).float()
     plane = (2 * latitude[:, None] + 1).expand(observed.values.shape).contiguous()
     seen = observed.seen.clone()
     seen[..., [0, -1], :] = True  # so that every point lies between seen ones
@@ -134,7 +128,7 @@ def test_linear_interpolation_wraps_a_globe_wherever_it_begins(bench, first):
     np.testing.assert_allclose(made, field, atol=1e-4)
     shifted = dataclasses.replace(bench.fields, latitude=latitude[1:-1], longitude=longitude + 5)
     seen = torch.ones(1, 1, 15, 36, dtype=torch.bool)
-    grid = ObservationGrid(latitude, longitude, lambda days: days, bench.views.sparsity)
+    grid = ObservationGrid(Domain(latitude, longitude), lambda days: days, bench.views.sparsity)
     between = linear(Observed(grid, torch.from_numpy(field)[None, None].float(), seen, torch.tensor([0])), shifted)
     expected = (field + np.roll(field, -1, axis=1))[1:-1] / 2
     np.testing.assert_allclose(between[0, 0], expected, atol=1e-4)

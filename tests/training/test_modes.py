@@ -9,7 +9,6 @@ import torch
 import xarray as xr
 
 from sparta_core.data.fields import load_fields
-from sparta_core.data.grid import on_sphere
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.modes import localised_eofs
 from sparta_core.training import modes as made
@@ -74,7 +73,7 @@ def test_without_localisation_they_are_the_training_days_eofs(fields):
 def test_localisation_is_in_kilometres(fields):
     """Twice 6371 km is the longest chord there is."""
     modes = fit_modes(fields, 16, 12742.0)
-    places = torch.from_numpy(on_sphere(fields.latitude, fields.longitude)).flatten(0, 1)
+    places = fields.domain.positions().flatten(0, 1)
     patterns, variance = localised_eofs(fields.split("train").flatten(1), 16, places, 2.0)
     torch.testing.assert_close(modes.patterns, patterns)
     torch.testing.assert_close(modes.variance, variance)

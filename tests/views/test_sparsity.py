@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from sparta_core.data.domain import Domain
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.processes import Part
@@ -61,7 +62,7 @@ def test_a_ratio_of_its_own_for_every_sample():
 def test_only_stations_report_each_with_its_share(stations):
     _, seen = observe(torch.zeros(50, 2, *GRID), 0.4, sparsity="stations", stations=str(stations))
     found = torch.zeros(GRID, dtype=torch.bool).flatten()
-    found[nearest_points(read_stations(str(stations)), LAT, LON)] = True
+    found[nearest_points(read_stations(str(stations)), Domain(LAT, LON))] = True
     assert not seen.flatten(2)[..., ~found].any()
     assert float(seen.flatten(2)[..., found].mean()) == pytest.approx(0.6, abs=0.02)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparta_core.data.domain import Domain
 from sparta_core.errors import DataError
 from sparta_core.views.stations import nearest_points, read_stations
 from tests.globe import axes
@@ -28,7 +29,7 @@ def nearest_by_haversine(lat, lon):
 
 
 def test_stations_belong_to_the_nearest_grid_points(table):
-    found = np.unravel_index(nearest_points(table, LAT, LON), GRID)
+    found = np.unravel_index(nearest_points(table, Domain(LAT, LON)), GRID)
     expected = [nearest_by_haversine(lat, lon) for lat, lon in zip(table["lat"], table["lon"], strict=True)]
     np.testing.assert_array_equal(np.transpose(found), expected)
 
@@ -127,7 +128,7 @@ ATLANTIC = (np.arange(35, 70.1, 5), np.r_[0:20.1:5, 340:357:5])
 def test_a_station_outside_the_cells_of_a_grid_is_refused(axes, lat, lon, inside):
     places = pd.DataFrame({"lat": [50.0, lat], "lon": [15.0, lon]}, pd.Index([2, 5], name="line"))
     if inside:
-        assert nearest_points(places, *axes, "here").size == 2
+        assert nearest_points(places, Domain(*axes), "here").size == 2
     else:
         with pytest.raises(DataError, match=r"^the station in line 5 of here, at .* lies outside the grid"):
-            nearest_points(places, *axes, "here")
+            nearest_points(places, Domain(*axes), "here")
