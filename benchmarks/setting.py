@@ -9,7 +9,7 @@ import torch
 
 from sparta_core.data.days import split_days
 from sparta_core.data.fields import Fields
-from sparta_core.data.grid import UNITS
+from sparta_core.data.variables import UNITS
 from sparta_core.experiment import Experiment
 
 YEAR = 365

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sparta_core.data.grid import UNITS
+from sparta_core.data.variables import UNITS
 from sparta_core.experiment import Experiment
 from sparta_core.training.device import PRECISION
 from tests.linear import GLOBE

@@ -10,24 +10,9 @@ import pandas as pd
 from sparta_core.data.days import Days, blocks
 from sparta_core.data.moments import Moments
 from sparta_core.data.sentinels import Tally
+from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
 
-# What no field of the lower troposphere leaves, by units as CF spells them: (least, most).
-BOUNDS: dict[str, tuple[float, float]] = {
-    "2m_temperature": (160.0, 345.0),  # K; observed: 184 to 330
-    "temperature": (130.0, 345.0),  # K, any level
-    "u_component_of_wind": (-150.0, 150.0),  # m s-1; jets reach 110
-    "v_component_of_wind": (-150.0, 150.0),
-    "geopotential": (-2e4, 6e5),  # m2 s-2, any level up to 1 hPa; of a level: geopotential_bounds
-    "specific_humidity": (-1e-3, 0.06),  # kg kg-1; spectral models go a little below 0
-}
-DRY_AIR = 287.05  # J kg-1 K-1, its gas constant
-SURFACE_PRESSURES = (890.0, 1085.0)  # hPa at sea level, in daily means
-LAYER_MEANS = (200.0, 310.0)  # K, between the ground and a level, of any column of air
-# Standard deviations over the globe and the year, in the same units: (least, most).
-SPREADS: dict[str, tuple[float, float]] = {
-    "2m_temperature": (2.0, 60.0), "temperature": (1.0, 60.0), "u_component_of_wind": (1.5, 60.0),
-    "v_component_of_wind": (1.5, 60.0), "specific_humidity": (0.0, 0.02)}  # fmt: skip
 NEGATIVE = -1e-5  # kg kg-1: humidity below is no rounding error, and
 NEGATIVE_SHARE = 1e-3  # of the values may be so
 MEAN_SHIFT = 0.5  # of a training std, between the means of two parts of the record
@@ -140,24 +125,15 @@ def _coded(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]
                "in many files; set it to NaN")
 
 
-def geopotential_bounds(level: float) -> tuple[float, float]:
-    """The least and the greatest geopotential (m2 s-2) that air has at `level` (hPa).
-
-    Hydrostatically, R T log(p0 / p) above sea level with the pressure p0, in columns with the mean temperature T.
-    """
-    made = [DRY_AIR * mean * np.log(surface / level) for surface in SURFACE_PRESSURES for mean in LAYER_MEANS]
-    return float(min(made)), float(max(made))
-
-
 def beyond(name: str, low: np.ndarray, high: np.ndarray, level: float) -> tuple[np.ndarray, str]:
     """Which days' least and greatest values (T,) exceed the variable's physical bounds, and words for the first.
 
-    Those of the geopotential are of the `level` (hPa).
+    Some bounds, such as the geopotential's, are of the `level` (hPa).
     """
-    least, most = BOUNDS.get(name, (-np.inf, np.inf))
-    where, what = "", "its units"
-    if name == "geopotential":
-        (least, most), where, what = geopotential_bounds(level), f" at {level:g} hPa", "its level and units"
+    bounds, where, what = variable(name).bounds, "", "its units"
+    if callable(bounds):
+        bounds, where, what = bounds(level), f" at {level:g} hPa", "its level and units"
+    least, most = bounds
     bad = np.flatnonzero((low < least) | (high > most))
     first = bad[0] if bad.size else 0
     return bad, f"reaches from {low[first]:g} to {high[first]:g}, beyond {least:g} to {most:g}{where}; check {what}"
@@ -172,13 +148,13 @@ def _beyond(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str
 
 def _negative(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
     share = found.negative[:, channel].sum() / max(1, found.moments.number[:, channel].sum())
-    if days.variables[channel] == "specific_humidity" and share > NEGATIVE_SHARE:
+    if variable(days.variables[channel]).positive and share > NEGATIVE_SHARE:
         yield f"is negative at {100 * share:.2g} % of the grid points and days"
 
 
 def _spread(days: Days, found: Survey, channel: int, gaps: bool) -> Iterator[str]:
     std = float(found.moments.part(days.splits["train"]).total().std[channel])
-    least, most = SPREADS.get(days.variables[channel], (0.0, np.inf))
+    least, most = variable(days.variables[channel]).spread
     if not least <= std <= most:
         yield (f"has the std {std:.3g} on the training days, {least:g} to {most:g} being usual; check that it is in "
                f"{days.units[channel]}")

@@ -20,8 +20,8 @@ import zarr
 from filelock import FileLock, Timeout
 
 from sparta_core.data.checksums import checksum, order_of, seal_folder
-from sparta_core.data.grid import STATIC
 from sparta_core.data.moments import Moments
+from sparta_core.data.variables import STATIC
 from sparta_core.errors import DataError
 from sparta_core.files import TEXT_BYTES, read, replace, sealed_json, unsealed_json
 

@@ -2,79 +2,62 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 import xarray as xr
 
+from sparta_core.data.conventions import NAMES, RECOGNISED, conversion, normalised_units
 from sparta_core.data.domain import TINY, Domain, closes
 from sparta_core.data.levels import at_level
-from sparta_core.data.units import conversion, normalised_units
+from sparta_core.data.unused import nearest
+from sparta_core.data.variables import STATIC, variable
 from sparta_core.errors import DataError
 
 DIMENSIONS = ("time", "latitude", "longitude")
-# Fields without a time that are kept where a source has them.
-STATIC = ("land_sea_mask", "geopotential_at_surface")
-# A variable that is not named here may have any units, but must say which.
-UNITS = {
-    "2m_temperature": "K",
-    "u_component_of_wind": "m s-1",
-    "v_component_of_wind": "m s-1",
-    "geopotential": "m2 s-2",
-    "specific_humidity": "kg kg-1",
-}
-# What Copernicus' files, and others, call the same.
-AXES = {"valid_time": "time", "lat": "latitude", "lon": "longitude"}
-NAMES = {
-    **AXES, "pressure_level": "level",
-    "t2m": "2m_temperature", "t": "temperature", "u": "u_component_of_wind", "v": "v_component_of_wind",
-    "z": "geopotential", "q": "specific_humidity", "lsm": "land_sea_mask",
-}  # fmt: skip
-# Names that are recognised, but not renamed: those of CMIP.
-ALIASES = {"tas": "2m_temperature", "ta": "temperature", "ua": "u_component_of_wind", "va": "v_component_of_wind",
-           "zg": "geopotential", "hus": "specific_humidity", **NAMES}  # fmt: skip
 
 
 def named(dataset: xr.Dataset, names: Mapping[str, str] = NAMES) -> xr.Dataset:
     """`dataset` with WeatherBench 2's names where it has short ones."""
-    there = {*dataset.variables, *dataset.dims}
-    return dataset.rename({old: new for old, new in names.items() if old in there and new not in there})
+    present = {*dataset.variables, *dataset.dims}
+    return dataset.rename({old: new for old, new in names.items() if old in present and new not in present})
 
 
 def select(dataset: xr.Dataset, variables: Sequence[str], level: float, where: str,
            units: Mapping[str, str] | None = None) -> xr.Dataset:  # fmt: skip
-    """`variables` at `level` (hPa) of `dataset`, with their units in the CF spelling; lazy stays lazy.
+    """Take the variables that are wanted from a source, at their level and in their units; lazy stays lazy.
 
-    A variable without a vertical coordinate stays as it is. `units` by variable are those to have them in, beside
-    those that this package expects; a warning says what is converted. DataError for what the source lacks.
+    A variable without a vertical coordinate stays as it is. A warning says what is converted, and what else in the
+    source may be one of the variables.
+
+    Args:
+        dataset: Fields (time, latitude, longitude) in any order, some at several levels.
+        variables: Those to take.
+        level: Where they are to be, in hPa.
+        where: What errors call the source.
+        units: Those to have variables in, beside those that this package expects.
+
+    Returns:
+        The variables, with their units in the CF spelling.
+
+    Raises:
+        DataError: For what the source lacks.
     """
-    missing = [name for name in variables if name not in dataset.data_vars]
+    present = sorted(str(name) for name in dataset.data_vars)
+    missing = [name for name in variables if name not in present]
     if missing:
-        there = sorted(str(name) for name in dataset.data_vars)
-        raise DataError(f"{where} has no {', '.join(missing)}{_meant(missing, there)}; choose among its variables: "
-                        f"{', '.join(there)}")
-    _say_confused(dataset, variables, where)
+        near = [name for name in present if nearest(name, missing)]
+        offer = f" (is it {' or '.join(near)}?)" if near else ""
+        raise DataError(f"{where} has no {', '.join(missing)}{offer}; choose among its variables: {', '.join(present)}")
+    for other in present:
+        meant = RECOGNISED.get(other)
+        if meant in variables and other not in variables:
+            warnings.warn(f"{where} has {meant} and {other}, which may be the same; only {meant} is used", stacklevel=3)
     chosen = at_level(dataset[list(variables)], level, where)
     chosen = chosen.drop_vars([name for name in chosen.coords if name not in DIMENSIONS])
     for name in variables:
         _check_dimensions(chosen[name], name, level, where)
-        chosen[name] = _converted(chosen[name], name, where, (units or {}).get(name))
+        chosen[name] = in_units(chosen[name], name, where, (units or {}).get(name))
     return chosen
-
-
-def _meant(missing: Sequence[str], there: Sequence[str]) -> str:
-    """The variables that are there, and may be what is missing."""
-    near = {old for name in missing for old in there
-            if ALIASES.get(old) == name or get_close_matches(name, [old], cutoff=0.85)}  # fmt: skip
-    return f" (is it {' or '.join(sorted(near))}?)" if near else ""
-
-
-def _say_confused(dataset: xr.Dataset, variables: Sequence[str], where: str) -> None:
-    """Warn of variables that are not used, and are elsewhere called what one of those used is."""
-    for other in sorted(str(name) for name in dataset.data_vars):
-        meant = ALIASES.get(other)
-        if meant in variables and other not in variables:
-            warnings.warn(f"{where} has {meant} and {other}, which may be the same; only {meant} is used", stacklevel=4)
 
 
 def _check_dimensions(field: xr.DataArray, name: str, level: float, where: str) -> None:
@@ -89,37 +72,31 @@ def _check_dimensions(field: xr.DataArray, name: str, level: float, where: str) 
 
 def static_fields(dataset: xr.Dataset) -> xr.Dataset:
     """The fields without a time (land-sea mask, surface geopotential) that `dataset` has."""
-    names = [n for n in STATIC if n in dataset and set(dataset[n].dims) == {"latitude", "longitude"}]
-    units = {n: normalised_units(str(dataset[n].attrs.get("units", "1"))) for n in names}
-    return xr.Dataset({n: dataset[n].assign_attrs(units=units[n]) for n in names}).reset_coords(drop=True)
+    fields = {name: dataset[name] for name in STATIC if name in dataset}
+    return xr.Dataset({
+        name: field.assign_attrs(units=normalised_units(str(field.attrs.get("units", "1"))))
+        for name, field in fields.items() if {*field.dims} == {"latitude", "longitude"}}).reset_coords(drop=True)
 
 
-def checked_units(field: xr.DataArray, name: str, where: str, expected: str | None = None) -> str:
-    """The units of `field` in the CF spelling; DataError if they are missing, or not those that are `expected`.
+def in_units(field: xr.DataArray, name: str, where: str, expected: str | None = None) -> xr.DataArray:
+    """Convert a field to the units `expected`, else to those that this package has the variable in; lazily.
 
-    Without `expected`, those that this package knows the variable in; other variables may have any.
+    Returns:
+        The field with its units in the CF spelling, after a warning where its values change. Without expected units
+        it has those that it says.
+
+    Raises:
+        DataError: If it says none, or some of another quantity.
     """
-    expected = expected or UNITS.get(name)
-    written = _written_units(field, name, where, expected)
-    if expected is not None and conversion(written, expected) != (1.0, 0.0):
-        raise DataError(f"{name} in {where} is in {written!r}; convert it to {expected!r}")
-    return expected or normalised_units(written)
-
-
-def _written_units(field: xr.DataArray, name: str, where: str, expected: str | None) -> str:
+    expected = expected or variable(name).units
     written = str(field.attrs.get("units", ""))[:60]  # whatever an attribute may hold
     if not written.strip():
         wanted = repr(expected) if expected else "its units"
         raise DataError(f"{name} in {where} says no units; write {wanted} into its attribute 'units'")
-    return written
-
-
-def _converted(field: xr.DataArray, name: str, where: str, expected: str | None) -> xr.DataArray:
-    """`field` in the expected units, lazily, and a warning where its values change."""
-    expected = expected or UNITS.get(name)
-    written = _written_units(field, name, where, expected)
-    way = conversion(written, expected) if expected else None
-    if way is not None and way != (1.0, 0.0) and field.dtype.kind in "iuf":
+    way = conversion(written, expected or written)
+    if way is None or (way != (1, 0) and field.dtype.kind not in "iuf"):
+        raise DataError(f"{name} in {where} is in {written!r}; convert it to {expected!r}")
+    if way != (1, 0):
         scale, offset = way
         sum_ = f"{f' times {scale:g}' * (scale != 1)}{f' plus {offset:g}' * (offset != 0)}"
         warnings.warn(f"{name} in {where} is in {written!r}; it is converted to {expected!r},{sum_}", stacklevel=4)
@@ -127,7 +104,7 @@ def _converted(field: xr.DataArray, name: str, where: str, expected: str | None)
         packed = field.drop_encoding().assign_attrs(scale_factor=scale, add_offset=offset, units=expected)
         unpacked = xr.decode_cf(packed.to_dataset(name=name), decode_times=False, decode_coords=False)
         field = unpacked[name].drop_encoding()
-    return field.assign_attrs(units=checked_units(field, name, where, expected))
+    return field.assign_attrs(units=expected or normalised_units(written))
 
 
 def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
@@ -158,32 +135,28 @@ def check_globe(dataset: xr.Dataset, where: str) -> None:
     """DataError unless the ordered `dataset` is of a whole globe, whose last column is the first one's neighbour."""
     domain = Domain(dataset["latitude"].values, dataset["longitude"].values)
     for name, whole in (("latitude", domain.spans_poles), ("longitude", domain.periodic_x)):
-        axis = dataset[name].values
         if not whole:
-            raise DataError(f"{name} in {where} goes from {axis[0]:g} to {axis[-1]:g} degrees, not around the globe in "
+            first, last = dataset[name].values[[0, -1]]
+            raise DataError(f"{name} in {where} goes from {first:g} to {last:g} degrees, not around the globe in "
                             "equal steps; give days of the whole globe, as regions cannot be used")
 
 
 def _ascending(dataset: xr.Dataset, name: str, where: str) -> xr.Dataset:
-    steps = np.diff(dataset[name].values)
-    if (steps > 0).all():
-        return dataset
-    if (steps < 0).all():  # a slice, because it costs a lazy source nothing
-        return dataset.isel({name: slice(None, None, -1)})
-    dataset = dataset.sortby(name)
-    twice = np.flatnonzero(~(np.diff(dataset[name].values) > 0))
-    if twice.size:
-        value = dataset[name].values[twice[0]]
-        raise DataError(f"{where} has the {name} {value:g} more than once; drop the repeated grid points")
+    if (np.diff(dataset[name].values) < 0).all():  # a slice, because it costs a lazy source nothing
+        dataset = dataset.isel({name: slice(None, None, -1)})
+    elif not dataset.indexes[name].is_monotonic_increasing:
+        dataset = dataset.sortby(name)
+    values = dataset[name].values
+    if (repeated := values[1:][np.diff(values) == 0]).size:
+        raise DataError(f"{where} has the {name} {repeated[0]:g} more than once; drop the repeated grid points")
     return dataset
 
 
 def check_finite(block: np.ndarray, dates: np.ndarray, name: str, where: str) -> None:
     """DataError naming the first of `dates` (D,) on which `block` (D, H, W) has a NaN or infinity."""
-    whole = np.isfinite(block).all(axis=(1, 2))
-    if not whole.all():
-        first = int(np.argmin(whole))
-        count = int((~np.isfinite(block[first])).sum())
+    counts = (~np.isfinite(block)).sum((1, 2))
+    if counts.any():
+        first = int(np.argmax(counts > 0))
         raise DataError(
-            f"{name} in {where} is NaN or infinite at {count} grid points on "
+            f"{name} in {where} is NaN or infinite at {counts[first]} grid points on "
             f"{np.datetime64(dates[first], 'D')}; repair that day, or end the data before it")

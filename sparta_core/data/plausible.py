@@ -1,12 +1,12 @@
 """What a user's values are held against: codes for what is missing, and the training days' range at each point."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from sparta_core.data.conventions import LIKELY, conversion
 from sparta_core.data.sentinels import CODES
 from sparta_core.errors import DataError
 
@@ -17,32 +17,6 @@ MAGNITUDES = sorted({abs(code) for code in CODES})  # files write them with eith
 # of the atmosphere, and MOST for half of a variable's values at once.
 ODD, MOST, FAR = 3.0, 4.5, 10.0
 CLOSE = 0.25  # within this of the range, a unit is likelier than another that comes before it
-
-
-class Conversion(NamedTuple):
-    """Values that look like `unit` times `factor` plus `offset` are in the model's units."""
-
-    unit: str
-    factor: float
-    offset: float = 0.0
-
-    def __str__(self) -> str:
-        return f"it looks like {self.unit}: " + " and ".join(
-            [f"multiply it by {self.factor:g}"] * (self.factor != 1) + [f"add {self.offset:g}"] * (self.offset != 0))
-
-
-CONVERSIONS: dict[str, tuple[Conversion, ...]] = {
-    "K": (Conversion("degrees Celsius", 1, 273.15), Conversion("degrees Fahrenheit", 5 / 9, 255.3722)),
-    "m2 s-2": (Conversion("geopotential height in m", 9.80665), Conversion("geopotential height in dam", 98.0665)),
-    "m s-1": (Conversion("knots", 0.514444), Conversion("km/h", 1 / 3.6), Conversion("cm/s", 0.01)),
-    "kg kg-1": (Conversion("g/kg", 0.001),),
-    "Pa": (Conversion("hPa", 100),),
-    "hPa": (Conversion("Pa", 0.01),),
-    "1": (Conversion("percent", 0.01),),
-    "(0 - 1)": (Conversion("percent", 0.01),),
-    "%": (Conversion("a fraction", 100),),
-    "m": (Conversion("mm", 0.001),),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +54,20 @@ class Known:
         told = (f"{name} of {where} is {found[first]:g} {place(beyond[first])}, where the training days reach from "
                 f"{low[at]:g} to {high[at]:g}{_and_more((amount > ODD).sum())}")  # fmt: skip
         close, odd = self.std[channel] * np.array([CLOSE, ODD])
-        units = () if _within(values, low - odd, high + odd) else CONVERSIONS.get(self.units[channel], ())
-        likely = next((unit for beside in (close, odd) for unit in units
-                       if _within(values * unit.factor + unit.offset, low - beside, high + beside)), None)  # fmt: skip
+        units = [] if _within(values, low - odd, high + odd) else [*_likely(self.units[channel])]
+        likely = next((words for beside in (close, odd) for words, factor, offset in units
+                       if _within(values * factor + offset, low - beside, high + beside)), None)  # fmt: skip
         if half or amount[most] > FAR:
             raise DataError(f"{told}; {likely or 'check its units, level and quantity'}")
         warnings.warn(told + (f"; {likely}" if likely else ""), stacklevel=3)
+
+
+def _likely(wanted: str) -> Iterator[tuple[str, float, float]]:
+    """What values may be in and what to do with them, in words, and the way from there to the units `wanted`."""
+    for units, words in LIKELY.get(wanted, {}).items():
+        if way := conversion(units, wanted):
+            steps = [f"multiply it by {way[0]:g}"] * (way[0] != 1) + [f"add {way[1]:g}"] * (way[1] != 0)
+            yield f"it looks like {words}: {' and '.join(steps)}", *way
 
 
 def _check_codes(name: str, where: str, place: Callable[[int], str], beyond: np.ndarray, found: np.ndarray,

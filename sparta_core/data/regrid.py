@@ -3,7 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from sparta_core.data.grid import AXES, check_globe, named, ordered
+from sparta_core.data.conventions import AXES
+from sparta_core.data.grid import check_globe, named, ordered
 from sparta_core.errors import DataError
 
 FINEST = 0.05  # degrees: finer than any global reanalysis

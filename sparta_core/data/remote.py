@@ -10,7 +10,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
-from sparta_core.data.grid import NAMES
+from sparta_core.data.conventions import NAMES
 from sparta_core.errors import DataError
 from sparta_core.progress import say
 

@@ -14,7 +14,8 @@ from safetensors.numpy import load, save
 from sparta_core.data.bundled import LEVEL
 from sparta_core.data.circulation import BEGIN, LONG_NAMES, SETTINGS, Circulation
 from sparta_core.data.daystore import DayStore, plain_json
-from sparta_core.data.grid import DIMENSIONS, UNITS, check_finite
+from sparta_core.data.grid import DIMENSIONS, check_finite
+from sparta_core.data.variables import UNITS
 from sparta_core.errors import DataError
 from sparta_core.progress import say, time_left
 

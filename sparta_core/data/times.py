@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from sparta_core.data.conventions import REAL_CALENDARS
+from sparta_core.data.domain import DAY
 from sparta_core.errors import DataError
 
-DAY = np.timedelta64(1, "D")
 # Daily means are labelled by their date, or by their noon: another time of day is a moment's.
 LABELS = (np.timedelta64(0, "h"), np.timedelta64(12, "h"))
-REAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "julian")
 
 
 class When(NamedTuple):
@@ -134,11 +134,8 @@ def daily_mean(fields: np.ndarray, days: Grouped) -> np.ndarray:
     """The mean (D, ...) of the fields (T, ...) of each date, of what is not NaN."""
     if days.dates.size == len(fields):
         return fields
-    there = ~np.isnan(fields)
-    total, number = (np.zeros((days.dates.size, *fields.shape[1:])) for _ in range(2))
-    np.add.at(total, days.place, np.where(there, fields, 0))
-    np.add.at(number, days.place, there)
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    means = pd.DataFrame(fields.reshape(len(fields), -1)).groupby(days.place).mean()
+    return means.to_numpy().reshape(-1, *fields.shape[1:])
 
 
 def _from_calendar(value: Any, where: str) -> np.datetime64:

@@ -7,17 +7,12 @@ from difflib import get_close_matches
 
 import xarray as xr
 
-from sparta_core.data.grid import ALIASES, STATIC, UNITS
+from sparta_core.data.conventions import RECOGNISED
 from sparta_core.data.times import bounds_name
+from sparta_core.data.variables import STATIC, VARIABLES
 from sparta_core.errors import DataError
 
 CLOSE = 0.85  # of difflib's ratio: a letter or two that are missing, added or swapped in a name
-# What else tables, and files, call the same; a height zg is told from a geopotential by its values.
-OTHERS = ALIASES | {
-    "temperature_2m": "2m_temperature", "t2": "2m_temperature", "u_wind": "u_component_of_wind",
-    "v_wind": "v_component_of_wind", "geopotential_height": "geopotential", "huss": "specific_humidity",
-    **dict.fromkeys(("date", "datetime", "date_time", "timestamp", "day", "dates", "times", "time_utc", "utc"), "time"),
-}
 
 
 def check_unused(kind: str, unused: Collection[str], used: Collection[str], wanted: Collection[str],
@@ -41,9 +36,9 @@ def check_unused(kind: str, unused: Collection[str], used: Collection[str], want
 def nearest(name: str, missing: Collection[str]) -> str | None:
     """The one of the `missing` names that `name` was probably meant to be."""
     small = name.strip().casefold().replace(" ", "_").replace("-", "_")
-    if OTHERS.get(small) in missing:
-        return OTHERS[small]
-    if small in {*UNITS, *STATIC, *OTHERS.values()}:
+    if RECOGNISED.get(small) in missing:
+        return RECOGNISED[small]
+    if small in {*VARIABLES, *RECOGNISED.values()}:
         return small if small in missing else None
     # Digits are heights and levels: 10m_u_component_of_wind is not a misspelt u_component_of_wind.
     alike = [other for other in missing if re.findall(r"\d+", other) == re.findall(r"\d+", small)]

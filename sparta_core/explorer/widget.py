@@ -6,10 +6,10 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from sparta_core.data.variables import label
 from sparta_core.experiment import Experiment
 from sparta_core.explorer.pictures import MapPicture, MapScale, Picture, PlanePicture, png
 from sparta_core.explorer.session import ANALOGUES, PLANES, Session
-from sparta_core.plotting.labels import label
 from sparta_core.plotting.maps import Panel
 
 MOST_HIDDEN = 0.95

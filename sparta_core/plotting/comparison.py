@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from sparta_core.data.variables import short_label
 from sparta_core.evaluation.comparison import Measure
-from sparta_core.plotting.labels import short_name
 
 
 def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[str, Mapping[str, float]] | None = None,
@@ -52,7 +52,7 @@ def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[s
 def attention(weights: ArrayLike, names: Sequence[str], title: str = "") -> Figure:
     """Who attends to whom, (to, from) with rows that sum to 1; `names` are variables or CLS."""
     weights = np.asarray(weights)
-    words = [short_name(name) for name in names]
+    words = [short_label(name) for name in names]
     fig, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
     plt.close(fig)
     image = ax.imshow(weights, cmap="viridis", vmin=0, vmax=float(weights.max()), aspect="auto")

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from sparta_core.data.variables import label
 from sparta_core.evaluation.scorecard import OURS
-from sparta_core.plotting.labels import label
 
 # Okabe and Ito's colours, told apart by colour-blind readers; baselines are dashed.
 STYLES: dict[str, dict[str, object]] = {

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from sparta_core.data.variables import label
 from sparta_core.plotting.curves import SCORES, STYLES, legend
-from sparta_core.plotting.labels import label
 
 LINES = {"crps_skill": 0.0, "spread_skill": 1.0}  # no better than climatology; as wide as it is wrong
 

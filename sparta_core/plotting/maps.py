@@ -18,9 +18,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from sparta_core.data.variables import Label, label
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.plotting.geometry import from_seam, latitude_edges, longitude_edges, refined
-from sparta_core.plotting.labels import Label, label
 
 if TYPE_CHECKING:
     from cartopy.mpl.geoaxes import GeoAxes
@@ -37,7 +37,7 @@ class Panel:
     """One map: values (H, W) of `variable` at `level` hPa in SI units, NaN where nothing was observed.
 
     `kind` is field, anomaly, error or spread; anomalies, errors and winds get a scale centred on zero.
-    `units` counts for variables that LABELS does not know. Values on a finer or coarser grid over
+    `units` counts for variables without a label in the table. Values on a finer or coarser grid over
     the same cells (the enlarged views) are placed by their shape.
     """
 

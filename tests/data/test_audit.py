@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sparta_core.data import days as reading
-from sparta_core.data.audit import audit, check, geopotential_bounds, inventory, survey
+from sparta_core.data.audit import audit, check, inventory, survey
 from sparta_core.data.days import Days
 from sparta_core.errors import DataError
 
@@ -125,17 +125,6 @@ def one(name, values, level=850):
 
 def drawn(mean, std):
     return np.random.default_rng(1).normal(mean, std, (DAYS, 4, 8))
-
-
-def test_bounds_of_geopotential_hold_the_standard_atmosphere_and_extremes_of_the_weather():
-    """ICAO's heights, and rounded records of daily means: least and greatest heights (m) at each level (hPa)."""
-    standard = {1000: 110.9, 925: 761.9, 850: 1457.3, 700: 3012.2, 500: 5574.4, 300: 9164, 200: 11784, 100: 16180,
-                50: 20576, 10: 31055, 1: 47820}  # fmt: skip
-    extremes = {1000: (-700, 600), 850: (450, 1750), 500: (4500, 6050), 200: (10300, 12700), 10: (27300, 32700)}
-    for level, height in standard.items():
-        for each in (height, *extremes.get(level, ())):
-            least, most = geopotential_bounds(level)
-            assert least < 9.80665 * each < most, (level, each)
 
 
 @pytest.mark.parametrize(("level", "mean", "std", "shown"), [

@@ -22,11 +22,14 @@ def field(units: str) -> xr.DataArray:
 
 
 def test_units_of_training_are_compared_for_any_variable():
-    assert grid.checked_units(field("Pa"), "mean_sea_level_pressure", "here", "Pa") == "Pa"
-    assert grid.checked_units(field("kg/kg"), "specific_humidity", "here") == "kg kg-1"
-    assert grid.checked_units(field("m**3 s**-1"), "discharge", "here") == "m3 s-1"
+    def units(*field_and_more):
+        return grid.in_units(*field_and_more).attrs["units"]
+
+    assert units(field("Pa"), "mean_sea_level_pressure", "here", "Pa") == "Pa"
+    assert units(field("kg/kg"), "specific_humidity", "here") == "kg kg-1"
+    assert units(field("m**3 s**-1"), "discharge", "here") == "m3 s-1"
     with pytest.raises(DataError, match="mean_sea_level_pressure in here is in 'hPa'; convert it to 'Pa'"):
-        grid.checked_units(field("hPa"), "mean_sea_level_pressure", "here", "Pa")
+        grid.in_units(field("hPa").astype(str), "mean_sea_level_pressure", "here", "Pa")
 
 
 def test_units_of_training_are_converted_to_where_they_can_be():

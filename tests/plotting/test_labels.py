@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from sparta_core import plotting
+from sparta_core.data.variables import UNITS, label, short_label
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.explorer.pictures import MapScale
 from sparta_core.explorer.widget import Explorer
-from sparta_core.plotting.labels import LABELS, label, short_name
 from sparta_core.plotting.maps import KINDS, Panel
 
-NAMES = list(LABELS)
+NAMES = list(UNITS)
 ON_LEVELS = [name for name in NAMES if name != "2m_temperature"]
 LATITUDE, LONGITUDE = np.linspace(-84.375, 84.375, 16), np.arange(32) * 11.25
 FIELD = np.random.default_rng(0).normal(size=(16, 32))
@@ -92,8 +92,8 @@ def test_no_level_goes_without_saying():
 
 
 def test_labels():
-    assert label("geopotential", 500).name == "geopotential, 500 hPa" and short_name("geopotential") == "geopotential"
-    assert label("2m_temperature", 500).name == short_name("2m_temperature") == "2 m temperature"
+    assert label("geopotential", 500).name == "geopotential, 500 hPa" and short_label("geopotential") == "geopotential"
+    assert label("2m_temperature", 500).name == short_label("2m_temperature") == "2 m temperature"
     assert label("sea_ice", 500, "1") == ("sea ice", "1", "viridis", 1.0, False)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sparta_core.data.variables import UNITS
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.plotting import geometry, maps
-from sparta_core.plotting.labels import LABELS
 from sparta_core.plotting.maps import Panel, map_grid, save, save_picture, scale
 
 LATITUDE, LONGITUDE = np.linspace(-87.1875, 87.1875, 32), np.arange(64) * 5.625
@@ -137,7 +137,7 @@ def test_natural_earth_is_used_where_it_is(no_network, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_nothing_is_cut_off_and_units_are_there(no_network):
-    panels = [Panel(FIELD, "a title", name, level=850) for name in LABELS]
+    panels = [Panel(FIELD, "a title", name, level=850) for name in UNITS]
     figure = map_grid([panels[:3], [*panels[3:], None]], title="All variables", **WHERE)
     figure.draw_without_rendering()
     box, page = figure.get_tightbbox(), figure.bbox_inches
