@@ -4,30 +4,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparta_core.data import domain
 from sparta_core.errors import DataError
 
 HARMONICS = 3
-YEAR = 365.25
+YEAR = float(domain.YEAR / domain.DAY)  # days
 BLOCK = 365  # days that are worked on at a time: bounds the float64 copies
 
 
 def days_of_year(dates: np.ndarray) -> np.ndarray:
-    """Dates (...), datetime64, as days of the year (...) from 1 to 366."""
+    """Count dates (...), datetime64, as days of the year (...) from 1 to 366.
+
+    Example:
+        >>> days_of_year(np.array(["2001-01-01", "2004-12-31"], "M8[D]")).tolist()
+        [1, 366]
+    """
     days: np.ndarray = (dates.astype("datetime64[D]") - dates.astype("datetime64[Y]")).astype(np.int64) + 1
     return days
 
 
 def seasons_of(dates: np.ndarray) -> np.ndarray:
-    """Dates (...), datetime64, as seasons (...): 0 DJF, 1 MAM, 2 JJA, 3 SON, by month, for the whole globe."""
+    """Tell the seasons (...) of dates (...), datetime64: 0 DJF, 1 MAM, 2 JJA, 3 SON, by month, for the whole globe."""
     month = dates.astype("datetime64[M]").astype(np.int64) % 12  # 0 is January
     seasons: np.ndarray = (month + 1) // 3 % 4
     return seasons
 
 
 def fit_climatology(days: Tensor, day_of_year: np.ndarray, where: str) -> Tensor:
-    """Coefficients (7, C, H, W) that fit days (T, C, H, W) by least squares; summed in float64.
+    """Fit the climatology of days by least squares, summed in float64.
 
-    DataError where a day has gaps.
+    Args:
+        days: (T, C, H, W), whole.
+        day_of_year: (T,) from 1 to 366.
+        where: What errors call the source of the days.
+
+    Returns:
+        The coefficients (7, C, H, W) of the mean, three sines and three cosines.
+
+    Raises:
+        DataError: If a day has gaps.
     """
     basis = harmonics(day_of_year).to(days.device)
     moments = torch.zeros(basis.shape[1], days[0].numel(), dtype=torch.float64, device=days.device)
@@ -41,10 +56,9 @@ def fit_climatology(days: Tensor, day_of_year: np.ndarray, where: str) -> Tensor
 
 
 def climatology_at(coefficients: Tensor, day_of_year: np.ndarray) -> Tensor:
-    """The climatology (..., C, H, W) of days of the year (...), from its coefficients (7, C, H, W)."""
+    """Evaluate the climatology (..., C, H, W) on days of the year (...), from its coefficients (7, C, H, W)."""
     basis = harmonics(day_of_year.reshape(-1)).to(coefficients)
-    made = (basis @ coefficients.flatten(1)).unflatten(1, coefficients.shape[1:])
-    return made.view(*day_of_year.shape, *made.shape[1:])
+    return (basis @ coefficients.flatten(1)).view(*day_of_year.shape, *coefficients.shape[1:])
 
 
 def harmonics(day_of_year: np.ndarray) -> Tensor:

@@ -38,10 +38,10 @@ def at_level(dataset: xr.Dataset, level: float, where: str) -> xr.Dataset:
     A variable without any stays as it is; one at a height above the ground must have it in its name, as
     2m_temperature has. DataError if a coordinate, or the attribute "level", says something else.
     """
-    found = {str(name): [*_verticals(dataset[name])] for name in dataset.data_vars}
-    if not any(vertical.kind == "pressure" for verticals in found.values() for vertical in verticals):
+    known = {str(name): [*_verticals(dataset[name])] for name in dataset.data_vars}
+    if not any(vertical.kind == "pressure" for verticals in known.values() for vertical in verticals):
         _check_attribute(dataset.attrs.get("level", level), level, where)
-    fields = {name: _placed(dataset[name], name, verticals, level, where) for name, verticals in found.items()}
+    fields = {name: _placed(dataset[name], name, verticals, level, where) for name, verticals in known.items()}
     return xr.Dataset(fields, attrs=dataset.attrs)
 
 

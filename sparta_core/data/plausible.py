@@ -33,25 +33,33 @@ class Known:
 
     def check(self, name: str, values: np.ndarray, where: str, place: Callable[[int], str],
               points: np.ndarray | slice = slice(None)) -> None:  # fmt: skip
-        """DataError for values that are codes or far from the training days', a warning for odd ones; NaN is left out.
+        """Hold values against the training days' range, NaN left out; a warning says which are odd.
 
-        `values` (..., P) lie at the flat `points` (P,) of the grid; `place` says where a flat index of them is.
+        Args:
+            name: The variable.
+            values: (..., P) in its units.
+            where: What errors call their source.
+            place: Says where a flat index of the values is.
+            points: (P,) their flat indices in the grid.
+
+        Raises:
+            DataError: For values that are codes, or far from the training days'.
         """
         channel = self.variables.index(name)
         low, high = (edge[channel].reshape(-1)[points] for edge in (self.low, self.high))
         excess = np.fmax(values - high, low - values) / self.std[channel]
-        beyond = np.flatnonzero(excess > 0)
-        if not beyond.size:
+        index = np.flatnonzero(excess > 0)
+        if not index.size:
             return
-        amount, found = excess.reshape(-1)[beyond], values.reshape(-1)[beyond]
-        _check_codes(name, where, place, beyond, found, amount)
+        amount, outliers = excess.reshape(-1)[index], values.reshape(-1)[index]
+        _check_codes(name, where, lambda number: place(index[number]), outliers, amount)
         most = int(amount.argmax())
         if amount[most] <= ODD:
             return
         half = 2 * (amount > MOST).sum() >= np.isfinite(excess).sum()
         first = int(np.argmax(amount > MOST)) if half else most
-        at = beyond[first] % low.size
-        told = (f"{name} of {where} is {found[first]:g} {place(beyond[first])}, where the training days reach from "
+        at = index[first] % low.size
+        told = (f"{name} of {where} is {outliers[first]:g} {place(index[first])}, where the training days reach from "
                 f"{low[at]:g} to {high[at]:g}{_and_more((amount > ODD).sum())}")  # fmt: skip
         close, odd = self.std[channel] * np.array([CLOSE, ODD])
         units = [] if _within(values, low - odd, high + odd) else [*_likely(self.units[channel])]
@@ -70,18 +78,17 @@ def _likely(wanted: str) -> Iterator[tuple[str, float, float]]:
             yield f"it looks like {words}: {' and '.join(steps)}", *way
 
 
-def _check_codes(name: str, where: str, place: Callable[[int], str], beyond: np.ndarray, found: np.ndarray,
-                 amount: np.ndarray) -> None:  # fmt: skip
+def _check_codes(name: str, where: str, place: Callable[[int], str], outliers: np.ndarray, amount: np.ndarray) -> None:
     """DataError for values beyond the range that are a code: one by more than a training std, or several.
 
     Codes below 1000 are what wind in km/h, or a height, may come to: they must be half of all that lies so far out.
     """
     for code in (sign * code for code in MAGNITUDES for sign in (-1, 1)):
-        equal = np.isclose(found, code, rtol=1e-6, atol=0)
+        equal = np.isclose(outliers, code, rtol=1e-6, atol=0)
         alone = abs(code) >= 1000 or 2 * equal.sum() >= (amount > 1).sum()
         if alone and (equal.sum() > 1 or (amount[equal] > 1).any()):
             count = f"in {equal.sum()} places, first " if equal.sum() > 1 else ""
-            raise DataError(f"{name} of {where} is {code:g} {count}{place(beyond[equal.argmax()])}, which looks like a "
+            raise DataError(f"{name} of {where} is {code:g} {count}{place(int(equal.argmax()))}, which looks like a "
                             "code for 'missing'; set it to NaN")
 
 

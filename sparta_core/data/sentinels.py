@@ -35,8 +35,8 @@ class Tally:
                 others = self.others.setdefault(code, Counter())
                 others.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
-    def found(self) -> dict[float, np.ndarray]:
-        """The codes that cannot be measurements, and the indices (N,) of the days of each of their values."""
+    def codes(self) -> dict[float, np.ndarray]:
+        """Find the codes that cannot be measurements, and the indices (N,) of the days of each of their values."""
         days = {code: np.concatenate(parts) for code, parts in self.days.items()}
         return {code: index for code, index in days.items()
                 if index.size >= CODES[code] and index.size > OFTEN * max(self.others[code].values(), default=0)}

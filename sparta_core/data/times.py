@@ -37,20 +37,29 @@ class Grouped(NamedTuple):
 
 
 def utc(values: np.ndarray, where: str) -> np.ndarray:
-    """Times (...) as datetime64[us] in UTC, NaT where there is no date.
+    """Read times as datetime64[us] in UTC, NaT where there is no date.
 
-    `values` are datetime64, ISO dates as text or numbers (20011231), with or without a zone, or cftime's; without a
-    zone they are in UTC. DataError for a calendar whose dates do not all exist.
+    Args:
+        values: (...) datetime64, ISO dates as text or numbers (20011231), with or without a zone, or cftime's; without
+            a zone they are in UTC.
+        where: What errors call the source.
+
+    Raises:
+        DataError: For a calendar whose dates do not all exist.
+
+    Example:
+        >>> utc(np.array(["2001-12-31T02:00+02:00"]), "here").tolist()
+        [datetime.datetime(2001, 12, 31, 0, 0)]
     """
     if values.dtype.kind == "M":
         return values.astype("datetime64[us]")
     flat = values.astype(str if values.dtype.kind in "iuS" else object).ravel()
     if any(hasattr(value, "calendar") for value in flat):
-        made = np.array([_from_calendar(value, where) for value in flat], "datetime64[us]")
+        moments = np.array([_from_calendar(value, where) for value in flat], "datetime64[us]")
     else:
         parsed = pd.to_datetime(pd.Series(flat, dtype=object), utc=True, format="ISO8601", errors="coerce")
-        made = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
-    return made.reshape(values.shape)
+        moments = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
+    return moments.reshape(values.shape)
 
 
 def of_fields(dataset: xr.Dataset, where: str) -> When | None:
@@ -111,12 +120,12 @@ def labels(days: xr.Dataset, when: When | None, groups: Grouped) -> dict[str, xr
     """The coordinate time (D,) of days that were grouped: their own where it names the same dates, or none."""
     if "time" not in days.coords:
         return {}
-    own = days["time"].drop_vars(set(days["time"].coords) - {"time"})
-    kept = own.dtype.kind == "M" and np.array_equal(own.values.astype("datetime64[D]"), groups.dates)
-    attrs = {name: value for name, value in own.attrs.items() if name != "bounds"}
-    if when is None or kept:
-        return {"time": own.assign_attrs(attrs) if kept else own}
-    return {"time": xr.DataArray(groups.dates.astype("datetime64[us]"), dims="time", name="time", attrs=attrs)}
+    time = days["time"].drop_vars(set(days["time"].coords) - {"time"}).copy()
+    time.attrs.pop("bounds", None)  # which are not handed on
+    alike = time.dtype.kind == "M" and np.array_equal(time.values.astype("datetime64[D]"), groups.dates)
+    if when is None or alike:
+        return {"time": time}
+    return {"time": xr.DataArray(groups.dates.astype("datetime64[us]"), dims="time", name="time", attrs=time.attrs)}
 
 
 def warn_of_moments(when: When, where: str) -> None:

@@ -44,8 +44,8 @@ def geopotential_bounds(level: float) -> Range:
 
     Hydrostatically, R T log(p0 / p) above sea level with the pressure p0, in columns with the mean temperature T.
     """
-    made = [DRY_AIR * mean * np.log(surface / level) for surface in SURFACE_PRESSURES for mean in LAYER_MEANS]
-    return float(min(made)), float(max(made))
+    extremes = [DRY_AIR * mean * np.log(surface / level) for surface in SURFACE_PRESSURES for mean in LAYER_MEANS]
+    return float(min(extremes)), float(max(extremes))
 
 
 VARIABLES = {variable.name: variable for variable in (

@@ -107,6 +107,16 @@ def test_an_interval_is_of_the_day_of_its_middle(tmp_path):
     assert times.of_fields(without, "here").moments[0] == np.datetime64("2001-01-02")
 
 
+def test_the_time_that_is_handed_on_names_no_bounds():
+    """They are not handed on with it; what the user gave keeps them."""
+    for days in (ends_of_days(made_up_weather(days=3, rows=2, columns=4)), made_up_weather(days=3, rows=2, columns=4)):
+        days["time"].attrs = {"bounds": "time_bnds", "long_name": "end"}
+        when = times.of_fields(days, "here")
+        made = times.labels(days, when, times.grouped(when, 3, "here"))["time"]
+        assert made.attrs == {"long_name": "end"} and days["time"].attrs["bounds"] == "time_bnds"
+        np.testing.assert_array_equal(made.values.astype("M8[D]"), when.moments.astype("M8[D]"))
+
+
 def test_means_of_months_are_said():
     edges = np.array([["2001-01", "2001-02"], ["2001-02", "2001-03"], ["2001-03", "2001-04"]], "M8[M]").astype("M8[ns]")
     days = made_up_weather(days=3, rows=2, columns=4).assign_coords(time=("time", edges[:, 0], {"bounds": "time_bnds"}))
@@ -130,7 +140,6 @@ def test_times_without_dates_are_none_and_words_are_refused():
     assert times.of_fields(days.drop_vars("time"), "here") is None
     with pytest.raises(DataError, match="time of here is 'first' at the place 2; write it as 2001-12-31"):
         times.of_fields(days.assign_coords(time=["2001-01-01", "first", "2001-01-03"]), "here")
-
 
 
 

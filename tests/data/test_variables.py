@@ -4,11 +4,11 @@ import doctest
 
 import pytest
 
-from sparta_core.data import conventions, variables
+from sparta_core.data import climatology, conventions, times, variables
 from sparta_core.data.variables import UNITS, VARIABLES, Variable, geopotential_bounds, variable
 
 
-@pytest.mark.parametrize("module", [variables, conventions])
+@pytest.mark.parametrize("module", [variables, conventions, climatology, times])
 def test_the_examples_hold(module):
     assert doctest.testmod(module).failed == 0 < doctest.testmod(module).attempted
 
