@@ -199,6 +199,13 @@ def test_cell_area_has_its_closed_form(fields):
     assert fields.cell_area.dtype == torch.float32
 
 
+def test_the_domain_of_daily_fields_on_a_globe(fields):
+    domain = fields.domain
+    assert domain.shape == fields.grid and domain.periodic_x and domain.step == np.timedelta64(1, "D")
+    assert domain.cycles == (np.timedelta64(8766, "h"),)  # 365.25 days: the year alone
+    torch.testing.assert_close(domain.area().float(), fields.cell_area[:, None].expand(fields.grid))
+
+
 def test_to_moves_the_tensors_and_keeps_the_rest(fields):
     moved = fields.to("meta")
     assert moved.values.device.type == moved.mean.device.type == moved.std.device.type == "meta"
