@@ -9,13 +9,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sparta_core.data.fields import Fields
 from sparta_core.experiment import Experiment
-from sparta_core.training.stages import OBJECTIVES, job
+from sparta_core.objectives.blend import BlendedLoss
+from sparta_core.objectives.contrastive import Contrast
+from sparta_core.objectives.decoder import DecoderReconstruction
+from sparta_core.training.stages import job
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 from sparta_core.views.sampling import Sampler
 
 NUMBERS = {"pretrain": "stage 1", "blend": "stage 2", "decoder": "stage 3"}
-STAGES = {name: OBJECTIVES[name] for name in NUMBERS}
+STAGES = {"pretrain": Contrast, "blend": BlendedLoss, "decoder": DecoderReconstruction}
 SOFT_GAP = 252  # days: 504 anchors, twelve of the paper's batches
 EPOCH = 1  # past the first, where the blend gives the reconstruction no weight
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from sparta_core.experiment import Experiment
-from sparta_core.models.dropout import ReLUDropout
+from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.models.sparta import Sparta
 
 Views = dict[str, Tensor]

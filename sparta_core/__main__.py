@@ -15,13 +15,12 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from sparta_core.commands import COMMANDS, parsed
 from sparta_core.downstream.plan import STAGES, costs, ordered, train
 from sparta_core.errors import SpartaError
-from sparta_core.experiment import Experiment
+from sparta_core.experiment import Experiment, defaults, described
 from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
 from sparta_core.progress import duration
@@ -64,15 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("stages", nargs="+", metavar="stage", help=", ".join(STAGES))
     parser.add_argument("--preset", default="demo", help=", ".join(PRESETS))
     parser.add_argument("--cost", action="store_true", help="say what it will cost, and no more")
-    for field in fields(Experiment):
-        if field.name != "preset":
-            parser.add_argument(f"--{field.name}", metavar="VALUE", help=f"the paper's: {field.default}")
+    for name, text in described().items():
+        if name != "preset":
+            parser.add_argument(f"--{name}", metavar="VALUE", help=text)
     return parser
 
 
 def _value(name: str, text: str) -> Any:
     """What a flag says; several values, or one where the setting is a list, make a list."""
-    alone = isinstance(Experiment.__dataclass_fields__[name].default, tuple) and not text.startswith("[")
+    alone = isinstance(defaults()[name], tuple) and not text.startswith("[")
     try:
         return json.loads(f"[{text}]" if alone else text)
     except ValueError:

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sparta_core.data import audit
-from sparta_core.data.days import read_days
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES, read_days
 from sparta_core.data.era5 import URLS, prepare
 from sparta_core.data.simulate import simulate
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.bars import bars
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
+from sparta_core.experiment import Experiment
 from sparta_core.parameters import seeds_of, years_of
 from sparta_core.presets import PRESETS
 from sparta_core.progress import say

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+EARTH_RADIUS = 6371.0  # km, the unit of lengths
 RANK = 1e-6  # of the leading eigenvalue: below it float32 days carry no signal
 SWEEPS, SPARE = 3, 0.2  # of the subspace iteration, and the share of patterns beside those asked for
 

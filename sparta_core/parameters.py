@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import Any
 
 from sparta_core.errors import ExperimentError
-from sparta_core.typed import check_choice, nearest, typed
+from sparta_core.experiment import typed
+from sparta_core.typed import check_choice, nearest
 
 INJECTED = "# Parameters\n"  # how a cell begins in which papermill hands over what it was given
 

@@ -1,15 +1,8 @@
-"""What each preset changes of the paper's settings, and the paper's forecast set-ups."""
+"""What each preset changes of the paper's settings."""
 
 from typing import Any, NamedTuple
 
 from sparta_core.typed import Table
-
-# The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
-FORECAST_SETUPS: dict[tuple[int, int], dict[str, Any]] = {
-    (30, 1): {"forecast_weight_decay": 1e-6, "forecast_dropout": 0.0, "forecast_seeds": (0,)},
-    (5, 5): {"forecast_weight_decay": 1e-5, "forecast_dropout": 0.3, "forecast_seeds": (0, 42, 123)},
-    (5, 10): {"forecast_weight_decay": 1e-5, "forecast_dropout": 0.0, "forecast_seeds": (0, 42, 123)},
-}
 
 # The paper's model on the bundled climate's own grid, where the encoder's last map is 1x2: one-channel
 # norms would leave only signs there and pooling would lose the place, hence the norm groups and the

@@ -1,11 +1,11 @@
-"""Values checked: of the types that fields declare, converted where that loses nothing; names that stand for something.
+"""Names that stand for something, and the near one for a name that stands for nothing.
 
 Whoever acts on a setting that is a name looks it up in a Table, which refuses a name that it does not hold.
 """
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from sparta_core.errors import ExperimentError
 
@@ -40,21 +40,3 @@ def check_choice(name: str, value: Any, valid: tuple[str, ...]) -> None:
     """ExperimentError unless `value` of the setting `name` is one of those that are `valid`."""
     if value not in valid:
         raise ExperimentError(f"{name} is {value!r}; choose one of: {', '.join(valid)}{nearest(value, valid)}")
-
-
-def typed(name: str, kind: Any, value: Any) -> Any:
-    """`value` as `kind`, where that loses nothing (a list becomes a tuple, 1 becomes 1.0)."""
-    if kind == int | None:
-        return None if value is None else typed(name, int, value)
-    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
-        kinds = get_args(kind)
-        if kinds[-1] is Ellipsis:
-            kinds = kinds[:1] * len(value)
-        if len(value) == len(kinds):
-            return tuple(typed(name, k, v) for k, v in zip(kinds, value, strict=True))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(kind) is None and type(value) is kind and value == value:
-        return value
-    wanted = getattr(kind, "__name__", str(kind)) if get_origin(kind) is None else str(kind)
-    raise ExperimentError(f"{name} is {value!r}; it must be of type {wanted}")

@@ -87,11 +87,9 @@ def globe(tiny_in, tmp_path_factory):
 @pytest.fixture(scope="session")
 def flags():
     """Makes of an experiment what a person types to get it, where it differs from the paper's."""
-    paper = Experiment()
 
     def words(experiment):
-        changed = {name: getattr(experiment, name) for name in Experiment.__dataclass_fields__ if name != "preset"
-                   and getattr(experiment, name) != getattr(paper, name)}  # fmt: skip
+        changed = {name: value for name, value in experiment.changed(experiment.flat).items() if name != "preset"}
         pairs = [[f"--{name}", ",".join(map(str, v)) if isinstance(v, tuple) else str(v)]
                  for name, v in changed.items()]  # fmt: skip
         return ["--preset", "paper", *itertools.chain(*pairs)]

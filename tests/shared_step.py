@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from sparta_core.experiment import Experiment
-from sparta_core.models.dropout import ReLUDropout
+from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.training import stages
 from sparta_core.training.device import make_fabric
 from sparta_core.training.workbench import Workbench

@@ -7,8 +7,8 @@ import pytest
 from sparta_core import __main__ as command
 from sparta_core.downstream import plan
 from sparta_core.training import fit as fitting
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
+from tests.stages import STAGES
 
 SETTINGS = {"autoencoder_epochs": 1, "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "forecast_epochs": 1}
 

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import Experiment
+from sparta_core.experiment import names
 from sparta_core.processes import Share
 from sparta_core.training import device, stages
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 from tests.shared_step import gradients
+from tests.stages import STAGES
 
 TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0",
        "--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0"]  # fmt: skip
@@ -69,7 +69,7 @@ def float64():
 def test_two_processes_take_the_step_of_one(tiny, tmp_path, float64):
     """The same losses and gradients of the same global batch, odd ones and unequal parts too, in float64."""
     experiment = tiny()
-    settings = {name: getattr(experiment, name) for name in Experiment.__dataclass_fields__}
+    settings = {name: getattr(experiment, name) for name in names()}
     command = [*TWO, str(Path(__file__).with_name("shared_step.py")), json.dumps(settings | {"cases": CASES})]
     subprocess.run([*command, str(tmp_path)], check=True, env=environment(), timeout=300)
     for fusion, stage, size in CASES:

@@ -10,9 +10,9 @@ from sparta_core.downstream.forecast import forecast
 from sparta_core.errors import DataError, RunError
 from sparta_core.evaluation.reconstruction import model_reconstruction
 from sparta_core.evaluation.scores import forecast_scores
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
 from tests.conftest import made_up_weather
+from tests.stages import STAGES
 
 
 @pytest.fixture

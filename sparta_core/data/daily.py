@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.grid import check_globe, named, ordered, select, static_fields
 from sparta_core.data.regrid import regrid
 from sparta_core.data.remote import ReliableStore, cannot_open
 from sparta_core.errors import DataError
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES
 
 BUCKET = "gs://weatherbench2/datasets/era5/"
 Years = tuple[int, int]

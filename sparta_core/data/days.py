@@ -5,17 +5,62 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
 from sparta_core.data import bundled, checksums, grid, times
 from sparta_core.data.storage import allocate, place
-from sparta_core.errors import DataError
-from sparta_core.experiment import Experiment
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.experiment import Experiment, check_path
+from sparta_core.settings import Count, Section, Share, setting
 
+WEATHERBENCH2_VARIABLES = (
+    "2m_temperature", "u_component_of_wind", "v_component_of_wind", "geopotential", "specific_humidity",
+)  # fmt: skip
 # Days that are read and worked on at a time: bounds the float64 copies, by number and on large grids by bytes.
 BLOCK, BLOCK_BYTES = 365, 2**28
+
+
+class DataSettings(Section):
+    """Which days there are, and how they are split."""
+
+    data: str = setting("bundled", "'bundled', or the path of a Zarr store or NetCDF file")
+    variables: Annotated[tuple[str, ...], Field(min_length=1)] = setting(WEATHERBENCH2_VARIABLES, "names of variables")
+    level: int = setting(850, "pressure of the variables on levels", "hPa")
+    days: Count | None = setting(None, "the first so many days; null: all")
+    split: tuple[Share, Share] = setting((0.6, 0.2), "shares of training and validation; the rest is downstream")
+    gaps: bool = setting(False, "NaN in the data is meant: not observed")
+
+    def check(self, experiment: Experiment) -> None:
+        check_path("data", self.data, "'bundled', or the path of a store or file")
+        check_split("split", self.split)
+        if len(set(self.variables)) != len(self.variables):
+            raise ExperimentError(f"variables are {self.variables}; each may be named once")
+
+
+class DownstreamSplit(Section):
+    """How the last days are split again, for the tasks."""
+
+    downstream_split: tuple[Share, Share] = setting(
+        (0.6, 0.2), "shares of the downstream days that tasks train and validate on; the rest is tested")
+
+    def check(self, experiment: Experiment) -> None:
+        check_split("downstream_split", self.downstream_split)
+
+
+class Storage(Section):
+    storage: Literal["auto", "device", "memory", "disk"] = setting(
+        "auto", "where the days lie; auto: the first with room", trains=False)
+
+
+def check_split(name: str, shares: tuple[float, float]) -> None:
+    """ExperimentError unless the `shares` leave something for every part."""
+    first, second = shares
+    if not (first > 0 and second > 0 and first + second < 1):
+        raise ExperimentError(f"{name} is {shares}; it must be two positive fractions with a sum below 1")
 
 
 @dataclass(frozen=True, eq=False)

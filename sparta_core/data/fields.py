@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +9,13 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.audit import Finding, audit, check, survey
-from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology, seasons_of
+from sparta_core.data.climatology import climatology_at, days_of_year, seasons_of
 from sparta_core.data.days import Days, blocks, read_days
+from sparta_core.data.departures import Departures
 from sparta_core.data.domain import Domain
 from sparta_core.data.moments import Moments
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
-from sparta_core.typed import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +157,7 @@ def load_fields(experiment: Experiment, device: str = "cpu") -> Fields:
     findings = audit(days, found, experiment.gaps)
     check(findings, days.where)
     mean, std = _standardise(days, found.moments)
-    climatology = TAKE_OFF[experiment.departures](days)
+    climatology = experiment.of(Departures).take_off(days)
     fields = Fields(
         torch.from_numpy(days.values), days.time, days.latitude, days.longitude, days.variables, days.units,
         torch.from_numpy(mean), torch.from_numpy(std), days.splits, days.land_sea_mask, days.source,
@@ -180,17 +179,3 @@ def _standardise(days: Days, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
         exact = days.values[block].astype(np.float64)
         days.values[block] = (exact - mean[:, None, None]) / std[:, None, None]
     return mean, std
-
-
-def _take_off_climatology(days: Days) -> Tensor:
-    """Make the standardised values departures from their climatology, in place; its coefficients (7, C, H, W)."""
-    day_of_year, train = days_of_year(days.time), days.splits["train"]
-    climatology = fit_climatology(torch.from_numpy(days.values[: train.stop]), day_of_year[: train.stop], days.where)
-    for block in blocks(days.values):
-        days.values[block] -= climatology_at(climatology, day_of_year[block]).numpy()
-    return climatology
-
-
-# From what values depart, once standardised: the mean is off by then.
-TAKE_OFF: Table[Callable[[Days], Tensor | None]] = Table(
-    "departures", {"mean": lambda days: None, "climatology": _take_off_climatology})

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparta_core.data.climatology import days_of_year, harmonics, seasons_of
-from sparta_core.models.linear_path import LinearPathEncoder
+from sparta_core.encoders.linear_path import LinearPathEncoder
 from sparta_core.models.sparta import Sparta
+from sparta_core.observe.masks import draw_ratios
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
-from sparta_core.views.masks import draw_ratios
 
 YEAR = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")
 CHUNK = 32  # days at once, with the climatology's eight patterns each

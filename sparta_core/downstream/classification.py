@@ -11,12 +11,12 @@ from sparta_core.downstream import calendar
 from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.observe.masks import draw_ratios
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.typed import Table
-from sparta_core.views.masks import draw_ratios
 from sparta_core.views.sampling import batched
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")

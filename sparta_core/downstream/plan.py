@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from sparta_core.downstream import calendar, classification, diffusion, forecast
-from sparta_core.experiment import DOWNSTREAM, Experiment
+from sparta_core.evaluation.baselines import Baselines
+from sparta_core.experiment import Experiment, trainings
 from sparta_core.processes import agreed
 from sparta_core.progress import duration
 from sparta_core.training import stages
@@ -14,7 +15,7 @@ from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 from sparta_core.typed import Table
 
-STAGES = (*stages.STAGES, *DOWNSTREAM)
+STAGES = tuple(name for name, kind in trainings().items() if not issubclass(kind, Baselines))
 Training = tuple[Run, Callable[[], Job]]  # the run of a training, and what makes its Job on modules that know nothing
 
 
@@ -35,13 +36,15 @@ class Cost:
 
 def ordered(experiment: Experiment, names: Sequence[str]) -> list[str]:
     """The stages called `names` with all that they need first, in the order in which they train."""
-    needed = set().union(*(experiment.ancestry(name) for name in names))
-    return [name for name in STAGES if name in needed]
+    return experiment.ancestry(*names)
 
 
 def train(experiment: Experiment, name: str) -> None:
     """Train the stage called `name` and what it needs, as far as that is not done."""
-    TRAIN[name](experiment)
+    if isinstance(experiment.trained(name), stages.Stage):
+        stages.train_stage(experiment, name)
+    else:
+        TRAIN[name](experiment)
 
 
 def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
@@ -55,7 +58,7 @@ def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
 
 def _jobs(bench: Workbench, name: str) -> list[Training]:
     """What a stage trains: several where it has several seeds, nothing where the date says the season."""
-    if name in stages.STAGES:
+    if isinstance(bench.experiment.trained(name), stages.Stage):
         return [(bench.run(name), partial(stages.job, bench, name))]
     return JOBS[name](bench)
 
@@ -106,7 +109,7 @@ CLASSIFIERS: Table[tuple[Callable[[Experiment], object], Callable[[Workbench], l
     "date": (lambda experiment: calendar.temperature(Workbench.of(experiment)), lambda bench: []),
 })  # fmt: skip
 TRAIN: Table[Callable[[Experiment], object]] = Table("stage", {
-    **stages.STAGES, "forecast": _forecasters, "diffusion": diffusion.diffusion, "classification": _classifier,
+    "forecast": _forecasters, "diffusion": diffusion.diffusion, "classification": _classifier,
 })  # fmt: skip
 JOBS: Table[Callable[[Workbench], list[Training]]] = Table("task", {
     "forecast": _forecaster_jobs, "diffusion": _denoiser_jobs, "classification": _classifier_jobs,

@@ -6,19 +6,35 @@ last observed days (N,), lead 1 being the day after.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
+from sparta_core.data.days import DataSettings, DownstreamSplit
+from sparta_core.data.departures import Departures
 from sparta_core.data.fields import Fields
+from sparta_core.encoders import Latent
+from sparta_core.encoders.linear_path import LinearPath
 from sparta_core.errors import ExperimentError
+from sparta_core.experiment import Randomness, Trained
 from sparta_core.modes import eofs, inverse_step
+from sparta_core.observe import Errors, Observation
+from sparta_core.settings import Uses
+from sparta_core.tasks import DownstreamMask
+from sparta_core.views.augment import ViewSettings
 
 MODES = 400
 RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
+
+
+class Baselines(Trained, name="baselines"):
+    """The baselines of all tasks, which depend on no model: their scores are shared."""
+
+    uses: ClassVar[Uses] = (Randomness, DataSettings, Departures, ViewSettings, Observation, Errors, Latent, LinearPath,
+                  DownstreamSplit, DownstreamMask)  # fmt: skip
 
 
 class Baseline(Protocol):

@@ -6,10 +6,12 @@ climatology's fit on trust; of each variable the one with the lower CRPS on the 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 import xarray as xr
+from pydantic import Field
 from torch import Tensor
 
 from sparta_core.data.climatology import YEAR, days_of_year
@@ -19,12 +21,18 @@ from sparta_core.evaluation.baselines import Climatology
 from sparta_core.evaluation.ensembles import crps
 from sparta_core.evaluation.kept import kept
 from sparta_core.experiment import Experiment
+from sparta_core.settings import LARGEST, Section, setting
 from sparta_core.training.workbench import Workbench
 
 KINDS = ("training days", "climatology + anomalies")
 VALIDATION_DAYS = 256  # evenly spaced, on which the better kind is chosen
 DAYS_AT_ONCE = 16  # bounds memory
 FILE = "reference.nc"
+
+
+class Window(Section):
+    climatology_window: Annotated[int, Field(ge=0, lt=LARGEST)] = setting(
+        10, "around a date, from which a climatological ensemble is drawn", "days", trains=False)
 
 
 @dataclass(frozen=True, eq=False)

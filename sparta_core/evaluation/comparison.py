@@ -15,9 +15,9 @@ from sparta_core.evaluation.reconstruction import baseline_reconstruction, model
 from sparta_core.evaluation.scorecard import WHOLE_FIELDS, forecast_setup, method, rows_of
 from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
+from sparta_core.observe import placed
 from sparta_core.presets import PAPERS
 from sparta_core.progress import duration
-from sparta_core.ranges import placed
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 
@@ -48,7 +48,7 @@ def models(experiment: Experiment) -> dict[str, Experiment]:
     """
     own = experiment.preset == PAPERS[experiment.preset]
     shared = {name: getattr(experiment, name) for name in SHARED}
-    if placed(shared):
+    if placed(experiment):
         shared["mask_grid"] = experiment.mask_grid
     paper = experiment if own else Experiment.from_preset(PAPERS[experiment.preset], **shared)
     theirs = {"paper's SPARTA": paper.replace(objective="contrastive"),

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from sparta_core.data.domain import Domain
 from sparta_core.data.fields import Fields
+from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
 from sparta_core.evaluation.baselines import Climatology
-from sparta_core.models.linear_path import OptimalInterpolation
 from sparta_core.modes import Modes, eofs
+from sparta_core.observe.sparsity import Sparsity
 from sparta_core.processes import Part
 from sparta_core.views.augment import NATIVE, Views
-from sparta_core.views.sparsity import Sparsity
 
 CHUNK = 128  # days interpolated at once
 

@@ -7,6 +7,7 @@ from scipy.stats import t as student
 
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.experiment import Experiment
+from sparta_core.objectives.contrastive import at_equal_steps
 from sparta_core.typed import check_choice
 
 NONE = "none"  # the autoencoder
@@ -30,7 +31,7 @@ def objective_variants(bases: Mapping[str, Experiment], names: Sequence[str] = t
         for name in names:
             hard_negatives, cycle_weight = CONTRAST[name]
             one = base.replace(objective="contrastive", hard_negatives=hard_negatives, cycle_weight=cycle_weight)
-            made[f"{backbone}, {name}"] = one.at_equal_steps()
+            made[f"{backbone}, {name}"] = at_equal_steps(one)
     return made
 
 

@@ -14,8 +14,8 @@ from sparta_core.data.fields import Fields
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed, fit_methods
 from sparta_core.evaluation.kept import kept
 from sparta_core.evaluation.scores import by_model
-from sparta_core.experiment import CHOICES, Experiment
-from sparta_core.ranges import placed
+from sparta_core.experiment import Experiment
+from sparta_core.observe import placed
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
@@ -87,8 +87,8 @@ def evenly_spaced(fields: Fields, count: int | None) -> Tensor:
 
 def mask_grids(bench: Workbench) -> tuple[str, ...]:
     """Both grids on which values can be hidden; one where the encoder sees it itself, or observations have places."""
-    native = bench.experiment.view_size == bench.fields.grid or placed(vars(bench.experiment))
-    return ("native",) if native else tuple(reversed(CHOICES["mask_grid"]))
+    native = bench.experiment.view_size == bench.fields.grid or placed(bench.experiment)
+    return ("native",) if native else ("native", "enlarged")
 
 
 def _table(error: Callable[[str, float], float], grids: Sequence[str], ratios: Sequence[float]) -> xr.Dataset:

@@ -11,12 +11,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sparta_core.downstream.classification import SEASONS, seasons, whole_days
+from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
 from sparta_core.evaluation.interpolation import ObservationGrid, Observed, scores_of
-from sparta_core.models.linear_path import OptimalInterpolation
+from sparta_core.observe.masks import draw_ratios
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
-from sparta_core.views.masks import draw_ratios
 
 COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
 PENALTIES = (1.0, 0.1, 0.01, 0.001)  # C of the logistic regression on scores; what validation days like best counts

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparta_core.models.globe import GROUP, GlobeBlock, GlobeConv
+from sparta_core.layers.globe import GROUP, GlobeBlock, GlobeConv
 
 PATCH = 2  # grid points a side that the convolutions take together: a quarter of the work
 

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import sys
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -12,6 +13,7 @@ from torch import distributed as dist
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.settings import Section, setting
 from sparta_core.typed import Table, check_choice
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes on the choices made here
@@ -20,6 +22,15 @@ torch.set_flush_denormal(True)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISION = "SPARTA_PRECISION"  # the environment variable
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
+
+
+class Device(Section):
+    """What computes, and how precisely."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "what computes; auto: the best there is",
+                                                            trains=False)  # fmt: skip
+    precision: Literal["auto", "32-true", "bf16-mixed"] = setting(
+        "auto", "of training; auto: bf16 where the hardware has it", trains=False)
 
 
 def keep_freed_memory() -> None:

@@ -7,19 +7,34 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from zlib import crc32
 
 import torch
 from lightning_fabric import Fabric
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sparta_core.errors import RunError
 from sparta_core.experiment import Experiment
 from sparta_core.progress import Progress
+from sparta_core.settings import LARGEST, Amount, Section, setting
 from sparta_core.training.checkpoint import State
 from sparta_core.training.runs import Run
+
+
+class Plateau(Section):
+    """When the learning rate falls: where the validation loss has stayed on a plateau."""
+
+    plateau_patience: Annotated[int, Field(ge=0, lt=LARGEST)] = setting(10, "until the rate falls", "epochs")
+    plateau_factor: Amount = setting(0.1, "by which the rate falls")
+    plateau_threshold: Amount = setting(1e-4, "relative gain that counts as one")
+
+
+class Checkpoints(Section):
+    checkpoint_every: Amount = setting(10.0, "of training between two checkpoints, at least", "seconds", trains=False)
+
 
 WARM = 50  # steps
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"

@@ -9,8 +9,8 @@ from torch import Tensor
 from sparta_core.data.checksums import checksum
 from sparta_core.data.fields import Fields
 from sparta_core.errors import DataError, ExperimentError
-from sparta_core.experiment import EARTH_RADIUS, Experiment
-from sparta_core.modes import Modes, eofs, localised_eofs
+from sparta_core.experiment import Experiment
+from sparta_core.modes import EARTH_RADIUS, Modes, eofs, localised_eofs
 from sparta_core.processes import agreed
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run

@@ -1,75 +1,113 @@
-"""The stages of SPARTA: what each trains on which loss (paper, section 5; SPEC of the losses in losses.py).
+"""Stages of a representation: a finished one is loaded, a half-trained one resumed, a missing one trained.
 
-`stage(experiment) -> Sparta`: a finished stage is loaded, a half-trained one resumed, a missing
-one trained, its prerequisites first.
+What a stage needs is trained first.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial
+from typing import ClassVar
 
-from sparta_core.experiment import PREREQUISITES, Experiment
+from torch import nn
+
+from sparta_core.data.days import DataSettings
+from sparta_core.data.departures import Departures
+from sparta_core.encoders import Encoder
+from sparta_core.encoders.linear_path import LinearPath
+from sparta_core.errors import ExperimentError
+from sparta_core.experiment import Experiment, Randomness, Trained
 from sparta_core.models.sparta import Sparta
+from sparta_core.observe import Errors, MaskRatio, Observation
+from sparta_core.settings import Section
 from sparta_core.training.device import arrange
-from sparta_core.training.fit import Job, Schedule
-from sparta_core.training.objectives import (
-    BaselineReconstruction,
-    Blend,
-    Contrast,
-    DayObjective,
-    DecoderReconstruction,
-)
+from sparta_core.training.fit import Job, Objective, Plateau, Schedule
 from sparta_core.training.workbench import Workbench
+from sparta_core.views.augment import ViewSettings
+from sparta_core.views.sampling import Batches
 
-OBJECTIVES: dict[str, type[DayObjective]] = {
-    "autoencoder": BaselineReconstruction, "pretrain": Contrast, "blend": Blend, "decoder": DecoderReconstruction,
-}  # fmt: skip
-
-
-def autoencoder(experiment: Experiment) -> Sparta:
-    """The baseline: encoder and decoder on masked input, hard-negative batches, reconstruction loss."""
-    return _stage(experiment, "autoencoder")
-
-
-def pretrain(experiment: Experiment) -> Sparta:
-    """Stage 1: encoder and projector on the contrastive and cycle losses."""
-    return _stage(experiment, "pretrain")
+# What every stage of a representation depends on.
+REPRESENTATION: tuple[type[Section], ...] = (
+    Randomness, DataSettings, Departures, ViewSettings, Observation, Errors, MaskRatio, Batches, Encoder, LinearPath,
+    Plateau,
+)  # fmt: skip
 
 
-def blend(experiment: Experiment) -> Sparta:
-    """Stage 2: everything, from contrast to reconstruction as alpha decays."""
-    return _stage(experiment, "blend")
+class Stage(Trained):
+    """One training of a representation; its settings are called after it: <name>_epochs and <name>_rate.
+
+    `parts` are built, those of the stage `after` which it comes with its weights. A `baseline` has early fusion and
+    the autoencoder's decoder. `family` and `variant` name the model in tables.
+    """
+
+    parts: ClassVar[tuple[str, ...]]
+    after: ClassVar[str] = ""
+    baseline: ClassVar[bool] = False
+    family: ClassVar[str] = ""
+
+    @property
+    def epochs(self) -> int:
+        epochs: int = getattr(self, f"{self.name}_epochs")
+        return epochs
+
+    @property
+    def rate(self) -> float:
+        rate: float = getattr(self, f"{self.name}_rate")
+        return rate
+
+    def needs(self, experiment: Experiment) -> tuple[str, ...]:
+        return (self.after,) if self.after else ()
+
+    def variant(self, experiment: Experiment) -> str:
+        """What tells the model from others of its family."""
+        return "" if self.family else f"_{self.name}"
+
+    def objective(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> Objective:
+        """What it minimises, on the modules that are its parts."""
+        raise NotImplementedError
 
 
-def decoder(experiment: Experiment) -> Sparta:
-    """Stage 3: the decoder alone, on the frozen embeddings of masked days."""
-    return _stage(experiment, "decoder")
+def stage_of(experiment: Experiment, name: str) -> Stage:
+    """The stage called `name`; ExperimentError for a task."""
+    stage = experiment.trained(name)
+    if not isinstance(stage, Stage):
+        raise ExperimentError(f"{name} is a task, not a stage of a representation")
+    return stage
 
 
-STAGES: dict[str, Callable[[Experiment], Sparta]] = {
-    "autoencoder": autoencoder, "pretrain": pretrain, "blend": blend, "decoder": decoder,
-}  # fmt: skip
+def train_stage(experiment: Experiment, name: str) -> Sparta:
+    """The finished model of a stage, frozen; trains what is missing.
+
+    Args:
+        experiment: what to train.
+        name: of the stage.
+
+    Returns:
+        Its encoder, and projector and decoder where it has them, on the experiment's device.
+    """
+    bench, after = Workbench.of(experiment), stage_of(experiment, name).after
+    run = bench.run(name)
+    bench.finish(run, lambda: job(bench, name, train_stage(experiment, after) if after else None))
+    return bench.load(run)
+
+
+autoencoder = partial(train_stage, name="autoencoder")
+pretrain = partial(train_stage, name="pretrain")
+blend = partial(train_stage, name="blend")
+decoder = partial(train_stage, name="decoder")
 
 
 def representation(experiment: Experiment) -> Sparta:
     """The encoder and decoder that the downstream tasks of `experiment` use, frozen."""
-    return STAGES[experiment.representation](experiment)
-
-
-def _stage(experiment: Experiment, name: str) -> Sparta:
-    bench = Workbench.of(experiment)
-    run = bench.run(name)
-    before = PREREQUISITES[name][-1]
-    bench.finish(run, lambda: job(bench, name, STAGES[before](experiment) if before in STAGES else None))
-    return bench.load(run)
+    return train_stage(experiment, experiment.representation)
 
 
 def job(bench: Workbench, name: str, earlier: Sparta | None = None) -> Job:
     """The training of a stage, from the modules of the `earlier` one as far as it has them, else from fresh ones."""
-    experiment, run = bench.experiment, bench.run(name)
+    experiment, run, stage = bench.experiment, bench.run(name), stage_of(bench.experiment, name)
     model, fabric = bench.build(name), bench.fabric(run)
     for part, module in (earlier.parts if earlier else {}).items():
         if part in model.parts:
             model.parts[part].load_state_dict(module.state_dict())
     arrange(model, fabric.device.type, fabric._precision.precision)
     parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
-    schedule = Schedule(getattr(experiment, f"{name}_epochs"), getattr(experiment, f"{name}_rate"))
-    return Job(OBJECTIVES[name](bench, parts), schedule, experiment, run, fabric, experiment.seed)
+    return Job(stage.objective(bench, parts), Schedule(stage.epochs, stage.rate), experiment, run, fabric,
+               experiment.seed)  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -71,8 +72,9 @@ class Workbench:
     def build(self, stage: str) -> Sparta:
         """Fresh modules of a representation stage, initialised from the experiment's seed."""
         modes = modes_of(self.experiment, self.fields) if self.experiment.linear_path else None
+        trained: Any = self.experiment.trained(stage)
         with seeded(self.experiment.seed, stage, "build"):
-            return Sparta.build(self.experiment, stage, len(self.fields.variables), self.fields.grid, modes)
+            return Sparta.build(self.experiment, trained.parts, self.fields.grid, modes, trained.baseline)
 
     def load(self, run: Run) -> Sparta:
         """The finished model of a representation stage: on the device, in evaluation mode, frozen."""

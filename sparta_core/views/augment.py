@@ -5,18 +5,50 @@ their composition is `L[i] @ x @ R[j].T` with matrices that are computed once, i
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
+from sparta_core.observe import placed
+from sparta_core.observe.sparsity import Sparsity
 from sparta_core.processes import Part
+from sparta_core.settings import Count, Section, setting
 from sparta_core.typed import Table
-from sparta_core.views.sparsity import Sparsity
 
 CUBIC_A = -0.75  # PyTorch's bicubic coefficient
 NATIVE = Table("mask_grid", {"enlarged": False, "native": True})  # whether values are hidden before enlarging
+
+
+class ViewSettings(Section):
+    """What the encoder is shown."""
+
+    view_size: tuple[Count, Count] = setting((72, 144), "what the encoder sees, latitude by longitude", "grid points")
+    mask_grid: Literal["enlarged", "native"] = setting("enlarged", "where values are hidden: before or after enlarging")
+
+    def check(self, experiment: Experiment) -> None:
+        first = next(iter(placed(experiment)), None)
+        if first and not NATIVE[self.mask_grid]:
+            raise ExperimentError(f"{first} has places on the globe, which an enlarged view has not; "
+                                  "set mask_grid='native'")
+
+
+class Crops(Section):
+    """How a view of the contrast is cut."""
+
+    crop_from: tuple[Count, Count] = setting((80, 160), "size to which a day is enlarged before it is cropped to the "
+                                             "view", "grid points")  # fmt: skip
+    smoothing: Count = setting(5, "width of the mean filter, odd", "grid points")
+
+    def check(self, experiment: Experiment) -> None:
+        view_size = experiment.view_size
+        if any(c < v for c, v in zip(self.crop_from, view_size, strict=True)):
+            raise ExperimentError(f"crop_from {self.crop_from} is smaller than view_size {view_size}; enlarge it")
+        if self.smoothing % 2 == 0:
+            raise ExperimentError(f"smoothing is {self.smoothing}; a centred mean filter needs an odd width")
 
 
 def resize_matrix(size_in: int, size_out: int) -> Tensor:

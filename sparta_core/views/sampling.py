@@ -8,8 +8,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparta_core.errors import DataError
+from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
+from sparta_core.settings import Count, Section, setting
+
+
+class Batches(Section):
+    """Which days meet in a batch."""
+
+    batch_size: Count = setting(128, "days of a batch; with hard negatives a third of them are anchors")
+    max_offset: Count = setting(5, "from an anchor to its positives, at most", "days")
+    hard_gap: tuple[int, int] = setting((11, 40), "from an anchor to its hard negative", "days")
+    soft_gap: int = setting(1000, "from an anchor to its soft negative, at least", "days")
+
+    def check(self, experiment: Experiment) -> None:
+        if self.batch_size < 3:
+            raise ExperimentError(f"batch_size is {self.batch_size}; one anchor with its negatives needs 3")
+        near, far = self.hard_gap
+        if not self.max_offset < near <= far < self.soft_gap:
+            raise ExperimentError(
+                f"hard_gap is {(near, far)}; it must lie between max_offset ({self.max_offset}) "
+                f"and soft_gap ({self.soft_gap}), so that no negative is also a positive")
 
 
 def draw_offsets(count: int, max_offset: int, decay: float, generator: torch.Generator) -> Tensor:

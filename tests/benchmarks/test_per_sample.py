@@ -10,7 +10,7 @@ from benchmarks.ours import STAGES, workbench
 from benchmarks.per_sample import AnchorViews, PlainStep, augmented, enlarged, loader, masked, nt_xent, window_step
 from sparta_core import losses
 from sparta_core.experiment import Experiment
-from sparta_core.models.dropout import ReLUDropout
+from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 from tests.globe import axes

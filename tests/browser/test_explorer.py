@@ -33,8 +33,8 @@ explorer.widget
 @pytest.fixture
 def lab(tiny, tmp_path):
     """The address of a JupyterLab whose folder holds a notebook that shows the explorer."""
-    settings = {name: getattr(experiment, name) for experiment in [tiny(**SETTINGS)]
-                for name, f in experiment.__dataclass_fields__.items() if getattr(experiment, name) != f.default}
+    experiment = tiny(**SETTINGS)
+    settings = experiment.changed(experiment.flat)
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(SHOW.format(settings=settings))],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})  # or Lab asks which

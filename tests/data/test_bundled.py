@@ -6,8 +6,8 @@ import pytest
 import xarray as xr
 
 from sparta_core.data import bundled
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.errors import DataError
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES
 
 
 @pytest.fixture(scope="module")

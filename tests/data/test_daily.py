@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from sparta_core.data import daily
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.errors import DataError
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES
 from tests.data.weatherbench import (
     CF_UNITS,
     COARSE,

@@ -10,10 +10,10 @@ import xarray as xr
 from distributed import LocalCluster
 
 from sparta_core.data import daystore, era5
-from sparta_core.data.days import read_days
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES, read_days
 from sparta_core.data.fields import load_fields
 from sparta_core.errors import DataError
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
+from sparta_core.experiment import Experiment
 from tests.data.killed import forked
 from tests.data.weatherbench import CF_UNITS, means_by_hand, remote, six_hourly, write
 

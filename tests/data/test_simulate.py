@@ -8,11 +8,12 @@ import pytest
 import xarray as xr
 
 from sparta_core.data import simulate as module
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.fields import load_fields
 from sparta_core.data.simulate import simulate
 from sparta_core.data.variables import UNITS
 from sparta_core.errors import DataError
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
+from sparta_core.experiment import Experiment
 from tests.data.killed import forked
 
 REAL = {name: getattr(module, name) for name in ("BEGIN", "SPIN_UP")}

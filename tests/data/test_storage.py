@@ -11,8 +11,8 @@ import torch
 from sparta_core.data import storage
 from sparta_core.data.fields import load_fields
 from sparta_core.errors import DataError
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
+from tests.stages import STAGES
 
 GB = 2**30
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 
 LEVELS = np.array([50, 100, 150, 200, 250, 300, 400, 500, 600, 700, 850, 925, 1000])
 LATITUDE = -90 + 45 * (np.arange(4) + 0.5)

@@ -14,10 +14,10 @@ from sparta_core.downstream.classification import (
 )
 from sparta_core.downstream.embeddings import embed
 from sparta_core.models.sparta import Sparta
+from sparta_core.observe.masks import draw_ratios
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
-from sparta_core.views.masks import draw_ratios
 
 QUICK = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
 SMALL = {"classification_widths": (12, 6), "classification_epochs": 2}

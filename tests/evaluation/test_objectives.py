@@ -8,9 +8,10 @@ from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.evaluation.objectives import CONTRAST, NONE, means, objective_variants, winners
 from sparta_core.experiment import Experiment
-from sparta_core.training.objectives import Blend, Contrast
-from sparta_core.training.stages import OBJECTIVES
+from sparta_core.objectives.blend import BlendedLoss
+from sparta_core.objectives.contrastive import Contrast
 from sparta_core.training.workbench import Workbench
+from tests.stages import OBJECTIVES
 
 MEASURE = Measure("reconstruction", "mse", "error", "native_mask0.7")
 
@@ -33,7 +34,7 @@ def test_every_objective_encodes_as_many_views_in_as_many_steps(tiny):
             parts = bench.build(stage).parts
             objective = OBJECTIVES[stage](bench, parts)
             days = sum(batch.shape[1] for batch in objective.batches("train", torch.Generator().manual_seed(0)))
-            each = 4 if isinstance(objective, Blend) else 3 if isinstance(objective, Contrast) else 1
+            each = 4 if isinstance(objective, BlendedLoss) else 3 if isinstance(objective, Contrast) else 1
             total += each * days * getattr(one, f"{stage}_epochs")
         views[name] = total
     assert list(views) == [f"globe, {name}" for name in (NONE, *CONTRAST)]

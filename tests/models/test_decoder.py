@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sparta_core.decoders.resnet18 import ResidualBlock, TransposedDecoder
 from sparta_core.errors import ExperimentError
-from sparta_core.models.decoder import Decoder, ResidualBlock
 
 
 def test_maps_at_paper_size():
     """Channels 500-250-125-62-31-15 on maps doubling from 1x2 to 32x64 (SPEC of the method, section 3)."""
-    decoder = Decoder(1000, 5, (32, 64))
+    decoder = TransposedDecoder(1000, 5, (32, 64))
     x = torch.randn(2, 1000).view(2, 500, 1, 2)
     shapes = []
     for block in decoder.blocks:
@@ -23,7 +23,7 @@ def test_maps_at_paper_size():
 
 @pytest.mark.parametrize("grid", [(64, 128), (121, 240), (16, 32), (33, 64)])
 def test_other_grids(grid):
-    out = Decoder(96, 3, grid)(torch.randn(2, 96))
+    out = TransposedDecoder(96, 3, grid)(torch.randn(2, 96))
     assert out.shape == (2, 3, *grid)
     edges = out[..., [0, -1], :].std() + out[..., [0, -1]].std()
     assert edges > 0 and torch.isfinite(out).all()
@@ -42,7 +42,7 @@ def test_residual_block_written_out(expansion):
 def test_only_the_baseline_decodes_without_dropout():
     z = torch.randn(2, 64)
     for autoencoder in (True, False):
-        decoder = Decoder(64, 5, (32, 64), autoencoder=autoencoder).train()
+        decoder = TransposedDecoder(64, 5, (32, 64), autoencoder=autoencoder).train()
         rates = {m.p for m in decoder.modules() if isinstance(m, nn.Dropout)}
         assert rates == ({0.0} if autoencoder else {0.1})
         assert torch.equal(decoder(z), decoder(z)) is autoencoder
@@ -50,4 +50,4 @@ def test_only_the_baseline_decodes_without_dropout():
 
 def test_an_embedding_that_does_not_fill_the_first_map():
     with pytest.raises(ExperimentError, match=r"embedding is 999.*multiple of 2"):
-        Decoder(999, 5, (32, 64))
+        TransposedDecoder(999, 5, (32, 64))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparta_core.models.dropout import ReLUDropout
+from sparta_core.layers.dropout import ReLUDropout
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import WEATHERBENCH2_VARIABLES, Experiment
-from sparta_core.models.fusion import AttentionFusion, ConcatFusion, GraphFusion
+from sparta_core.experiment import Experiment
+from sparta_core.fusions.attention import AttentionFusion
+from sparta_core.fusions.gnn import GraphFusion
+from sparta_core.fusions.hybrid import ConcatFusion
 from sparta_core.models.sparta import Sparta, build_encoder
 
 EDGES = [(0, 3), (1, 2)]
@@ -34,7 +37,7 @@ def attention():
 @pytest.fixture(params=["attention", "gnn", "hybrid"])
 def encoder(request):
     torch.manual_seed(0)
-    return build_encoder(Experiment(**SMALL, fusion=request.param), 5).double().eval()
+    return build_encoder(Experiment(**SMALL, fusion=request.param)).double().eval()
 
 
 def neighbours(node, edges):
@@ -142,7 +145,7 @@ def test_every_variable_goes_through_its_own_encoder(encoder):
 
 @pytest.mark.parametrize("fusion", ["attention", "gnn"])
 def test_weights_are_shares(fusion):
-    encoder = build_encoder(Experiment(**SMALL, fusion=fusion), 5).double().eval()
+    encoder = build_encoder(Experiment(**SMALL, fusion=fusion)).double().eval()
     weights = encoder.weights(random(3, 5, 16, 32))
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
@@ -150,11 +153,11 @@ def test_weights_are_shares(fusion):
 
 def test_the_graph_is_drawn_by_names():
     own = Experiment(**SMALL, fusion="gnn", edges=[["specific_humidity", "2m_temperature"]])
-    graph = build_encoder(own, 5).fusion
+    graph = build_encoder(own).fusion
     assert (4, 0) in set(map(tuple, graph.edges.T.tolist())) and graph.edges.shape == (2, 7)
     fewer = Experiment(**SMALL, fusion="gnn", variables=WEATHERBENCH2_VARIABLES[1:3],
                        edges=[WEATHERBENCH2_VARIABLES[1:3]])
-    assert build_encoder(fewer, 2).fusion.edges.shape == (2, 4)
+    assert build_encoder(fewer).fusion.edges.shape == (2, 4)
 
 
 T, U, V, Z, Q = WEATHERBENCH2_VARIABLES
@@ -169,7 +172,7 @@ T, U, V, Z, Q = WEATHERBENCH2_VARIABLES
 ])
 def test_the_default_graph_keeps_the_edges_whose_variables_are_there(variables, joined):
     """Temperature with geopotential, both winds with each other, each with itself, and nothing else."""
-    graph = build_encoder(Experiment(**SMALL, fusion="gnn", variables=variables), len(variables)).fusion
+    graph = build_encoder(Experiment(**SMALL, fusion="gnn", variables=variables)).fusion
     expected = {(k, k) for k in range(len(variables))} | joined | {(b, a) for a, b in joined}
     assert sorted(map(tuple, graph.edges.T.tolist())) == sorted(expected)
 
@@ -192,7 +195,8 @@ def test_fusions_that_cannot_be_are_refused(changes, sentence):
 
 
 def test_the_baseline_autoencoder_has_one_encoder_whatever_the_fusion():
-    build = {f: Sparta.build(Experiment(**SMALL, fusion=f), "autoencoder", 5, (16, 32)) for f in ("early", "hybrid")}
+    build = {f: Sparta.build(Experiment(**SMALL, fusion=f), ("encoder", "decoder"), (16, 32), baseline=True)
+             for f in ("early", "hybrid")}  # fmt: skip
     shapes = [{k: v.shape for k, v in model.state_dict().items()} for model in build.values()]
     assert shapes[0] == shapes[1]
 
@@ -200,7 +204,7 @@ def test_the_baseline_autoencoder_has_one_encoder_whatever_the_fusion():
 def test_at_paper_size_late_fusion_has_five_encoders():
     """Each ResNet-18 with one input channel is 4 x 49 x 64 weights smaller than the early one's."""
     def count(fusion):
-        return sum(p.numel() for p in build_encoder(Experiment(fusion=fusion), 5).parameters())
+        return sum(p.numel() for p in build_encoder(Experiment(fusion=fusion)).parameters())
 
     early = count("early")
     single = early - 4 * 49 * 64

@@ -7,7 +7,9 @@ from scipy.signal import correlate2d
 from scipy.special import erf
 from torch.nn import functional as F
 
-from sparta_core.models.globe import COARSEST, GlobeBlock, GlobeConv, GlobeDecoder, GlobeEncoder, stage_widths
+from sparta_core.decoders.globe import GlobeDecoder
+from sparta_core.encoders.globe import GlobeEncoder
+from sparta_core.layers.globe import COARSEST, GlobeBlock, GlobeConv, stage_widths
 
 
 def random(*shape, seed=0):

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from sparta_core.encoders import linear_path
+from sparta_core.encoders.linear_path import LinearPathDecoder, LinearPathEncoder, OptimalInterpolation
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
-from sparta_core.models import linear_path
-from sparta_core.models.linear_path import LinearPathDecoder, LinearPathEncoder, OptimalInterpolation
 from sparta_core.models.sparta import Sparta, build_encoder
 from sparta_core.modes import Modes
 from tests.linear import LINEAR
@@ -193,7 +193,7 @@ def test_every_variables_encoder_sees_its_own_planes(fusion, planes):
                             fusion=fusion)  # fmt: skip
     modes = some_modes(16, 5, (16, 32)) if planes == 3 else None
     values, seen = sparse_days((16, 32), 5, 1)
-    encoder, view, shown = build_encoder(experiment, 5, modes), torch.cat([values, seen], 1), {}
+    encoder, view, shown = build_encoder(experiment, modes), torch.cat([values, seen], 1), {}
     fused = encoder if modes is None else encoder.network
     for name, module in [*enumerate(fused.encoders), ("shared", fused.shared)]:
         if module is not None:
@@ -210,4 +210,4 @@ def test_every_variables_encoder_sees_its_own_planes(fusion, planes):
 def test_a_view_of_another_size_than_the_data_is_refused():
     experiment = Experiment(**LINEAR, embedding=16)
     with pytest.raises(ExperimentError, match=r"view_size is \(16, 32\), the data's grid \(8, 16\); linear_path needs"):
-        Sparta.build(experiment, "autoencoder", 3, (8, 16), some_modes())
+        Sparta.build(experiment, ("encoder", "decoder"), (8, 16), some_modes(), baseline=True)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sparta_core.encoders.resnet18 import BasicBlock, MaxPool2d, ResNet18
 from sparta_core.errors import ExperimentError
-from sparta_core.models.resnet import BasicBlock, MaxPool2d, ResNet18
 
 
 def paper_encoder():

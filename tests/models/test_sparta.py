@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from sparta_core.decoders.globe import GlobeDecoder
+from sparta_core.decoders.resnet18 import TransposedDecoder
+from sparta_core.encoders.globe import GlobeEncoder
+from sparta_core.encoders.resnet18 import ResNet18
 from sparta_core.experiment import Experiment
-from sparta_core.models.decoder import Decoder
-from sparta_core.models.globe import GlobeDecoder, GlobeEncoder
-from sparta_core.models.resnet import ResNet18
 from sparta_core.models.sparta import Projector, Sparta
+from sparta_core.training.stages import stage_of
 
 
 @pytest.mark.parametrize(("stage", "parts"), [
@@ -17,7 +19,7 @@ from sparta_core.models.sparta import Projector, Sparta
     ("decoder", {"encoder", "decoder"}),
 ])
 def test_parts_of_each_stage(stage, parts):
-    model = Sparta.build(Experiment(width=4, embedding=64), stage, 5, (32, 64))
+    model = Sparta.build(Experiment(width=4, embedding=64), stage_of(Experiment(), stage).parts, (32, 64))
     assert set(model.parts) == parts
 
 
@@ -36,19 +38,19 @@ def test_projector_has_three_linear_layers_of_the_papers_sizes():
 
 
 def test_reconstruction_is_the_decoded_embedding():
-    model = Sparta.build(Experiment(width=4, embedding=64, view_size=(32, 64)), "decoder", 5, (32, 64)).eval()
+    model = Sparta.build(Experiment(width=4, embedding=64, view_size=(32, 64)), ("encoder", "decoder"), (32, 64)).eval()
     view = torch.randn(2, 5, 32, 64)
     assert torch.equal(model(view), model.decoder(model.encoder(view)))
 
 
 @pytest.mark.parametrize(("backbone", "decoder", "kinds"), [
-    ("resnet18", "same", (ResNet18, Decoder)), ("resnet18", "globe", (ResNet18, GlobeDecoder)),
-    ("globe", "same", (GlobeEncoder, GlobeDecoder)), ("globe", "resnet18", (GlobeEncoder, Decoder)),
+    ("resnet18", "same", (ResNet18, TransposedDecoder)), ("resnet18", "globe", (ResNet18, GlobeDecoder)),
+    ("globe", "same", (GlobeEncoder, GlobeDecoder)), ("globe", "resnet18", (GlobeEncoder, TransposedDecoder)),
 ])
 def test_encoder_and_decoder_go_together_unless_told_otherwise(backbone, decoder, kinds):
     """Each pair rebuilds a day of the grid, and its decoder reads all of the embedding."""
     experiment = Experiment(width=8, embedding=64, view_size=(32, 64), backbone=backbone, decoder_backbone=decoder)
-    model = Sparta.build(experiment, "autoencoder", 5, (32, 64)).eval()
+    model = Sparta.build(experiment, ("encoder", "decoder"), (32, 64), baseline=True).eval()
     assert (type(model.encoder), type(model.decoder)) == kinds
     embedding = torch.randn(4, 64, requires_grad=True)
     model.decoder(embedding).square().sum().backward()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sparta_core.experiment import Experiment
-from sparta_core.models.dropout import ReLUDropout
+from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.device import arrange, make_fabric
 
@@ -101,7 +101,7 @@ def check(precision, layout, *case):
     size = settings.view_size
     grid = min(size, GRID)
     torch.manual_seed(0)
-    model = Sparta.build(settings, "blend", len(VARIABLES), grid)
+    model = Sparta.build(settings, ("encoder", "projector", "decoder"), grid)
     view = torch.randn(BATCH, len(VARIABLES), *size)
     along = [torch.randn(BATCH, n) for n in (settings.embedding, settings.projection)]
     along.append(torch.randn(BATCH, len(VARIABLES), *grid))

@@ -12,8 +12,8 @@ from torch import nn
 from sparta_core.errors import RunError
 from sparta_core.training import fit as fitting
 from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, ahead, fit, seeded
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
+from tests.stages import STAGES
 
 
 class Line(Objective):

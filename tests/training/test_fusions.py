@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from sparta_core.downstream.forecast import forecast_embeddings
-from sparta_core.training import objectives
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
+from tests.stages import OBJECTIVES, STAGES
 
 LATE = ("attention", "gnn", "hybrid")
 SETTINGS = dict.fromkeys(("pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs"), 1)
@@ -34,7 +33,7 @@ def test_a_step_in_bf16_is_close_to_float32(tiny, fusion):
         run = bench.run("pretrain")
         model, fabric = bench.build("pretrain"), bench.fabric(run)
         parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
-        objective = objectives.Contrast(bench, parts)
+        objective = OBJECTIVES["pretrain"](bench, parts)
         generator = torch.Generator().manual_seed(0)
         loss = objective.losses(objective.load(objective.batches("train", generator)[0]), 0, generator)["loss"]
         fabric.backward(loss)
@@ -46,7 +45,7 @@ def test_a_step_in_bf16_is_close_to_float32(tiny, fusion):
 def test_validation_of_late_fusion_has_the_cycle_term(tiny):
     """The authors' validation leaves it out for early fusion only (SPEC, section 10)."""
     bench = Workbench.of(tiny(fusion="gnn", blend_decay=0.1))
-    objective = objectives.Blend(bench, bench.build("blend").parts)
+    objective = OBJECTIVES["blend"](bench, bench.build("blend").parts)
     generator = torch.Generator().manual_seed(0)
     losses = objective.losses(objective.load(objective.batches("train", generator)[0]), 3, generator)
     assert torch.equal(losses["monitored"], losses["loss"])

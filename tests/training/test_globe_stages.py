@@ -6,9 +6,9 @@ import torch
 from sparta_core.evaluation.baselines import Climatology
 from sparta_core.evaluation.interpolation import EofInterpolation, ObservationGrid, Observed
 from sparta_core.training.modes import modes_of
-from sparta_core.training.stages import OBJECTIVES, STAGES
 from sparta_core.training.workbench import Workbench
 from tests.linear import LINEAR
+from tests.stages import OBJECTIVES, STAGES
 
 SETTINGS = LINEAR | dict.fromkeys((f"{stage}_epochs" for stage in STAGES), 1)
 SETTINGS |= {"backbone": "globe", "width": 8, "departures": "climatology"}

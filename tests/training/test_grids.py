@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from sparta_core.evaluation.scores import forecast_scores
-from sparta_core.training.stages import STAGES
 from sparta_core.training.workbench import Workbench
+from tests.stages import STAGES
 
 
 @pytest.fixture(scope="module")

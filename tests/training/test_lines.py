@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from sparta_core.downstream import dynamics, forecast
+from sparta_core.objectives.contrastive import Contrast
 from sparta_core.training.fit import Objective
-from sparta_core.training.objectives import Contrast
-from sparta_core.training.stages import OBJECTIVES, STAGES
 from sparta_core.training.workbench import Workbench
+from tests.stages import OBJECTIVES, STAGES
 
 PRINTED = {"autoencoder": "mse", "pretrain": "loss", "blend": "loss", "decoder": "mse"}
 ANCHORS, NEIGHBOURS = torch.arange(100, 130), torch.tensor([0, 2, -2])

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from sparta_core.errors import ExperimentError
-from sparta_core.models.strided import StridedConv2d
+from sparta_core.layers.strided import StridedConv2d
 from sparta_core.training import device
 from sparta_core.training.device import make_fabric
 from tests import other_hardware

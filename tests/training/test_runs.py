@@ -11,11 +11,12 @@ import torch
 
 from sparta_core import files
 from sparta_core.errors import ExperimentError, RunError
-from sparta_core.experiment import Experiment
+from sparta_core.experiment import names
 from sparta_core.training.fit import CHECKPOINT, MODEL
 from sparta_core.training.runs import Run
-from sparta_core.training.stages import STAGES, autoencoder
+from sparta_core.training.stages import autoencoder
 from sparta_core.training.workbench import Workbench
+from tests.stages import STAGES
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ ESCAPES = ("../../x", "..", "/tmp/x", "a/b", "x\0y", "a\\b", "")
 def test_no_setting_leads_out_of_the_runs_folder(tiny, escape):
     """Refused as a setting, or the run is two folders below `runs` whatever its value."""
     refused, plain = set(), tiny()
-    for name in Experiment.__dataclass_fields__.keys() - {"runs"}:
+    for name in set(names()) - {"runs"}:
         try:
             made = plain.replace(**{name: (escape,) if isinstance(getattr(plain, name), tuple) else escape})
         except ExperimentError:

@@ -6,14 +6,10 @@ import pytest
 import torch
 
 from sparta_core.losses import cycle_consistency, nt_xent, reconstruction
-from sparta_core.training import objectives
-from sparta_core.training.stages import STAGES, representation
+from sparta_core.training.stages import representation, stage_of
 from sparta_core.training.workbench import Workbench
+from tests.stages import OBJECTIVES, STAGES
 
-OBJECTIVES = {
-    "autoencoder": objectives.BaselineReconstruction, "pretrain": objectives.Contrast, "blend": objectives.Blend,
-    "decoder": objectives.DecoderReconstruction,
-}  # fmt: skip
 TRAINED = {
     "autoencoder": {"encoder", "decoder"}, "pretrain": {"encoder", "projector"},
     "blend": {"encoder", "projector", "decoder"}, "decoder": {"decoder"},
@@ -26,7 +22,9 @@ def objective_of(experiment, stage):
 
 
 def objectives_of(bench, stage):
-    return OBJECTIVES[stage](bench, bench.build(stage).parts)
+    objective = stage_of(bench.experiment, stage).objective(bench, bench.build(stage).parts)
+    assert type(objective) is OBJECTIVES[stage]
+    return objective
 
 
 def generator(seed=0):

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from sparta_core.experiment import Experiment
+from sparta_core.observe.masks import draw_ratios, random_points
 from sparta_core.processes import Part
 from sparta_core.views.augment import Views
-from sparta_core.views.masks import draw_ratios, random_points
 from tests.globe import axes
 
 GRID, VIEW, LARGE = (16, 32), (20, 40), (22, 44)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sparta_core.views.masks import draw_ratios, random_points
+from sparta_core.observe.masks import draw_ratios, random_points
 
 
 def generator(seed=0):

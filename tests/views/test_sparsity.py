@@ -8,10 +8,10 @@ import torch
 from sparta_core.data.domain import Domain
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
+from sparta_core.observe.masks import random_points
+from sparta_core.observe.sparsity import Sparsity, noise_matrices
 from sparta_core.processes import Part
 from sparta_core.views.augment import Views
-from sparta_core.views.masks import random_points
-from sparta_core.views.sparsity import Sparsity, noise_matrices
 from sparta_core.views.stations import nearest_points, read_stations
 from tests.globe import axes
 

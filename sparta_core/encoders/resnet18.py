@@ -1,17 +1,31 @@
 """ResNet-18 (He et al., 2016) with the paper's norms: BatchNorm in the stem, group norm after it."""
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.encoders import Encoder
 from sparta_core.errors import ExperimentError
-from sparta_core.models.norm import BatchNorm2d
-from sparta_core.models.strided import StridedConv2d
+from sparta_core.layers.norm import BatchNorm2d
+from sparta_core.layers.strided import StridedConv2d
+from sparta_core.settings import Count, setting
 from sparta_core.typed import Table
 
 POOLED = Table("head", {"pool": True, "flatten": False})  # whether a head takes the mean over the last map
+
+
+class ResNet18Choice(Encoder, name="resnet18"):
+    """The paper's encoder (section 3.1)."""
+
+    width: Count = setting(64, "channels of the first stage")
+    norm_groups: Count | None = setting(None, "groups of each norm; null: one a channel")
+    head: Literal["pool", "flatten"] = setting("pool", "how the last map ends; flatten keeps where things are")
+
+    def build(self, channels: int, outputs: int, view_size: tuple[int, int]) -> nn.Module:
+        return ResNet18(channels, outputs, view_size, self.width, self.norm_groups, self.head)
 
 
 def group_norm(channels: int, groups: int | None) -> nn.GroupNorm:

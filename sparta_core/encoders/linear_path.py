@@ -4,13 +4,34 @@ The embedding starts as the scores of the modes that are most likely given what 
 5.4), and the decoder as their sum; the networks learn what that leaves, from nothing (ReZero: Bachlechner, 2021).
 """
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor, nn
 
+from sparta_core.errors import ExperimentError
 from sparta_core.modes import Modes
+from sparta_core.settings import Amount, Section, setting
+
+if TYPE_CHECKING:
+    from sparta_core.experiment import Experiment
 
 MOST_STEPS, CLOSE = 60, 2e-3  # of the conjugate gradients, and the share of the first error at which they end
 TINY = 1e-30  # keeps 0 / 0 from days of which nothing is seen
+
+
+class LinearPath(Section):
+    linear_path: bool = setting(False, "start the embedding as optimal interpolation, and the decoder as modes")
+    localisation: Amount = setting(8000.0, "length over which the linear path believes in covariances; 0: any", "km")
+
+    def used(self) -> dict[str, Any]:
+        return super().used() if self.linear_path else {"linear_path": False}
+
+    def check(self, experiment: "Experiment") -> None:
+        if self.linear_path and not (experiment.mask_input and experiment.mask_grid == "native"
+                                     and experiment.crop_from == experiment.view_size and experiment.smoothing == 1):
+            raise ExperimentError("linear_path needs values at their places and what is observed: set mask_input=True, "
+                                  "mask_grid='native', crop_from to view_size and smoothing=1")
 
 
 class OptimalInterpolation(nn.Module):

@@ -4,10 +4,18 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from sparta_core.decoders import Decoder
 from sparta_core.errors import ExperimentError
-from sparta_core.models.dropout import ReLUDropout
+from sparta_core.layers.dropout import ReLUDropout
 
 NARROWEST = 15  # channels of the paper's last block; blocks beyond its five keep them
+
+
+class ResNet18Choice(Decoder, name="resnet18"):
+    """The paper's decoder (section 3.1)."""
+
+    def build(self, embedding: int, channels: int, grid: tuple[int, int], autoencoder: bool) -> nn.Module:
+        return TransposedDecoder(embedding, channels, grid, autoencoder)
 
 
 class ResidualBlock(nn.Module):
@@ -24,7 +32,7 @@ class ResidualBlock(nn.Module):
         return self.active(x + y)
 
 
-class Decoder(nn.Module):
+class TransposedDecoder(nn.Module):
     """Embeddings (B, embedding) to standardised fields (B, channels, H, W), any grid.
 
     Starts one row high and doubles until the grid is covered (32x64: five blocks from 1x2), then crops.

@@ -1,0 +1,217 @@
+"""Settings beside the code that reads them: a Section holds those that belong together, a Choice is one of several.
+
+Every setting has a flat name of its own (`-p fusion gnn`, `--attention_heads 4`). A kind stands in its slot's folder,
+which finds it by itself, or in a package that names it as an entry point of the group that is called as the folder.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from sparta_core.errors import ExperimentError
+from sparta_core.typed import check_choice, nearest
+
+if TYPE_CHECKING:
+    from sparta_core.experiment import Experiment
+
+LARGEST = 2**31  # epochs, sizes and steps beyond could not be counted
+Count = Annotated[int, Field(gt=0, lt=LARGEST)]
+EPOCHS = "epochs"  # marks what `Section.scaled` scales
+Epochs = Annotated[int, Field(gt=0, lt=LARGEST), EPOCHS]
+Positive = Annotated[float, Field(gt=0, lt=LARGEST)]
+Amount = Annotated[float, Field(ge=0, lt=LARGEST)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # what random generators take
+S = TypeVar("S", bound="Section")
+Uses: TypeAlias = "tuple[type[Section], ...]"
+_DEFINED: "list[type[Section]]" = []  # in the order of definition
+BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+
+
+def setting(default: Any, help: str, unit: str = "", trains: bool = True) -> Any:
+    """A field of a Section.
+
+    Args:
+        default: the paper's value.
+        help: what it is, for `--help`.
+        unit: in which it counts.
+        trains: whether a trained model depends on it; what only scores or the machine depend on does not.
+    """
+    return Field(default, description=help, json_schema_extra={"unit": unit, "trains": trains})
+
+
+class Section(BaseModel):
+    """Settings that belong together, each checked for its type and range; ExperimentError for a value that is none."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    uses: "ClassVar[Uses]" = ()  # other sections that what it builds depends on, too
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _DEFINED.append(cls)
+
+    @classmethod
+    def of(cls: type[S], given: Mapping[str, Any]) -> S:
+        """With those of the values `given` by flat name that are its own."""
+        own = {name: as_tuples(value) for name, value in given.items() if name in cls.model_fields}
+        try:
+            return cls(**own)
+        except ValidationError as error:
+            raise ExperimentError(_sentence(cls.model_fields, error.errors()[0], own)) from None
+
+    @classmethod
+    def usual(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What its settings usually are beside these `settings` by flat name, where that is not their default."""
+        return {}
+
+    def check(self, experiment: "Experiment") -> None:
+        """ExperimentError where it does not go with the rest of the experiment."""
+
+    def scaled(self, share: float) -> dict[str, Any]:
+        """Its settings that change with `share` of the epochs, two at least."""
+        epochs = {name: getattr(self, name) for name, field in type(self).model_fields.items()
+                  if EPOCHS in field.metadata}  # fmt: skip
+        return {name: min(count, max(2, round(share * count))) for name, count in epochs.items()}
+
+    def used(self) -> dict[str, Any]:
+        """The settings that a trained model depends on, by flat name."""
+        return {name: getattr(self, name) for name, field in type(self).model_fields.items() if extra(field)["trains"]}
+
+
+class Choice(Section):
+    """One kind of several: `class Fusion(Choice, slot="fusion", default="early")` names the setting that chooses.
+
+    `class Early(Fusion, name="early")`, in a module of the package in which Fusion is defined, is a kind.
+    """
+
+    slot: ClassVar[str] = ""
+    default: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, slot: str = "", default: str = "", name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = name
+        if slot:
+            cls.slot, cls.default = slot, default
+
+    @classmethod
+    def kinds(cls: type[S]) -> "dict[str, type[S]]":
+        """All kinds by name, the default one first."""
+        base: Any = next(parent for parent in cls.__mro__ if "slot" in vars(parent) and not vars(parent)["name"])
+        load(base.__module__)
+        kinds: Any = {kind.name: kind for kind in _DEFINED if issubclass(kind, base) and kind.name}
+        return {name: kinds[name] for name in sorted(kinds, key=lambda name: (name != base.default, name))}
+
+    @classmethod
+    def kind(cls: type[S], name: Any) -> type[S]:
+        """The kind called `name`; ExperimentError, which lists the names, for any other."""
+        kinds = cls.kinds()  # type: ignore[attr-defined]
+        check_choice(cls.slot, name, tuple(kinds))  # type: ignore[attr-defined]
+        return kinds[name]
+
+    def unused(self) -> None:
+        """ExperimentError where its settings say that it should have been chosen, and it is not."""
+
+    def resolved(self, experiment: "Experiment") -> "Choice":
+        """The kind that it stands for: itself, unless it says that it is as another setting is."""
+        return self
+
+
+@cache
+def load(package: str) -> None:
+    """Import every module of a package, and what other packages name as entry points of the group called as it."""
+    folder = importlib.import_module(package)
+    for module in pkgutil.iter_modules(getattr(folder, "__path__", ())):
+        importlib.import_module(f"{package}.{module.name}")
+        if module.ispkg:
+            load(f"{package}.{module.name}")
+    for point in entry_points(group=package):
+        point.load()
+
+
+def sections(packages: Sequence[str]) -> list[type[Section]]:
+    """Every section and kind of the packages, in their order."""
+    for package in packages:
+        load(package)
+    every = [cls for cls in _DEFINED if cls.model_fields or vars(cls).get("name")]
+
+    def place(cls: type[Section]) -> tuple[int, str]:  # not the order of definition, which other imports would change
+        inside = (k for k, package in enumerate(packages) if f"{cls.__module__}.".startswith(f"{package}."))
+        return next(inside, len(packages)), cls.__module__
+
+    return sorted(every, key=place)
+
+
+def extra(field: FieldInfo) -> dict[str, Any]:
+    """What `setting` said of a field beside its help: unit, trains."""
+    return field.json_schema_extra  # type: ignore[return-value]
+
+
+def describe(field: FieldInfo) -> str:
+    """A setting's help, unit, range and default, in a line."""
+    unit, values = extra(field)["unit"], _choices(field.annotation)
+    bounds = _bounds(field.annotation, field.metadata)
+    parts = [f"in {unit}" if unit else "", f"one of {', '.join(values)}" if values else bounds,
+             f"the paper's: {field.default}"]  # fmt: skip
+    return escaped(f"{field.description} ({'; '.join(part for part in parts if part)})")
+
+
+def escaped(text: str) -> str:
+    """Help as argparse takes it."""
+    return text.replace("%", "%%")
+
+
+def as_tuples(value: Any) -> Any:
+    """Lists, nested ones too, as tuples: what JSON gives back of them."""
+    return tuple(as_tuples(entry) for entry in value) if isinstance(value, (list, tuple)) else value
+
+
+def _sentence(fields: Mapping[str, FieldInfo], error: Any, given: Mapping[str, Any]) -> str:
+    """pydantic's first `error` as one sentence about the setting."""
+    name, kind = error["loc"][0], error["type"]
+    value, field = given[name], fields[name]
+    if kind == "literal_error":
+        valid = _choices(field.annotation)
+        return f"{name} is {value!r}; choose one of: {', '.join(valid)}{nearest(value, valid)}"
+    if kind == "too_short":
+        return f"{name} is empty; name one at least"
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        bound = _bounds(field.annotation, field.metadata)
+        most = error["ctx"].get("lt", 0)
+        return f"{name} is {value}; it must be {f'below {most}' if most > 1 else bound}"
+    return f"{name} is {value!r}; it must be of type {type_name(field.annotation)}"
+
+
+def type_name(kind: Any) -> str:
+    """A type as an error names it, without the ranges."""
+    if get_origin(kind) is Annotated:
+        return type_name(get_args(kind)[0])
+    if get_origin(kind) is tuple:
+        return f"tuple[{', '.join('...' if each is Ellipsis else type_name(each) for each in get_args(kind))}]"
+    if get_args(kind):
+        return " | ".join("None" if each is type(None) else type_name(each) for each in get_args(kind))
+    return getattr(kind, "__name__", str(kind))
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _bounds(kind: Any, metadata: Sequence[Any]) -> str:
+    """The range that a number, or each of a tuple's, must lie in, in words: "at least 0 and below 1"."""
+    words = []
+    for constraint in metadata:
+        inner = constraint.metadata if isinstance(constraint, FieldInfo) else [constraint]
+        for each in inner:
+            words += [f"{word} {bound:g}" for name, word in BOUNDS.items()
+                      if (bound := getattr(each, name, None)) is not None and abs(bound) < LARGEST]  # fmt: skip
+    if words or get_origin(kind) is None:
+        return " and ".join(words)
+    first = get_args(kind)[0]
+    return _bounds(first, getattr(first, "__metadata__", ()))
