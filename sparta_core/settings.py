@@ -105,7 +105,8 @@ class Choice(Section):
         """All kinds by name, the default one first."""
         base: Any = next(parent for parent in cls.__mro__ if "slot" in vars(parent) and not vars(parent)["name"])
         load(base.__module__)
-        kinds: Any = {kind.name: kind for kind in _DEFINED if issubclass(kind, base) and kind.name}
+        every: list[Any] = [kind for kind in _DEFINED if issubclass(kind, base)]
+        kinds = {kind.name: kind for kind in every if kind.name}
         return {name: kinds[name] for name in sorted(kinds, key=lambda name: (name != base.default, name))}
 
     @classmethod

@@ -1,21 +1,119 @@
-"""Tasks: what is made of the embeddings, one folder each."""
+"""Tasks: what is made of the embeddings, one folder each; the command line, score card and comparison ask the folder."""
 
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, NamedTuple
+
+import pandas as pd
+import xarray as xr
 
 from sparta_core.data.days import DownstreamSplit
-from sparta_core.experiment import Experiment, Trained
+from sparta_core.experiment import Experiment, Trained, trainings
+from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.settings import Section, Share, Uses, setting
+from sparta_core.training.fit import Job
+from sparta_core.training.runs import Run
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+from sparta_core.typed import check_choice
 
 
 class DownstreamMask(Section):
     downstream_mask_ratio: Share = setting(0.7, "share of hidden values of the days that tasks see")
 
 
+class Training(NamedTuple):
+    """One training of a task: its run, and what makes its Job on the modules of a representation."""
+
+    run: Run
+    job: Callable[[Sparta], Job]
+
+
+class Target(NamedTuple):
+    """What a model should reach: an error, below a limit in every case."""
+
+    name: str
+    error: xr.DataArray
+    limit: xr.DataArray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a task, lower being better, as tables and figures head it."""
+
+    task: str
+    metric: str
+    label: str
+    setup: str = ""  # empty: any
+    whole: str = ""  # the set-up of baselines that have none of their own
+
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of `frame` that hold it; baselines that have no set-up of their own count for each."""
+        rows = frame[(frame.task == self.task) & (frame.metric == self.metric)]
+        return rows[rows.setup.isin((self.setup, self.whole))] if self.setup else rows
+
+
 class Task(Trained):
-    """What is made of the embeddings that an objective has learned."""
+    """What is made of the embeddings that an objective has learned: how it trains, and how it is scored.
+
+    A task's settings are its fields, `uses` names the sections whose settings its result depends on.
+    """
 
     uses: ClassVar[Uses] = (DownstreamSplit, DownstreamMask, Recipe)
+    benchmark: ClassVar[str] = ""  # the baseline that a model should beat
 
     def needs(self, experiment: Experiment) -> tuple[str, ...]:
         return (experiment.representation,)
+
+    def trainings(self, bench: Workbench) -> list[Training]:
+        """What it trains: several where it has several seeds, nothing where it only scores."""
+        return []
+
+    def train(self, experiment: Experiment) -> None:
+        """Train what is not trained yet."""
+        bench = Workbench.of(experiment)
+        for run, job in self.trainings(bench):
+            bench.finish(run, partial(_on_representation, job, experiment))
+
+    def runs(self, bench: Workbench) -> list[Run]:
+        """Where its scores lie."""
+        return [run for run, _ in self.trainings(bench)] or [bench.run(bench.experiment.representation)]
+
+    def score(self, experiment: Experiment) -> xr.Dataset:
+        """The model's scores, kept beside its runs; trains what is missing."""
+        raise NotImplementedError
+
+    def score_baselines(self, experiment: Experiment) -> xr.Dataset:
+        """The baselines' scores on the same days, along a dimension model."""
+        raise NotImplementedError
+
+    def baselines(self, bench: Workbench) -> Run:
+        """Where these lie."""
+        return bench.run("baselines", f"-{self.name}")
+
+    def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
+        """What a comparison shows of it."""
+        return ()
+
+    def targets(self, experiments: Sequence[Experiment]) -> Iterator[Target]:
+        """What its model should reach, means over the experiments, which differ by their seed."""
+        yield from ()
+
+
+def tasks(experiment: Experiment) -> dict[str, Task]:
+    """The experiment's tasks by name."""
+    every = {name: experiment.trained(name) for name in trainings()}
+    return {name: task for name, task in every.items() if isinstance(task, Task)}
+
+
+def task_of(experiment: Experiment, name: str) -> Task:
+    """The task called `name`; ExperimentError, which lists the names, for any other."""
+    every = tasks(experiment)
+    check_choice("task", name, tuple(every))
+    return every[name]
+
+
+def _on_representation(job: Callable[[Sparta], Job], experiment: Experiment) -> Job:
+    return job(representation(experiment))
