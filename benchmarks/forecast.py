@@ -11,7 +11,8 @@ from benchmarks.per_sample import window_step, with_torchs_dropout
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_fields
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.downstream.forecast import Forecaster, job, training_starts
+from sparta_core.tasks.forecast import PART, Forecaster
+from sparta_core.tasks.forecast.lstm import LSTMForecaster, training_starts
 from sparta_core.training.device import arrange
 from sparta_core.training.workbench import Workbench
 
@@ -22,9 +23,10 @@ class OurEpoch:
     def __init__(self, bench: Workbench) -> None:
         experiment, model = bench.experiment, bench.build("decoder")
         arrange(model, bench.device.type)
-        made = job(bench, model.to(bench.device).eval().requires_grad_(False), experiment.seed)
+        frozen = model.to(bench.device).eval().requires_grad_(False)
+        made = experiment.of(Forecaster).job(bench, experiment.seed, frozen)
         self.fabric, self.objective = made.fabric, made.objective
-        adam = torch.optim.Adam(self.objective.modules["forecaster"].parameters(), experiment.forecast_rate,
+        adam = torch.optim.Adam(self.objective.modules[PART].parameters(), experiment.forecast_rate,
                                 weight_decay=experiment.forecast_weight_decay, fused=True)  # fmt: skip
         self.optimiser: Any = self.fabric.setup_optimizers(adam)
         self.generator = torch.Generator(bench.device).manual_seed(experiment.seed)
@@ -40,7 +42,7 @@ class OurEpoch:
 class WindowEpoch:
     """The first `batches` of an epoch that embeds window by window, in float32 and torch's default layout."""
 
-    def __init__(self, bench: Workbench, forecaster: Forecaster, batches: int | None) -> None:
+    def __init__(self, bench: Workbench, forecaster: LSTMForecaster, batches: int | None) -> None:
         experiment = bench.experiment
         model = bench.build("decoder")
         with_torchs_dropout(model)
@@ -68,7 +70,7 @@ def forecast(setting: Setting) -> Iterator[Row]:
     experiment = setting.experiment(look_back=30, stride=1)
     bench = workbench(experiment, noise_fields(experiment, setting.forecast_years))
     ours = OurEpoch(bench)
-    forecaster = Forecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
+    forecaster = LSTMForecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
     theirs = WindowEpoch(bench, forecaster, setting.forecast_batches)
     windows = len(training_starts(experiment, "train", len(theirs.days)))
     contenders = {"ours": Contender(repeated(ours), windows), "theirs": Contender(repeated(theirs), theirs.windows)}

@@ -21,12 +21,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 import sparta_core
-from sparta_core.downstream.forecast import last_observed
 from sparta_core.evaluation.comparison import models
-from sparta_core.evaluation.scores import forecast_scores, table
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
 from sparta_core.progress import duration
+from sparta_core.tasks.forecast.scores import forecast_scores, table
+from sparta_core.tasks.forecast.windows import last_observed
 from sparta_core.training.workbench import Workbench
 
 HERE = Path(__file__).parent

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparta_core.commands import COMMANDS, parsed
-from sparta_core.downstream.plan import STAGES, costs, ordered, train
 from sparta_core.errors import SpartaError
+from sparta_core.evaluation.plan import STAGES, costs, train
 from sparta_core.experiment import Experiment, defaults, described
 from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
@@ -53,7 +53,7 @@ def _train(words: Sequence[str]) -> None:
     changes = {name: _value(name, text) for name, text in options.items() if text is not None}
     experiment = Experiment.from_preset(preset, **changes)
     _announce(experiment, names)
-    for name in [] if only_cost else ordered(experiment, names):
+    for name in [] if only_cost else experiment.ancestry(*names):
         train(experiment, name)
 
 

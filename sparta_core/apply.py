@@ -23,11 +23,11 @@ from sparta_core.data.fields import Fields
 from sparta_core.data.moments import Moments
 from sparta_core.data.plausible import Known
 from sparta_core.data.unused import check_unused, unused_variables
-from sparta_core.downstream.embeddings import CHUNK, decode
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.reports import gridded_reports
+from sparta_core.tasks.embeddings import CHUNK, decode
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.stations import Table

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sparta_core.errors import ExperimentError
 from sparta_core.presets import PRESETS
-from sparta_core.settings import Choice, Section, Seed, as_tuples, describe, escaped, sections, setting
+from sparta_core.settings import Choice, Section, Seed, Uses, as_tuples, describe, escaped, sections, setting
 from sparta_core.typed import check_choice, nearest, plain
 
 # Where sections and kinds are found, in the order in which they are needed.
@@ -22,7 +22,7 @@ PACKAGES = (
     "sparta_core.experiment", "sparta_core.data.days", "sparta_core.data.departures", "sparta_core.views.augment",
     "sparta_core.observe", "sparta_core.views.sampling", "sparta_core.encoders", "sparta_core.fusions",
     "sparta_core.decoders", "sparta_core.training.device", "sparta_core.training.fit", "sparta_core.objectives",
-    "sparta_core.tasks", "sparta_core.evaluation.baselines", "sparta_core.evaluation.climatological",
+    "sparta_core.tasks", "sparta_core.baselines",
 )  # fmt: skip
 S = TypeVar("S", bound=Section)
 
@@ -54,6 +54,10 @@ class Trained(Section):
     def needs(self, experiment: "Experiment") -> tuple[str, ...]:
         """What must be trained before it, by name."""
         return ()
+
+    def sections(self, experiment: "Experiment") -> Uses:
+        """The sections whose settings its result depends on, besides its own and those of what it needs."""
+        return self.uses
 
     def learns_from(self, experiment: "Experiment") -> str:
         """The split of the days that it learns from."""
@@ -145,6 +149,10 @@ class Experiment:
             return self.every[self.kinds[section.slot]].resolved(self)
         return self.every[section]
 
+    def all_of(self, base: type[S]) -> list[S]:
+        """The settings of every section that is a `base`."""
+        return [settings for settings in self.every.values() if isinstance(settings, base)]
+
     def changed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Those of `settings` that are not the paper's."""
         return {name: value for name, value in settings.items() if plain(value) != plain(defaults()[name])}
@@ -166,7 +174,7 @@ class Experiment:
         used: dict[str, Any] = {}
         for name in self.ancestry(stage):
             trained = self.trained(name)
-            for section in (*trained.uses, type(trained)):
+            for section in (*trained.sections(self), type(trained)):
                 used |= self._used(section)
         return {name: plain(used[name]) for name in names() if name in used}
 

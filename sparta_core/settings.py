@@ -140,7 +140,8 @@ def sections(packages: Sequence[str]) -> list[type[Section]]:
     """Every section and kind of the packages, in their order."""
     for package in packages:
         load(package)
-    every = [cls for cls in _DEFINED if cls.model_fields or vars(cls).get("name")]
+    parents = {parent for cls in _DEFINED for parent in cls.__bases__}
+    every = [cls for cls in _DEFINED if vars(cls).get("name") or cls not in parents]
 
     def place(cls: type[Section]) -> tuple[int, str]:  # not the order of definition, which other imports would change
         inside = (k for k, package in enumerate(packages) if f"{cls.__module__}.".startswith(f"{package}."))

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from sparta_core import __main__ as command
-from sparta_core.downstream import plan
+from sparta_core.evaluation import plan
 from sparta_core.training import fit as fitting
 from sparta_core.training.workbench import Workbench
 from tests.stages import STAGES

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sparta_core.__main__ import main
-from sparta_core.downstream.forecast import forecast
 from sparta_core.errors import DataError, RunError
-from sparta_core.evaluation.reconstruction import model_reconstruction
-from sparta_core.evaluation.scores import forecast_scores
+from sparta_core.tasks.forecast import trained_forecaster
+from sparta_core.tasks.forecast.scores import forecast_scores
+from sparta_core.tasks.reconstruction.scores import model_reconstruction
 from sparta_core.training.workbench import Workbench
 from tests.conftest import made_up_weather
 from tests.stages import STAGES
@@ -41,7 +41,7 @@ def test_declared_gaps_train_every_stage_and_are_never_taken_for_values(gappy, o
     for stage in ("autoencoder", "decoder"):
         model = STAGES[stage](experiment)
         assert all(value.isfinite().all() for value in model.state_dict().values())
-    forecast(experiment, 0)
+    trained_forecaster(experiment, 0)
     errors = model_reconstruction(experiment, ratios=(0.5,), days=8).mse
     days = bench.fields.take(torch.arange(200, 208))
     seen = bench.views.full(days)

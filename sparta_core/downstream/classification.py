@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparta_core.downstream import calendar
-from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
+from sparta_core.tasks.embeddings import Embedder, embed
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation

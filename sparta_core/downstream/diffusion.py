@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparta_core.downstream import trust
-from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.downstream.forecast_errors import ForecastErrors, condition_size, conditions_on
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
 from sparta_core.models.sparta import Sparta
+from sparta_core.tasks.embeddings import Embedder, embed
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, Schedule, seeded
 from sparta_core.training.stages import representation

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparta_core.downstream import trust
-from sparta_core.downstream.dynamics import LAGS
-from sparta_core.downstream.embeddings import embed
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.forecast.latent_dynamics import LAGS
 from sparta_core.training.workbench import Workbench
 
 LEADS = 10  # days ahead

@@ -9,13 +9,13 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from torch import Tensor
 
+from sparta_core.baselines.interpolation import ObservationGrid, Observed
 from sparta_core.downstream.classification import SEASONS, season_probabilities, seasons
 from sparta_core.errors import DataError
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed
-from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.scores import by_model
 from sparta_core.evaluation.seasons import MEANS, Classifier, fit_classifiers
 from sparta_core.experiment import Experiment
+from sparta_core.tasks import by_model
+from sparta_core.training.kept import kept
 from sparta_core.training.workbench import Workbench
 
 FILE = "classification.nc"

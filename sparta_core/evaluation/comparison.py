@@ -1,44 +1,28 @@
 """Experiments side by side: every task, several seeds, beside the paper's numbers and claims."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from sparta_core.errors import ExperimentError
-from sparta_core.evaluation.classification import baseline_classification, baselines_variant, model_classification
-from sparta_core.evaluation.generation import climatological_scores, diffusion_scores
-from sparta_core.evaluation.latents import distance_scores
-from sparta_core.evaluation.reconstruction import baseline_reconstruction, model_reconstruction
-from sparta_core.evaluation.scorecard import WHOLE_FIELDS, forecast_setup, method, rows_of
-from sparta_core.evaluation.scores import baseline_scores, model_scores
-from sparta_core.experiment import Experiment
-from sparta_core.observe import placed
+from sparta_core.baselines.climatological import Window
+from sparta_core.data.days import DataSettings, DownstreamSplit, Storage
+from sparta_core.evaluation.scorecard import method, rows_of
+from sparta_core.experiment import Experiment, Randomness
+from sparta_core.observe import DownstreamMask, Errors, Observation, placed
 from sparta_core.presets import PAPERS
 from sparta_core.progress import duration
-from sparta_core.training.runs import Run
+from sparta_core.settings import Section
+from sparta_core.tasks import Measure, task_of, tasks
+from sparta_core.training.device import Device
 from sparta_core.training.workbench import Workbench
 
-SCORERS: dict[str, Callable[[Experiment], Any]] = {
-    "reconstruction": model_reconstruction, "latent": distance_scores, "forecast": model_scores,
-    "diffusion": diffusion_scores, "classification": model_classification,
-}  # fmt: skip
-
 # What the paper's models take over from the experiment that they stand beside.
-SHARED = ("runs", "device", "precision", "storage", "seed", "data", "variables", "level", "days", "split", "fusion",
-          "hard_negatives", "cycle_weight", "downstream_split", "downstream_mask_ratio", "look_back", "stride",
-          "leads", "start_every", "draws", "climatology_window", "sparsity", "stations", "swaths", "block_size",
-          "variable_dropout", "noise", "noise_length", "gaps")  # fmt: skip
-
-# Of each task: what scores its baselines, the end of their run's name, and the baseline that a model should beat.
-BASELINES: dict[str, tuple[Callable[[Experiment], Any], Callable[[Experiment], str], str]] = {
-    "forecast": (baseline_scores, lambda experiment: f"-lookback{experiment.look_back}", "climatology"),
-    "reconstruction": (baseline_reconstruction, lambda _: "-reconstruction", "climatology"),
-    "diffusion": (climatological_scores, lambda _: "-diffusion", "climatological ensemble"),
-    "classification": (baseline_classification, baselines_variant, "PCA + logistic regression"),
-}
+SHARED: tuple[type[Section], ...] = (Device, Storage, Randomness, DataSettings, DownstreamSplit, DownstreamMask,
+                                     Observation, Errors, Window)  # fmt: skip
+SHARED_NAMES = ("runs", "sparsity", "fusion", "hard_negatives", "cycle_weight", "look_back", "stride", "leads",
+                "start_every", "draws")  # fmt: skip
 
 
 def models(experiment: Experiment) -> dict[str, Experiment]:
@@ -47,7 +31,9 @@ def models(experiment: Experiment) -> dict[str, Experiment]:
     The experiment's is named as in the scorecard: SPARTA-OI, as the presets have it.
     """
     own = experiment.preset == PAPERS[experiment.preset]
-    shared = {name: getattr(experiment, name) for name in SHARED}
+    sections = [type(experiment.of(section)) for section in SHARED]
+    names = [*SHARED_NAMES, *(name for section in sections for name in section.model_fields)]
+    shared = {name: getattr(experiment, name) for name in names}
     if placed(experiment):
         shared["mask_grid"] = experiment.mask_grid
     paper = experiment if own else Experiment.from_preset(PAPERS[experiment.preset], **shared)
@@ -71,7 +57,7 @@ def fusion_variants(base: Experiment, fusions: Sequence[str] = ("early", "attent
 
 
 def _named(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
-    return {method(one.settings(one.representation)): one for one in experiments}
+    return {method(experiment): experiment for experiment in experiments}
 
 
 def trained(variants: Mapping[str, Experiment]) -> dict[str, Experiment]:
@@ -79,80 +65,47 @@ def trained(variants: Mapping[str, Experiment]) -> dict[str, Experiment]:
     return {name: one for name, one in variants.items() if Workbench.of(one).run(one.representation).finished}
 
 
-def compare(variants: Mapping[str, Experiment], seeds: Sequence[int], tasks: Sequence[str] = tuple(SCORERS)
+def compare(variants: Mapping[str, Experiment], seeds: Sequence[int], names: Sequence[str] | None = None
             ) -> pd.DataFrame:  # fmt: skip
-    """Every task of every variant and seed: rows of the scorecard, `model` being the variant's name.
+    """Every task of every variant and seed, or those called `names`: rows of the scorecard, `model` the variant's name.
 
     Finished stages and scores are reused, missing ones trained; a line a variant says how long is left.
     """
-    unknown = [task for task in tasks if task not in SCORERS]
-    if unknown:
-        raise ExperimentError(f"there is no task {unknown[0]!r}; choose of: {', '.join(SCORERS)}")
+    first = next(iter(variants.values()))
+    chosen = [task_of(first, name).name for name in (tasks(first) if names is None else names)]
     plan = [(name, one.replace(seed=seed)) for seed in seeds for name, one in variants.items()]
     begun, parts = time.monotonic(), []
     for done, (name, experiment) in enumerate(plan):
         left = (time.monotonic() - begun) / done * (len(plan) - done) if done else None
         print(f"[{done + 1}/{len(plan)}] {name}, seed {experiment.seed}"
               + (f": about {duration(left)} left" if left is not None else ""), flush=True)
-        parts += [_scored(experiment, task).assign(model=name) for task in tasks]
+        parts += [_scored(experiment, task).assign(model=name) for task in chosen]
     return pd.concat(parts, ignore_index=True)
 
 
-def _scored(experiment: Experiment, task: str) -> pd.DataFrame:
-    SCORERS[task](experiment)
-    rows = pd.concat([rows_of(run, task) for run in _runs(experiment, task)])
-    keys = [name for name in rows.columns if name != "value"]
+def _scored(experiment: Experiment, name: str) -> pd.DataFrame:
+    task = task_of(experiment, name)
+    task.score(experiment)
+    rows = pd.concat([rows_of(run, name) for run in task.runs(Workbench.of(experiment))])
+    keys = [column for column in rows.columns if column != "value"]
     return rows.groupby(keys, as_index=False, sort=False).value.mean()  # over the forecast's own seeds
 
 
-def _runs(experiment: Experiment, task: str) -> list[Run]:
-    bench = Workbench.of(experiment)
-    if task == "forecast":
-        return [bench.run("forecast", f"-seed{seed}") for seed in experiment.forecast_seeds]
-    return [bench.run(experiment.representation if task in ("reconstruction", "latent") else task)]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number of a task, as tables and figures head it."""
-
-    task: str
-    metric: str
-    label: str
-    setup: str = ""  # empty: any
-
-    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows of `frame` that hold it; baselines that have no set-up of their own count for each."""
-        own = frame[(frame.task == self.task) & (frame.metric == self.metric)]
-        return own[own.setup.isin((self.setup, WHOLE_FIELDS))] if self.setup else own
-
-
 def measures(experiment: Experiment) -> tuple[Measure, ...]:
-    """What a comparison shows of every task, lower being better: forecast of a near and a far day, reconstruction,
-    season, drawn fields, the spread of the draws, and the smoothness of the latent path, raw and scale-free."""
-    setup = forecast_setup(experiment.settings("forecast"))
-    return (
-        Measure("forecast", "rrmse_percent_T5", "forecast RRMSE, day 5 (%)", setup),
-        Measure("forecast", "rrmse_percent_T25", "forecast RRMSE, day 25 (%)", setup),
-        Measure("reconstruction", "mse", "reconstruction MSE, 70 % hidden", "native_mask0.7"),
-        Measure("classification", "cross_entropy", "season, cross-entropy"),
-        Measure("diffusion", "rrmse_percent", "diffusion RRMSE (%)"),
-        Measure("diffusion", "std", "std of the draws"),
-        Measure("latent", "temporal_distance_mean", "temporal distance"),
-        Measure("latent", "temporal_distance_scaled", "temporal distance, scaled"),
-    )
+    """What a comparison shows of every task, lower being better."""
+    return tuple(measure for task in tasks(experiment).values() for measure in task.measures(experiment))
 
 
 def baseline_values(experiment: Experiment, measures: Sequence[Measure]) -> dict[str, dict[str, float]]:
     """For each measure's label the baseline that a model should beat and its value; none for latent measures."""
     made: dict[str, dict[str, float]] = {}
     for measure in measures:
-        if measure.task in BASELINES:
-            score, variant, name = BASELINES[measure.task]
-            score(experiment)
-            run = Workbench.of(experiment).run("baselines", variant(experiment))
-            rows = measure.of(rows_of(run, measure.task)).set_index("model").value
-            made[measure.label] = {name: float(rows[name])} if name in rows else {}
+        task = task_of(experiment, measure.task)
+        if task.benchmark:
+            task.score_baselines(experiment)
+            run = task.baselines(Workbench.of(experiment))
+            rows = measure.of(rows_of(run, task.name)).set_index("model").value
+            made[measure.label] = {task.benchmark: float(rows[task.benchmark])} if task.benchmark in rows else {}
     return made
 
 

@@ -9,16 +9,17 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from sparta_core.baselines.climatological import climatological_ensemble
 from sparta_core.data.fields import Fields
 from sparta_core.downstream.diffusion import CONDITIONS_AT_ONCE, STEPS, conditions_of, diffusion, sample
-from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
-from sparta_core.evaluation import ensembles, metrics
-from sparta_core.evaluation.climatological import climatological_ensemble
-from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.reconstruction import evenly_spaced
-from sparta_core.evaluation.scores import training_range
 from sparta_core.experiment import Experiment
+from sparta_core.metrics import ensembles
+from sparta_core.metrics import fields as metrics
+from sparta_core.tasks.embeddings import decode, embed
+from sparta_core.tasks.forecast.scores import training_range
+from sparta_core.tasks.reconstruction.scores import evenly_spaced
+from sparta_core.training.kept import kept
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from scipy.stats import t as student
 
-from sparta_core.evaluation.comparison import Measure
 from sparta_core.experiment import Experiment
 from sparta_core.objectives.contrastive import at_equal_steps
+from sparta_core.tasks import Measure
 from sparta_core.typed import check_choice
 
 NONE = "none"  # the autoencoder

@@ -10,10 +10,10 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sparta_core.baselines.interpolation import ObservationGrid, Observed, scores_of
 from sparta_core.downstream.classification import SEASONS, seasons, whole_days
 from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed, scores_of
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench

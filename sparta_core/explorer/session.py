@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from sparta_core.downstream.embeddings import embed
+from sparta_core.baselines.interpolation import ObservationGrid, Observed
 from sparta_core.errors import DataError, ExperimentError
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed
-from sparta_core.evaluation.latents import analogues, tsne
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.latent.scores import analogues, tsne
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

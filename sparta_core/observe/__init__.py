@@ -19,6 +19,10 @@ class MaskRatio(Section):
         check_range("mask_ratio", self.mask_ratio)
 
 
+class DownstreamMask(Section):
+    downstream_mask_ratio: Share = setting(0.7, "share of hidden values of the days that tasks see")
+
+
 class Observation(Choice, slot="sparsity", default="points"):
     """Which values are observed."""
 

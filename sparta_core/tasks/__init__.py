@@ -1,6 +1,6 @@
-"""Tasks: what is made of the embeddings, one folder each; the command line, score card and comparison ask the folder."""
+"""Tasks: what is made of the embeddings, one folder each; command line, score card and comparison ask the folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -12,16 +12,13 @@ from sparta_core.data.days import DownstreamSplit
 from sparta_core.experiment import Experiment, Trained, trainings
 from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
-from sparta_core.settings import Section, Share, Uses, setting
+from sparta_core.observe import DownstreamMask
+from sparta_core.settings import Uses
 from sparta_core.training.fit import Job
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.typed import check_choice
-
-
-class DownstreamMask(Section):
-    downstream_mask_ratio: Share = setting(0.7, "share of hidden values of the days that tasks see")
 
 
 class Training(NamedTuple):
@@ -117,3 +114,19 @@ def task_of(experiment: Experiment, name: str) -> Task:
 
 def _on_representation(job: Callable[[Sparta], Job], experiment: Experiment) -> Job:
     return job(representation(experiment))
+
+
+def mean_over(what: str, experiments: Sequence[Experiment], score: Callable[[Experiment], xr.Dataset]) -> xr.Dataset:
+    """The mean of scores over experiments, each scored in its turn, which is said."""
+    parts = []
+    for experiment in experiments:
+        print(f"{what}, seed {experiment.seed}", flush=True)
+        scores = score(experiment)
+        parts.append(scores.mean("seed", keep_attrs=True) if "seed" in scores.dims else scores)
+    return xr.concat(parts, "repetition", coords="minimal", compat="override").mean("repetition", keep_attrs=True)
+
+
+def by_model(models: Mapping[str, Experiment], score: Callable[[Experiment], xr.Dataset]) -> xr.Dataset:
+    """The scores of every model, along a dimension of their names."""
+    parts = [score(one).expand_dims(model=[name]) for name, one in models.items()]
+    return xr.concat(parts, "model", coords="minimal", compat="override")

@@ -15,6 +15,7 @@ from sparta_core.processes import agreed
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
 from sparta_core.training.tensors import Tensors
+from sparta_core.typed import plain
 
 MOST_VALUES = 20480  # of a day whose covariance fits into memory
 
@@ -40,8 +41,8 @@ def modes_checksum(experiment: Experiment, fields: Fields) -> str:
 
 def _run(experiment: Experiment, fields: Fields) -> Run:
     """Where the modes are kept."""
-    given, days = experiment.settings("data"), fields.fingerprint
-    settings = {name: given[name] for name in ("data", "split", "embedding", "localisation")}
+    days = fields.fingerprint
+    settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "embedding", "localisation")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     return Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
 

@@ -25,6 +25,7 @@ from sparta_core.processes import agreed, first_process
 from sparta_core.training.tensors import Tensors, packed, unpacked
 
 RECORD, HISTORY = "experiment.json", "history.csv"
+FORMAT = 2  # of a run's folder
 PATIENCE = 10.0  # seconds between two words of the waiting processes of one launch
 
 
@@ -36,13 +37,14 @@ class Run:
     stage: str
     settings: dict[str, Any]
     data: str
+    preset: str = ""  # of the experiment, for the score card
 
     @classmethod
     def of(cls, experiment: Experiment, stage: str, data: str, variant: str = "") -> "Run":
         """The run of `stage`; `variant` tells repetitions apart that share all settings (a seed)."""
         name = _only_a_name(f"{stage}-{experiment.digest(stage)}{variant}")
         folder = Path(experiment.runs) / _only_a_name(experiment.name(stage)) / name
-        return cls(folder, stage, experiment.settings(stage), data)
+        return cls(folder, stage, experiment.settings(stage), data, experiment.preset)
 
     def path(self, name: str) -> Path:
         """Where the file `name` of this run lies; RunError for a name that leads elsewhere."""
@@ -85,7 +87,8 @@ class Run:
         """Make the folder, or check that what it holds belongs to this experiment and these days."""
         if self.has(RECORD):
             return self.check_owner()
-        self.write(RECORD, sealed_json({"stage": self.stage, "data": self.data, "settings": self.settings}))
+        record = {"format": FORMAT, "preset": self.preset, "stage": self.stage, "data": self.data}
+        self.write(RECORD, sealed_json(record | {"settings": self.settings}))
 
     def check_owner(self) -> None:
         """RunError unless this folder's experiment.json agrees with this run."""
@@ -184,11 +187,16 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What `folder` is the run of: "stage", "data" (a fingerprint) and "settings" of its experiment.json."""
+    """What `folder` is the run of: "preset", "stage", "data" (a fingerprint) and "settings" of its experiment.json.
+
+    RunError for one that cannot be read, or that another version of the package wrote.
+    """
     path = folder / RECORD
     with reading(path, f"move {folder} away to train again"):
         record = unsealed_json(read(path, TEXT_BYTES))
-        return {name: record[name] for name in ("stage", "data", "settings")}
+        if "format" in record and record["format"] == FORMAT:
+            return {name: record[name] for name in ("preset", "stage", "data", "settings")}
+    raise RunError(f"{folder} was written by another version of this package; move it away to train again")
 
 
 def _only_a_name(text: str) -> str:

@@ -7,11 +7,12 @@ import torch
 import xarray as xr
 
 from sparta_core.apply import reconstruct, trained
+from sparta_core.baselines import fit_baselines
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
 from sparta_core.data.fields import load_fields
 from sparta_core.downstream.classification import whole_days
 from sparta_core.errors import DataError
-from sparta_core.evaluation.baselines import fit_baselines
+from sparta_core.experiment import Experiment
 from sparta_core.training.workbench import Workbench
 
 
@@ -76,7 +77,7 @@ def test_the_baselines_forecast_the_same_weather(both):
     for fields in both:
         dates = fields.dates(last)[:, None] + np.arange(1, leads + 1)
         forecasts.append({name: model.forecast(fields, last, leads) + fields.usual(dates)
-                          for name, model in fit_baselines(fields, leads).items()})
+                          for name, model in fit_baselines(Experiment(), fields, leads).items()})
     for name, expected in forecasts[0].items():
         torch.testing.assert_close(forecasts[1][name], expected, rtol=0, atol=1e-4)
 

@@ -9,10 +9,10 @@ from sparta_core.data.climatology import climatology_at, days_of_year
 from sparta_core.downstream import calendar
 from sparta_core.downstream.calendar import YEAR, date_likelihoods, season_logits, temperature
 from sparta_core.downstream.classification import season_probabilities, seasons, whole_days
-from sparta_core.downstream.plan import costs, train
 from sparta_core.encoders import linear_path
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.classification import model_classification
+from sparta_core.evaluation.plan import costs, train
 from sparta_core.experiment import Experiment
 from sparta_core.training.modes import modes_of
 from sparta_core.training.stages import representation

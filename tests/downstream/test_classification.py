@@ -12,9 +12,9 @@ from sparta_core.downstream.classification import (
     season_probabilities,
     seasons,
 )
-from sparta_core.downstream.embeddings import embed
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
+from sparta_core.tasks.embeddings import embed
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench

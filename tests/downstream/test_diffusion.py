@@ -13,9 +13,9 @@ from sparta_core.downstream.diffusion import (
     sample,
     scheduler,
 )
-from sparta_core.downstream.embeddings import embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.denoiser import Denoiser
+from sparta_core.tasks.embeddings import embed
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench

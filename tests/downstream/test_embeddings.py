@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sparta_core.downstream.embeddings import Embedder, embed
+from sparta_core.tasks.embeddings import Embedder, embed
 from sparta_core.training.workbench import Workbench
 
 

@@ -6,15 +6,15 @@ import torch
 from sparta_core.downstream import diffusion as module
 from sparta_core.downstream import forecast_errors, trust
 from sparta_core.downstream.diffusion import forecast_members
-from sparta_core.downstream.embeddings import embed
 from sparta_core.downstream.forecast_errors import ForecastErrors, conditions_on
-from sparta_core.downstream.plan import ordered
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation import forecast_ensembles
-from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores, forecast_ensemble_scores
 from sparta_core.evaluation.generation import diffusion_scores
+from sparta_core.evaluation.plan import ordered
 from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.forecast.ensembles import diffusion_ensemble_scores, forecast_ensemble_scores
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

@@ -6,11 +6,11 @@ import pytest
 import xarray as xr
 
 from sparta_core.commands import bars_command
-from sparta_core.downstream import trust
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation import bars as module
 from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import Experiment
+from sparta_core.tasks.forecast import calibration
 
 LEADS, VARIABLES = [1, 2, 3, 10], ["t", "z"]
 
@@ -95,8 +95,8 @@ def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypat
 
 def test_a_model_is_trained_scored_and_held_to_all_of_them(globe, monkeypatch):
     """On made-up waves, which a linear model knows: what needs no training is cleared."""
-    monkeypatch.setattr(trust, "HORIZON", 4)
-    monkeypatch.setattr(trust, "STARTS", 30)
+    monkeypatch.setattr(calibration, "HORIZON", 4)
+    monkeypatch.setattr(calibration, "STARTS", 30)
     found = bars(globe(leads=12, draws=6, downstream_split=(0.2, 0.2), classifier="date"), [0])
     assert np.isfinite(found[["ours", "limit"]].to_numpy()).all()
     assert found.loc[["reconstruction below climatology", "reconstruction below nearest"]].cleared.all()

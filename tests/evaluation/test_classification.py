@@ -7,6 +7,7 @@ import pytest
 import torch
 import xarray as xr
 
+from sparta_core.baselines.interpolation import ObservationGrid, Observed
 from sparta_core.downstream.classification import season_probabilities
 from sparta_core.errors import DataError
 from sparta_core.evaluation import classification as module
@@ -16,8 +17,6 @@ from sparta_core.evaluation.classification import (
     reliability,
     season_scores,
 )
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed
-from sparta_core.evaluation.kept import load_scores
 from sparta_core.evaluation.seasons import (
     LOGISTIC,
     MEANS,
@@ -28,6 +27,7 @@ from sparta_core.evaluation.seasons import (
     seasons,
 )
 from sparta_core.files import sealed
+from sparta_core.training.kept import load_scores
 from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)

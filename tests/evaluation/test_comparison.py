@@ -20,9 +20,9 @@ from sparta_core.evaluation.comparison import (
     verdicts,
 )
 from sparta_core.evaluation.scorecard import COLUMNS, changes, scorecard, training, write
-from sparta_core.evaluation.scores import model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
+from sparta_core.tasks.forecast.scores import model_scores
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs",
                           "diffusion_epochs", "classification_epochs"), 1)  # fmt: skip

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sparta_core.downstream.diffusion import conditions_of, diffusion, sample
-from sparta_core.downstream.embeddings import decode
 from sparta_core.errors import DataError
-from sparta_core.evaluation import ensembles, generation, metrics
 from sparta_core.evaluation.generation import diffusion_scores, latent_density, realism
+from sparta_core.metrics import ensembles, generation, metrics
+from sparta_core.tasks.embeddings import decode
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from sparta_core.errors import RunError
-from sparta_core.evaluation.kept import kept
+from sparta_core.training.kept import kept
 from sparta_core.training.workbench import Workbench
 
 

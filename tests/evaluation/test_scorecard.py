@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from sparta_core.downstream.dynamics import LAGS
 from sparta_core.errors import RunError
 from sparta_core.evaluation.comparison import losses_variants, measures
 from sparta_core.evaluation.scorecard import (
@@ -16,10 +15,11 @@ from sparta_core.evaluation.scorecard import (
     scorecard,
     write,
 )
-from sparta_core.evaluation.scores import baseline_scores, model_scores
 from sparta_core.experiment import Experiment
 from sparta_core.plotting.curves import STYLES
 from sparta_core.presets import PAPERS, PRESETS
+from sparta_core.tasks.forecast.latent_dynamics import LAGS
+from sparta_core.tasks.forecast.scores import baseline_scores, model_scores
 from tests.linear import GLOBE
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sparta_core.errors import DataError, ExperimentError
-from sparta_core.evaluation import metrics
 from sparta_core.explorer.session import GAP, Session
+from sparta_core.metrics import fields as metrics
 from sparta_core.training.stages import representation
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)

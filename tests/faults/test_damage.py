@@ -15,10 +15,10 @@ import xarray as xr
 from safetensors.torch import save
 
 from sparta_core.errors import RunError
-from sparta_core.evaluation.kept import kept, load_scores
 from sparta_core.evaluation.scorecard import scorecard
 from sparta_core.files import sealed_json, unsealed
 from sparta_core.training.fit import CHECKPOINT, MODEL
+from sparta_core.training.kept import kept, load_scores
 from sparta_core.training.runs import Run
 from tests.faults.children import REFUSED, start
 

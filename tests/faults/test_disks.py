@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from sparta_core.downstream.plan import STAGES
+from sparta_core.evaluation.plan import STAGES
 from sparta_core.progress import Progress
 from tests.faults.children import REFUSED, UNTOUCHED, start, with_faults
 from tests.faults.works import WORKS, contents

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from sparta_core.evaluation.kept import kept, load_scores
-from sparta_core.evaluation.reconstruction import model_reconstruction
 from sparta_core.progress import Progress
+from sparta_core.tasks.reconstruction.scores import model_reconstruction
 from sparta_core.training import runs
+from sparta_core.training.kept import kept, load_scores
 from sparta_core.training.workbench import Workbench
 from tests.faults.children import die, start
 from tests.faults.works import WORKS, contents

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from sparta_core.downstream.plan import STAGES, train
-from sparta_core.evaluation.reconstruction import baseline_reconstruction
+from sparta_core.evaluation.plan import STAGES, train
+from sparta_core.tasks.reconstruction.scores import baseline_reconstruction
 
 SETTINGS = {
     "variables": ("2m_temperature", "geopotential"), "device": "cpu", "precision": "32-true", "checkpoint_every": 0.0,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sparta_core.downstream.forecast import forecast_embeddings
+from sparta_core.tasks.forecast.windows import forecast_embeddings
 from sparta_core.training.workbench import Workbench
 from tests.stages import OBJECTIVES, STAGES
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sparta_core.evaluation.baselines import Climatology
-from sparta_core.evaluation.interpolation import EofInterpolation, ObservationGrid, Observed
+from sparta_core.baselines.climatology import Climatology
+from sparta_core.baselines.interpolation import EofInterpolation, ObservationGrid, Observed
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
 from tests.linear import LINEAR

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sparta_core.evaluation.scores import forecast_scores
+from sparta_core.tasks.forecast.scores import forecast_scores
 from sparta_core.training.workbench import Workbench
 from tests.stages import STAGES
 

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sparta_core.downstream import dynamics, forecast
 from sparta_core.objectives.contrastive import Contrast
+from sparta_core.tasks.forecast import trained_forecaster
+from sparta_core.tasks.forecast.dynamics import Rollout
 from sparta_core.training.fit import Objective
 from sparta_core.training.workbench import Workbench
 from tests.stages import OBJECTIVES, STAGES
@@ -53,7 +54,7 @@ def test_on_the_same_days_training_and_validation_read_the_same(tiny, still, cap
 def test_dynamics_say_the_error_of_the_next_day(globe, capsys):
     """Their loss is of one day in the first epoch and of three in its validation: two things."""
     experiment = globe(forecast_steps=3, forecast_epochs=3, seed=11)
-    forecast.forecast(experiment, 0)
+    trained_forecaster(experiment, 0)
     history = Workbench.of(experiment).run("forecast", "-seed0").history()
     assert lines(capsys.readouterr().out, "forecast") == [
         f"forecast: epoch {epoch + 1}/3: training next day {history['training_next_day'][epoch]:.4g}, "
@@ -68,4 +69,4 @@ def test_every_objective_prints_a_loss_that_it_has():
     assert {stage: kind.printed for stage, kind in OBJECTIVES.items()} == PRINTED
     assert {stage: kind.monitored for stage, kind in OBJECTIVES.items()} == {
         "autoencoder": "mse", "pretrain": "loss", "blend": "monitored", "decoder": "mse"}
-    assert (dynamics.Rollout.printed, dynamics.Rollout.monitored) == ("next_day", "loss")
+    assert (Rollout.printed, Rollout.monitored) == ("next_day", "loss")

@@ -1,11 +1,20 @@
-"""The paper's forecaster: a sequence-to-sequence LSTM."""
+"""The paper's forecaster: a sequence-to-sequence LSTM on frozen embeddings (section 4.1)."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparta_core.errors import DataError
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
-from sparta_core.tasks.forecast import Forecaster
-from sparta_core.training.fit import Plateau
+from sparta_core.tasks.embeddings import Embedder
+from sparta_core.tasks.forecast import PART, Forecaster
+from sparta_core.training.fit import Objective, Plateau, Schedule, seeded
+from sparta_core.training.workbench import Workbench
 
 # The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
 SETUPS: dict[tuple[int, int], dict[str, Any]] = {
@@ -33,3 +42,90 @@ class LSTM(Forecaster, name="lstm"):
         """What the paper has with a look-back and a stride of its own."""
         pair = (settings["look_back"], settings["stride"])
         return next((setup for known, setup in SETUPS.items() if known == pair), {})
+
+    def setup_of(self, experiment: Experiment) -> str:
+        return f"LB{experiment.look_back}_S{self.stride}"
+
+    def check_days(self, bench: Workbench) -> None:
+        for part in ("train", "validation"):
+            training_starts(bench.experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
+
+    def build(self, bench: Workbench, seed: int) -> nn.Module:
+        with seeded(seed, "forecast", "build"):
+            return LSTMForecaster(bench.experiment.embedding, self.forecast_hidden, self.forecast_dropout)
+
+    def objective(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> Objective:
+        return NextEmbedding(bench, model, forecaster)
+
+    def schedule(self) -> Schedule:
+        return Schedule(self.forecast_epochs, self.forecast_rate, self.forecast_weight_decay)
+
+    def forecasts(self, bench: Workbench, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float
+                  ) -> Tensor:  # fmt: skip
+        forecaster = self.trained(bench, seed)
+        return torch.cat([forecaster(chunk, leads) for chunk in past.split(64)])
+
+
+class LSTMForecaster(nn.Module):
+    """Embeddings of the look-back (B, L, E) to those of the days after it (B, leads, E).
+
+    The decoder's first input is the last observed embedding, each later one its own last output.
+    """
+
+    def __init__(self, embedding: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.encoder = nn.LSTM(embedding, hidden, batch_first=True)
+        self.decoder = nn.LSTM(embedding, hidden, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(hidden, embedding)
+
+    def forward(self, past: Tensor, leads: int = 1) -> Tensor:
+        _, state = self.encoder(past)
+        day = past[:, -1:]
+        days = []
+        for _ in range(leads):
+            output, state = self.decoder(day, state)
+            day = self.linear(self.dropout(output))
+            days.append(day)
+        return torch.cat(days, dim=1)
+
+
+class NextEmbedding(Objective):
+    """Mean squared error of the embedding one day after each window; equation 10.
+
+    Every day is embedded once per epoch, under a fresh mask; the windows are cut from that.
+    """
+
+    trains: tuple[str, ...] = (PART,)
+
+    def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
+        self.modules: Mapping[str, nn.Module] = {PART: forecaster}
+        self.bench, self.embed = bench, Embedder(model, bench.views)
+        self.embeddings = torch.empty(0)
+
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """Start days (B,) of the windows of one epoch, in random order, every `stride` days."""
+        experiment = self.bench.experiment
+        days = self.bench.fields.split(f"downstream_{part}")
+        ratio = experiment.downstream_mask_ratio
+        self.embeddings = self.embed(part, days, ratio, generator)
+        starts = training_starts(experiment, part, len(days)).to(days.device)
+        order = torch.randperm(len(starts), generator=generator, device=days.device)
+        return list(starts[order].split(experiment.forecast_batch_size))
+
+    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        steps = torch.arange(self.bench.experiment.look_back + 1, device=batch.device)
+        windows = self.embeddings[batch[:, None] + steps]
+        return {"loss": F.mse_loss(self.modules[PART](windows[:, :-1]), windows[:, -1:])}
+
+
+def training_starts(experiment: Experiment, part: str, days: int) -> Tensor:
+    """First days of the windows of `days` days that hold a look-back and the day after, every `stride`; (N,).
+
+    Raises DataError where there is none.
+    """
+    if days <= experiment.look_back:
+        raise DataError(
+            f"the downstream {part} days are {days}, too few for a look-back of {experiment.look_back} "
+            f"and the day after; lower look_back or use more days")
+    return torch.arange(0, days - experiment.look_back, experiment.stride)

@@ -1,0 +1,71 @@
+"""What a command will train, in order, and what it will cost: days, steps, and time from timed first steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sparta_core.experiment import Experiment, trainings
+from sparta_core.models.sparta import Sparta
+from sparta_core.processes import agreed
+from sparta_core.progress import duration
+from sparta_core.tasks import Task
+from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
+from sparta_core.training.runs import Run
+from sparta_core.training.stages import Stage, job, train_stage
+from sparta_core.training.workbench import Workbench
+
+STAGES = tuple(name for name, kind in trainings().items() if issubclass(kind, Stage | Task))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training still to do: training days, steps an epoch, epochs left, seconds in all."""
+
+    name: str
+    days: int
+    steps: int
+    epochs: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (f"{self.name}: {self.days:,} days, {self.steps:,} steps an epoch, {self.epochs:,} epochs: "
+                f"about {duration(self.seconds)}")  # fmt: skip
+
+
+def train(experiment: Experiment, name: str) -> None:
+    """Train the stage or task called `name` and what it needs, as far as that is not done."""
+    trained = experiment.trained(name)
+    if isinstance(trained, Task):
+        trained.train(experiment)
+    else:
+        train_stage(experiment, name)
+
+
+def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
+    """Of each training that is not finished; a few steps of fresh modules are timed, nothing is kept."""
+    bench = Workbench.of(experiment)
+    for name in experiment.ancestry(*names):
+        for run, make in _jobs(bench, name):
+            if not agreed(run.finished):
+                yield _cost(bench, name, run, make())
+
+
+def _jobs(bench: Workbench, name: str) -> list[tuple[Run, Callable[[], Job]]]:
+    trained = bench.experiment.trained(name)
+    if isinstance(trained, Task):
+        return [(run, partial(_untaught, make, bench)) for run, make in trained.trainings(bench)]
+    return [(bench.run(name), partial(job, bench, name))]
+
+
+def _untaught(make: Callable[[Sparta], Job], bench: Workbench) -> Job:
+    """A task's training on the embeddings of an encoder that is not trained."""
+    model = bench.build(bench.experiment.representation).to(bench.device)
+    return make(model.eval().requires_grad_(False))
+
+
+def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
+    part = bench.experiment.learns_from(name)
+    done = run.record(CHECKPOINT).get("epoch", 0)
+    steps, seconds = timed_epoch(job)
+    left = job.schedule.epochs - done
+    return Cost(run.folder.name, len(bench.fields.splits[part]), steps, left, left * seconds)

@@ -1,0 +1,92 @@
+"""Scores of ensemble forecasts by lead, beside the climatological ensemble's: kept beside each forecaster."""
+
+from functools import partial
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from sparta_core.baselines.climatological import climatological_ensemble
+from sparta_core.experiment import Experiment
+from sparta_core.metrics import ensembles
+from sparta_core.tasks.embeddings import decode
+from sparta_core.tasks.forecast import Forecaster, run_of
+from sparta_core.tasks.forecast.scores import SHOWN, by_lead, scored
+from sparta_core.tasks.forecast.windows import last_observed, look_backs
+from sparta_core.training.kept import Rows, kept
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+TASK = "ensemble forecast"
+LEADS = 10
+
+
+def forecast_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
+    """Scores of the dynamics' ensemble of `draws` members, the look-backs' share `ratio` hidden or the experiment's.
+
+    (seed, lead, variable): crps and that of the climatological ensemble, crps_reference (the variable's unit),
+    crps_skill over it, spread_skill.
+    """
+    return xr.concat([_seed_scores(experiment, seed, ratio) for seed in experiment.forecast_seeds], "seed")
+
+
+def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
+    bench, forecaster = Workbench.of(experiment), experiment.of(Forecaster)
+    hidden = experiment.downstream_mask_ratio if ratio is None else ratio
+
+    def score() -> xr.Dataset:
+        generator = torch.Generator(bench.device).manual_seed(seed)
+        _, near = near_forecasts(experiment, seed, hidden)
+        drawn = forecaster.members(bench, seed, near, hidden, generator)
+        return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
+
+    run, rows = run_of(bench, seed), partial(ensemble_rows, ensemble_setup(experiment, hidden))
+    return kept(run, file_of(hidden), TASK, score, rows, **scored_ensemble(experiment)).assign_coords(seed=seed)
+
+
+def ensemble_setup(experiment: Experiment, ratio: float) -> str:
+    """What an ensemble is given, in the score card: LB3_S1_mask0.7."""
+    return f"{experiment.of(Forecaster).setup_of(experiment)}_mask{ratio:g}"
+
+
+def ensemble_rows(setup: str, scores: xr.Dataset) -> Rows:
+    """Of every lead that is shown the means over variables."""
+    for lead in (lead for lead in SHOWN if lead in scores.lead):
+        for name in ("crps_skill", "spread_skill"):
+            yield setup, f"{name}_T{lead}", float(scores[name].sel(lead=lead).mean())
+
+
+def file_of(ratio: float) -> str:
+    """Where the scores of an ensemble from days of which a share `ratio` is hidden are kept."""
+    return f"ensemble-mask{ratio:g}.nc"
+
+
+def scored_ensemble(experiment: Experiment) -> dict[str, int]:
+    """What an ensemble's scores depend on besides the run's settings."""
+    return {"draws": experiment.draws, "window": experiment.climatology_window, **scored(experiment)}
+
+
+def near_forecasts(experiment: Experiment, seed: int, ratio: float) -> tuple[Tensor, Tensor]:
+    """The last day seen (N, E) of every test window, and the forecasts after it (N, leads, E)."""
+    windows, last_days = look_backs(experiment, ratio)
+    forecasts = experiment.of(Forecaster).forecasts
+    leads = min(LEADS, experiment.leads)
+    return windows[:, -1], forecasts(Workbench.of(experiment), seed, windows, last_days, leads, ratio)
+
+
+def ensemble_by_lead(bench: Workbench, drawn: Tensor) -> xr.Dataset:
+    """The scores (lead, variable) of members' embeddings (N, M, leads, E), forecast after the test windows."""
+    fields, last_days, model = bench.fields, last_observed(bench), representation(bench.experiment)
+    reference = climatological_ensemble(bench.experiment)
+    made: dict[str, list[np.ndarray]] = {"crps": [], "crps_reference": [], "crps_skill": [], "spread_skill": []}
+    for lead, own in enumerate(drawn.unbind(2), 1):
+        days = last_days + lead
+        truth = fields.physical(fields.take(days), fields.dates(days))
+        ensemble = fields.physical(decode(model, own), fields.dates(days)[:, None])
+        climate = reference.members(days, drawn.shape[1], bench.experiment.seed)
+        mine, theirs = (ensembles.crps(one, truth, fields.cell_area) for one in (ensemble, climate))
+        values = (mine, theirs, 1 - mine / theirs, ensembles.spread_skill(ensemble, truth, fields.cell_area))
+        for rows, value in zip(made.values(), values, strict=True):
+            rows.append(value.cpu().numpy())
+    return by_lead(fields, {name: np.stack(rows) for name, rows in made.items()})

@@ -1,0 +1,180 @@
+"""Scores as labelled Datasets (model, seed, lead, variable), kept beside the run that they judge."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from sparta_core.baselines import ForecastBaseline, Forecasts, fit_baselines, target_days
+from sparta_core.baselines.climatology import Climatology
+from sparta_core.baselines.interpolation import EofInterpolation, ObservationGrid, Observed
+from sparta_core.data.fields import Fields
+from sparta_core.experiment import Experiment
+from sparta_core.metrics import fields as metrics
+from sparta_core.tasks import by_model
+from sparta_core.tasks.embeddings import decode
+from sparta_core.tasks.forecast import Forecaster, run_of
+from sparta_core.tasks.forecast.windows import forecast_embeddings, last_observed
+from sparta_core.training.kept import Rows, kept
+from sparta_core.training.runs import Run
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+
+TASK = "forecast"
+SHOWN = (1, 5, 10, 25, 50, 75, 100)  # leads in the score card
+WHOLE_FIELDS = "whole fields"  # the set-up of forecasts that see them
+FILE = "scores.nc"
+LEADS_AT_ONCE = 10  # bounds memory: a forecast of all leads need not fit
+UNITS = {"rrmse": "%", "psnr": "dB", "acc": "1", "ssim": "1", "skill": "1", "crps_skill": "1",
+         "spread_skill": "1"}  # fmt: skip
+
+
+def forecast_scores(models: Mapping[str, Experiment]) -> xr.Dataset:
+    """Every score of the models' forecasts, by name, after those of the baselines on the first one's days.
+
+    Trains what is missing. Dims (model, seed, lead, variable); baselines repeat over seeds. `rrmse` has no variable.
+    """
+    first = next(iter(models.values()))
+    baselines = baseline_scores(first).expand_dims(seed=list(first.forecast_seeds))
+    return xr.concat([baselines, by_model(models, model_scores)], "model", coords="minimal", compat="override")
+
+
+def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
+    """Scores of the baselines on the same test windows; (model, lead, variable).
+
+    They see the last day whole, or of which `ratio` is hidden by optimal interpolation.
+    """
+    bench = Workbench.of(experiment)
+
+    def score() -> xr.Dataset:
+        last_days = last_observed(bench)
+        seen = analyses(bench, last_days, ratio) if ratio else None
+        scores = [_scores(bench.fields, last_days, _chunked(bench.fields, model, last_days, experiment.leads, seen))
+                  for model in fit_baselines(experiment, bench.fields, experiment.leads).values()]  # fmt: skip
+        return xr.concat(scores, xr.Variable("model", names)).assign_attrs(mask_ratio=ratio)
+
+    names = [baseline.title for baseline in experiment.all_of(ForecastBaseline)]
+    setup = f"analyses_mask{ratio:g}" if ratio else WHOLE_FIELDS
+    return kept(baselines_run(bench), file_of(ratio, 0.0), TASK, score, partial(_rows, setup), baselines=names,
+                **scored(experiment))  # fmt: skip
+
+
+def baselines_run(bench: Workbench) -> Run:
+    """Where the baselines' scores lie: they depend on the test windows, and so on the look-back."""
+    return bench.run("baselines", f"-lookback{bench.experiment.look_back}")
+
+
+def setup_of(experiment: Experiment, ratio: float) -> str:
+    """What a forecast is given, in the score card: LB30_S1, and the share that is hidden if not the experiment's."""
+    setup = experiment.of(Forecaster).setup_of(experiment)
+    return setup if ratio == experiment.downstream_mask_ratio else f"{setup}_mask{ratio:g}"
+
+
+def _rows(setup: str, scores: xr.Dataset) -> Rows:
+    for lead in (lead for lead in SHOWN if lead in scores.lead):
+        yield setup, f"rrmse_percent_T{lead}", float(scores.rrmse.sel(lead=lead))
+        yield setup, f"skill_T{lead}", float(scores.skill.sel(lead=lead).mean())
+
+
+def scored(experiment: Experiment) -> dict[str, int]:
+    """Which forecasts were scored; one every day goes without saying, as in scores that are kept from before."""
+    every = {} if experiment.start_every == 1 else {"start_every": experiment.start_every}
+    return {"leads": experiment.leads, **every}
+
+
+def file_of(ratio: float, usual: float) -> str:
+    """Where the scores of forecasts from days of which a share `ratio` is hidden are kept."""
+    return FILE if ratio == usual else f"scores-mask{ratio:g}.nc"
+
+
+def analyses(bench: Workbench, days: Tensor, ratio: float) -> Tensor:
+    """Days (N,) of the record, a share `ratio` of each hidden, by optimal interpolation: (N, C, H, W)."""
+    experiment, fields = bench.experiment, bench.fields
+    method = EofInterpolation(Climatology.fit(fields), fields, experiment.embedding)
+    grid = ObservationGrid.of(experiment.mask_grid, fields, bench.views)
+    return method(Observed.draw(grid, fields, days, ratio, experiment.seed))
+
+
+def _chunked(fields: Fields, model: Forecasts, last_days: Tensor, leads: int, seen: Tensor | None) -> Iterator[Tensor]:
+    return iter(model.forecast(fields, last_days, leads, seen).split(LEADS_AT_ONCE, dim=1))
+
+
+def model_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
+    """Scores of the forecasts with the experiment's own representation; (seed, lead, variable).
+
+    Of each day of the look-back a share `ratio` is hidden, if that is None the experiment's.
+    """
+    return xr.concat([_seed_scores(experiment, seed, ratio) for seed in experiment.forecast_seeds], "seed")
+
+
+def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
+    bench, own = Workbench.of(experiment), experiment.downstream_mask_ratio
+    hidden = own if ratio is None else ratio
+
+    def score() -> xr.Dataset:
+        model = representation(experiment)
+        embeddings = forecast_embeddings(experiment, seed, hidden)
+        chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
+        return _scores(bench.fields, last_observed(bench), chunks).assign_attrs(mask_ratio=hidden)
+
+    rows = partial(_rows, setup_of(experiment, hidden))
+    scores = kept(run_of(bench, seed), file_of(hidden, own), TASK, score, rows, **scored(experiment))
+    return scores.assign_coords(seed=seed)
+
+
+def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:
+    """All scores of standardised forecasts (N, L, C, H, W) that come a few leads at a time."""
+    climatology = Climatology.fit(fields)
+    low, high = training_range(fields)
+    area = fields.cell_area
+    rows: dict[str, list[Tensor]] = {}
+    first = 0
+    for forecast in forecasts:
+        leads = forecast.shape[1]
+        days = target_days(last_days, first + leads)[:, first:].to(forecast.device)
+        usual = climatology.forecast(fields, last_days + first, leads)
+        dates = fields.dates(days)
+        f, o, c = (fields.physical(x, dates) for x in (forecast, fields.take(days), usual))
+        error = metrics.rmse(f, o, area)
+        made = {
+            "rrmse": metrics.rrmse(f, o), "rmse": error, "bias": metrics.bias(f, o, area),
+            "acc": metrics.acc(f, o, c, area), "skill": metrics.skill(error, metrics.rmse(c, o, area)),
+            "ssim": metrics.ssim(f, o, low, high), "psnr": metrics.psnr(f, o, low, high),
+        }  # fmt: skip
+        for name, value in made.items():
+            rows.setdefault(name, []).append(value.cpu())
+        first += leads
+    return by_lead(fields, {name: torch.cat(values).numpy() for name, values in rows.items()})
+
+
+def by_lead(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
+    """Scores (lead) or (lead, variable), from lead 1 on, with their coordinates and units."""
+    data = {name: (("lead", "variable")[: values.ndim], values) for name, values in scores.items()}
+    dataset = xr.Dataset(data, {
+        "lead": ("lead", np.arange(1, len(next(iter(scores.values()))) + 1), {"units": "days"}),
+        "variable": list(fields.variables), "units": ("variable", list(fields.units)),
+    }, {"source": fields.source})  # fmt: skip
+    for name in dataset:
+        dataset[name].attrs["units"] = UNITS.get(str(name), "the variable's")
+    return dataset
+
+
+def training_range(fields: Fields) -> tuple[Tensor, Tensor]:
+    """Physical minimum and maximum (C,) of the downstream training days, which scale SSIM and PSNR."""
+    days = fields.splits["downstream_train"]
+    values = fields.physical(fields.split("downstream_train"), fields.time[days.start : days.stop])
+    return values.amin((0, 2, 3)), values.amax((0, 2, 3))
+
+
+def table(scores: xr.Dataset, leads: tuple[int, ...]) -> str:
+    """RRMSE in percent per model and lead, mean over seeds, as text."""
+    shown = [lead for lead in leads if lead in scores.lead]
+    rrmse = scores.rrmse.mean("seed").sel(lead=shown)
+    width = max(len(str(name)) for name in scores.model.values)
+    head = f"{'RRMSE (%) at lead':<{width}}" + "".join(f"{lead:>8} d" for lead in shown)
+    rows = [f"{name:<{width}}" + "".join(f"{value:10.2f}" for value in rrmse.sel(model=name).values)
+            for name in scores.model.values]  # fmt: skip
+    return "\n".join([head, *rows])

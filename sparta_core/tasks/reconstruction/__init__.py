@@ -1,0 +1,1 @@
+"""Reconstruction: whole fields from sparse ones, by the representation itself."""
