@@ -84,29 +84,40 @@ class Circulation:
 
 
 def static_fields(terrain: xr.Dataset) -> xr.Dataset:
-    """The land-sea mask and the surface geopotential of a terrain file of JCM's, regridded."""
-    fields = xr.Dataset({
-        "land_sea_mask": terrain["lsm"].assign_attrs(units="1"),
-        "geopotential_at_surface": (GRAVITY * terrain["orog"].astype(np.float64)).assign_attrs(units="m2 s-2")})
-    return _regridded(fields)
+    """Regrid the land-sea mask and the surface geopotential (m2 s-2) of a terrain file of JCM's."""
+    orography = terrain["orog"].astype(np.float64)
+    return _regridded(xr.Dataset({"land_sea_mask": terrain["lsm"].assign_attrs(units="1"),
+                                  "geopotential_at_surface": (GRAVITY * orography).assign_attrs(units="m2 s-2")}))
 
 
 def day_fields(means: xr.Dataset) -> xr.Dataset:
-    """The bundled variables of a day's means on JCM's own grid and levels, regridded."""
+    """Regrid a day's means on JCM's own grid and levels; the bundled variables, float32 (latitude, longitude)."""
     means = means.sortby("level")  # the model's top first
     pressure = means["level"] * means[PRESSURE] * REFERENCE_PRESSURE
     fields = xr.Dataset()
-    for name, own in NAMES.items():
-        field = means[own].drop_attrs()
+    for name, theirs in NAMES.items():
+        field = means[theirs].drop_attrs()
         aloft = "level" in field.dims
         fields[name] = at_pressure(field, pressure, LEVEL, name == "geopotential") if aloft else field
     return _regridded(fields).drop_attrs()
 
 
 def at_pressure(field: xr.DataArray, pressure: xr.DataArray, level: float, extrapolate: bool) -> xr.DataArray:
-    """`field` (level, ...) at the pressure `level`, linearly in the logarithm of `pressure`, which ascends.
+    """Interpolate a field to a pressure, linearly in the logarithm of the pressure.
 
-    Beyond the first and the last pressure: extrapolated likewise, or the value there.
+    Args:
+        field: values (level, ...).
+        pressure: of each of them (level, ...), hPa, ascending along the levels.
+        level: the pressure that is wanted, hPa.
+        extrapolate: whether the line goes on beyond the first and the last level; else the value there holds.
+
+    Returns:
+        The values (...).
+
+    Example:
+        >>> height, pressure = (xr.DataArray(values, dims="level") for values in ([5.0, 1.0], [100.0, 1000.0]))
+        >>> round(float(at_pressure(height, pressure, 10.0, extrapolate=True)), 6)
+        9.0
     """
     logarithm = xr.ufuncs.log(pressure)
     upper = (pressure < level).sum("level").clip(1, field.sizes["level"] - 1) - 1
