@@ -12,41 +12,64 @@ CHECKSUMS = "checksums.json"  # in a store's folder: what was ordered, and the s
 
 
 def checksum(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
+    """Compute the sha256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checksums_of(folder: Path, pattern: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Compute the checksums of the files in a folder, except those that a writer has not finished.
+
+    Args:
+        folder: the folder.
+        pattern: which of its files, as `Path.glob` reads it.
+        known: checksums from when files were written, which stand, whatever has become of the files.
+
+    Returns:
+        The checksums, `known` ones too, by path inside the folder, with slashes.
+    """
+    paths = (path for path in folder.glob(pattern) if path.is_file() and ".part" not in path.name)
+    new = {path.relative_to(folder).as_posix() for path in paths} - known.keys()
+    return dict(sorted({**known, **{name: checksum(folder / name) for name in new}}.items()))
+
+
 def seal_folder(folder: Path, order: dict[str, Any], known: Mapping[str, str]) -> None:
-    """Write down what `folder` was made for, and every file as it is, or as is `known` from when it was written."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CHECKSUMS)
-    names = {path.relative_to(folder).as_posix(): path for path in files}
-    sums = {name: known.get(name) or checksum(path) for name, path in names.items()}
-    replace(folder / CHECKSUMS, sealed_json({"order": order, "files": sums}))
+    """Write into a folder what it was made for, and the checksums of its files; those `known` are not computed."""
+    files = checksums_of(folder, "**/*", known)
+    files.pop(CHECKSUMS, None)  # of a writer that was killed
+    replace(folder / CHECKSUMS, sealed_json({"order": order, "files": files}))
 
 
 def order_of(folder: Path) -> dict[str, Any] | None:
-    """What a sealed folder was made for; None for one without a seal."""
-    record = _record(folder)
-    return None if record is None else record["order"]
+    """Tell what a sealed folder was made for; None for a folder without a seal, DataError for a damaged seal."""
+    return _seal(folder).get("order")
 
 
 def check_folder(folder: Path) -> None:
-    """DataError naming the first file of `folder` that is not what it was when it was sealed, if it was."""
-    record = _record(folder)
-    for name, expected in (record or {"files": {}})["files"].items():
-        path = folder / name
-        if not path.is_file() or checksum(path) != expected:
-            raise DataError(f"{path} is damaged: it is not the file that was written; "
-                            f"delete {folder} and make it again")
+    """Compare the files of a folder with its seal; a folder without a seal passes.
+
+    Raises:
+        DataError: a file, which it names, is not what it was when the folder was sealed.
+    """
+    for name, expected in _seal(folder).get("files", {}).items():
+        check_file(folder / name, expected, f"delete {folder} and make it again")
 
 
-def _record(folder: Path) -> dict[str, Any] | None:
-    path = folder / CHECKSUMS
+def check_file(path: Path, expected: str, remedy: str) -> None:
+    """Compare a file with its checksum; DataError, which ends with `remedy`, if it is another or gone."""
+    if not path.is_file() or checksum(path) != expected:
+        raise DataError(f"{path} is damaged: it is not the file that was written; {remedy}")
+
+
+def sealed_record(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a sealed JSON file, {} if there is none; DataError, which ends with `remedy`, if it was changed."""
     if not path.exists():
-        return None
+        return {}
     try:
-        record = unsealed_json(read(path, TEXT_BYTES))
-        return {name: record[name] for name in ("order", "files")}
-    except (OSError, ValueError, KeyError, RecursionError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete {folder} and make it again") from error
+        return unsealed_json(read(path, TEXT_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged ({error}); {remedy}") from error
+
+
+def _seal(folder: Path) -> dict[str, Any]:
+    return sealed_record(folder / CHECKSUMS, f"delete {folder} and make it again")

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -10,26 +9,34 @@ import xarray as xr
 from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.grid import check_globe, named, ordered, select, static_fields
 from sparta_core.data.regrid import regrid
-from sparta_core.data.remote import ReliableStore, cannot_open
+from sparta_core.data.remote import ReliableStore, cannot_open, one_line
 from sparta_core.errors import DataError
 
 BUCKET = "gs://weatherbench2/datasets/era5/"
 Years = tuple[int, int]
 
 
-def open_days(source: str | Path, variables: Sequence[str] = WEATHERBENCH2_VARIABLES, level: int = 850,
-              years: Years | None = None, spacing: float | None = None) -> xr.Dataset:  # fmt: skip
-    """`daily_means` of the store at a path or URL."""
-    return daily_means(open_source(ReliableStore.at(str(source))), str(source), variables, level, years, spacing)
-
-
 def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: int,
                 years: Years | None = None, spacing: float | None = None) -> xr.Dataset:  # fmt: skip
-    """Daily means of `variables` at `level` (hPa) of the `store` at `where`, lazy float32 (time, latitude, longitude).
+    """Average the fields of each day, lazily; days that lack a field are left out with a warning.
 
-    Latitude and longitude (0..360) ascend, units are in the CF spelling, static fields are kept. `years` are
-    the first and the last, None for all; `spacing` (degrees) is of the grid to regrid to, None for the store's own.
-    Days that lack a field are left out with a warning. DataError for a source that does not fit.
+    Args:
+        store: fields of several times a day, as `open_source` gives them.
+        where: its path or URL, which names it in errors.
+        variables: their names, as WeatherBench 2 has them.
+        level: of those above the surface, hPa.
+        years: the first and the last; None for all.
+        spacing: of the grid to regrid to, degrees; None for the store's own.
+
+    Returns:
+        The variables, float32 (time, latitude, longitude), and the static fields of the store. Latitude and longitude
+        (0 to 360 degrees) ascend, units are spelt as in CF.
+
+    Raises:
+        DataError: the store lacks what is asked for, or has other units, another grid, or unordered times.
+
+    Example:
+        >>> daily_means(open_source(ReliableStore.at(url)), url, ["geopotential"], 500)  # doctest: +SKIP
     """
     # Before the means: the other levels and variables would cost twenty times the work.
     fields = _of_years(select(store, variables, level, where), years, where)
@@ -46,7 +53,7 @@ def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: 
 
 
 def open_source(source: ReliableStore) -> xr.Dataset:
-    """The store, lazily, with WeatherBench 2's names; DataError if it cannot be opened."""
+    """Open a store lazily, under WeatherBench 2's names; DataError if it cannot be opened."""
     try:
         with warnings.catch_warnings():
             # A store without consolidated metadata opens more slowly; the caller cannot change that.
@@ -54,25 +61,22 @@ def open_source(source: ReliableStore) -> xr.Dataset:
             # In seconds, as nanoseconds reach from 1678 to 2262 only.
             store: xr.Dataset = xr.open_zarr(source, decode_times=xr.coders.CFDatetimeCoder(time_unit="s"))
     except Exception as error:  # zarr, fsspec, gcsfs and aiohttp each raise their own
-        raise cannot_open(source.where, error) from error
-    source.blosc |= {str(name) for name, field in store.variables.items() if _blosc(field)}
+        raise cannot_open(source.where, one_line(error)) from error
+    source.blosc |= {str(name) for name, field in store.variables.items()
+                     if "blosc" in str(field.encoding.get("compressors")).lower()}
     return named(store)
-
-
-def _blosc(field: xr.Variable) -> bool:
-    return any("blosc" in type(codec).__name__.lower() for codec in field.encoding.get("compressors") or ())
 
 
 def _of_years(fields: xr.Dataset, years: Years | None, where: str) -> xr.Dataset:
     times = _times(fields, where)
     if years is None:
         return fields
-    found = times.astype("datetime64[Y]").astype(int) + 1970
-    if not found.min() <= years[0] <= years[1] <= found.max():
-        raise DataError(f"{where} has the years {found.min()} to {found.max()}, not {years[0]} to {years[1]}; "
+    calendar = times.astype("datetime64[Y]").astype(int) + 1970
+    if not calendar[0] <= years[0] <= years[1] <= calendar[-1]:
+        raise DataError(f"{where} has the years {calendar[0]} to {calendar[-1]}, not {years[0]} to {years[1]}; "
                         "choose among them")
-    inside = np.flatnonzero((found >= years[0]) & (found <= years[1]))
-    return fields.isel(time=slice(int(inside[0]), int(inside[-1]) + 1))
+    first, end = np.searchsorted(calendar, [years[0], years[1] + 1])
+    return fields.isel(time=slice(int(first), int(end)))
 
 
 def _times(fields: xr.Dataset, where: str) -> np.ndarray:
@@ -111,16 +115,16 @@ def _fields_per_day(times: np.ndarray, where: str) -> int:
 def _whole_days(times: np.ndarray, per_day: int, where: str) -> tuple[slice | np.ndarray, np.ndarray]:
     """The steps of all whole days, and their dates (T,); warns of the days that lack fields or have others."""
     dates, first, counts = np.unique(times.astype("datetime64[D]"), return_index=True, return_counts=True)
-    step = np.timedelta64(86400 // per_day, "s")
     whole = counts == per_day
-    own = first[whole][:, None] + np.arange(per_day)
-    whole[whole] = (np.diff(times[own]) == step).all(axis=1)
+    steps = first[whole, None] + np.arange(per_day)
+    even = (np.diff(times[steps]) == np.timedelta64(86400 // per_day, "s")).all(axis=1)
+    whole[whole] = even
     for date, count in zip(dates[~whole], counts[~whole], strict=True):
         warnings.warn(f"{date} has {count} fields in {where}, not {per_day} in equal steps; it is left out",
                       stacklevel=5)
     if not whole.any():
         raise DataError(f"{where} has no whole day of {per_day} fields; give a longer store")
-    steps = (first[whole][:, None] + np.arange(per_day)).ravel()
+    steps = steps[even].ravel()
     if steps[-1] - steps[0] + 1 == steps.size:  # a slice, because it keeps the chunks as they are
         return slice(int(steps[0]), int(steps[-1]) + 1), dates[whole]
     return steps, dates[whole]

@@ -6,6 +6,7 @@ be from the state that was noted with it.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import warnings
@@ -19,19 +20,29 @@ import xarray as xr
 import zarr
 from filelock import FileLock, Timeout
 
-from sparta_core.data.checksums import checksum, order_of, seal_folder
+from sparta_core.data.checksums import check_file, checksums_of, order_of, seal_folder, sealed_record
 from sparta_core.data.moments import Moments
 from sparta_core.data.variables import STATIC
 from sparta_core.errors import DataError
-from sparta_core.files import TEXT_BYTES, read, replace, sealed_json, unsealed_json
+from sparta_core.files import replace, sealed_json
 
 JOURNAL = "journal.json"
+CHUNKS = "*/c/**/*"
 BLOCK_BYTES = 64 * 2**20  # of one variable, at most
 BLOCK_DAYS = 365
 
 
 class DayStore:
-    """The store at `target` of what `order` asks for: settings by name, as JSON has them."""
+    """A store of days that is being made, or is there.
+
+    Args:
+        target: its folder.
+        order: what is asked for, settings by name; a store there that was made for another order is refused.
+        block_days: how many days are written, and later read, at once; fewer on fine grids.
+
+    Raises:
+        DataError: `target` is no name that a store can have.
+    """
 
     def __init__(self, target: Path, order: Mapping[str, Any], block_days: int | None = None) -> None:
         if target == Path("bundled"):  # whoever loads days by that name gets the bundled climate
@@ -39,9 +50,9 @@ class DayStore:
                             "data/era5.zarr")
         if not target.name or "\0" in str(target):
             raise DataError(f"{str(target)!r} is no name of a store; name the folder that is to be made")
-        self.target, self.order = target, {name: plain_json(wanted) for name, wanted in order.items()}
-        self.part = target.with_name(f".{target.name}.part")
-        self.block_days = block_days or BLOCK_DAYS  # written, and later read, at once; fewer on fine grids
+        self.target, self.part = target, target.with_name(f".{target.name}.part")
+        self.order = json.loads(json.dumps(order, default=np.generic.item))  # as it will be read again
+        self.block_days = block_days or BLOCK_DAYS
 
     @property
     def finished(self) -> bool:
@@ -49,10 +60,10 @@ class DayStore:
         with self._writing():
             if not self.target.exists():
                 return False
-        there = order_of(self.target)
-        if there is None:
+        order = order_of(self.target)
+        if order is None:
             raise DataError(f"{self.target} exists and is no store made here; choose another target")
-        self._check_order(there, self.target)
+        self._check_order(order, self.target)
         return True
 
     @contextmanager
@@ -72,14 +83,18 @@ class DayStore:
             lock.release()
 
     def begin(self, days: xr.Dataset) -> list[slice]:
-        """Lay out all of the lazy `days`, once; the blocks of days that are still to be written."""
-        journal = self._journal()
-        if not journal:
-            shutil.rmtree(self.part, ignore_errors=True)
-            self._lay_out(days)
-            journal = {"order": self.order, "days": days.sizes["time"], "source": days.attrs["source"], "blocks": {},
-                       "files": self._new_chunks({})}
-            self._note(journal)
+        """Lay out the store, unless that is done.
+
+        Args:
+            days: all that it will hold, lazily: fields (time, latitude, longitude) and static ones.
+
+        Returns:
+            The blocks of days that are still to be written.
+
+        Raises:
+            DataError: it was begun for another order, another number of days, or days from elsewhere.
+        """
+        journal = self._journal() or self._laid_out(days)
         self._check_order(journal["order"], self.part)
         if journal["days"] != days.sizes["time"]:
             raise DataError(f"{self.part} was begun with {journal['days']} days, of which the source now has "
@@ -95,29 +110,33 @@ class DayStore:
         name = self._journal().get("state")
         if name is None:
             return b""
-        path = self.part / name
-        state = path.read_bytes() if path.is_file() else b""
-        if _state_name(state) != name:
-            raise DataError(f"{path} is damaged: it is not the file that was written; "
-                            f"delete {self.part} to begin again")
-        return state
+        check_file(self.part / name, name.removesuffix(".state"), f"delete {self.part} to begin again")
+        return (self.part / name).read_bytes()
 
     def write(self, block: xr.Dataset, at: slice, state: bytes = b"") -> None:
-        """Days of the lazy ones, now loaded, that they are there, and from what state the next ones follow."""
-        names = weather(block)
+        """Put a block of days on the disk, then note it in the journal.
+
+        Args:
+            block: the days, loaded.
+            at: the place that `begin` gave to the block.
+            state: what the next block is to be made from, if that must be kept.
+
+        Raises:
+            DataError: they cannot be written.
+        """
+        fields = block[weather(block)].reset_coords(drop=True).drop_vars(block.coords)
         with self._writing():
-            block[names].reset_coords(drop=True).drop_vars(block.coords).to_zarr(
-                self.part, region={"time": at}, consolidated=False)
+            fields.to_zarr(self.part, region={"time": at}, consolidated=False)
             os.sync()  # the journal must not name what a power cut could take
         journal = self._journal()
-        totals = {name: Moments.of(block[name].values).total() for name in names}
+        totals = {str(name): Moments.of(field.values).total() for name, field in fields.items()}
         journal["blocks"][str(at.start)] = {name: {part: float(value) for part, value in total._asdict().items()}
                                             for name, total in totals.items()}  # fmt: skip
-        journal["files"] |= self._new_chunks(journal["files"])
-        self._note(journal, state)
+        # As they were written: what befalls them later is found.
+        self._note(journal | {"files": checksums_of(self.part, CHUNKS, journal["files"])}, state)
 
     def note(self, state: bytes) -> None:
-        """A state before the first days, from which to go on."""
+        """Note a state before the first days, from which to go on."""
         self._note(self._journal(), state)
 
     def finish(self) -> None:
@@ -127,29 +146,27 @@ class DayStore:
             blocks = [*journal["blocks"].values()]
             group = zarr.open_group(self.part, mode="r+")
             for name in blocks[0]:
-                group[name].attrs.update(statistics([block[name] for block in blocks]))
+                group[name].attrs.update(_statistics([block[name] for block in blocks]))
             for path in [*self.part.rglob("*.part*"), *self.part.rglob("*.state")]:
                 path.unlink()  # of writers that were killed, zarr's too; and the last state
             zarr.consolidate_metadata(self.part)
             seal_folder(self.part, self.order, journal["files"])
             os.rename(self.part, self.target)
 
-    def _lay_out(self, days: xr.Dataset) -> None:
-        """Metadata, coordinates and static fields; of the days themselves nothing yet."""
-        first = self._blocks(days)[0]
-        shape = (first.stop, days.sizes["latitude"], days.sizes["longitude"])
+    def _laid_out(self, days: xr.Dataset) -> dict[str, Any]:
+        """The journal of a store of metadata, coordinates and static fields; of the days themselves nothing yet."""
+        shutil.rmtree(self.part, ignore_errors=True)
+        shape = (self._blocks(days)[0].stop, days.sizes["latitude"], days.sizes["longitude"])
         encoding: dict[str, dict[str, Any]] = {name: {"chunks": shape} for name in weather(days)}
         encoding["time"] = {"units": "days since 1900-01-01", "dtype": "int64", "chunks": (days.sizes["time"],)}
         static = {name: days[name].load() for name in days.data_vars if name in STATIC}
         with self._writing():
             days.assign(static).to_zarr(self.part, mode="w", compute=False, safe_chunks=False,
                                         encoding=encoding, consolidated=False)  # fmt: skip
-
-    def _new_chunks(self, known: Mapping[str, str]) -> dict[str, str]:
-        """The checksums of chunks that are not `known`, as they were written: what befalls them later is found."""
-        chunks = (path for path in self.part.glob("*/c/**/*") if path.is_file() and ".part" not in path.name)
-        names = {path.relative_to(self.part).as_posix(): path for path in chunks}
-        return {name: checksum(path) for name, path in names.items() if name not in known}
+        journal = {"order": self.order, "days": days.sizes["time"], "source": days.attrs["source"], "blocks": {},
+                   "files": checksums_of(self.part, CHUNKS, {})}  # fmt: skip
+        self._note(journal)
+        return journal
 
     def _blocks(self, days: xr.Dataset) -> list[slice]:
         count, points = days.sizes["time"], days.sizes["latitude"] * days.sizes["longitude"]
@@ -157,28 +174,22 @@ class DayStore:
         return [slice(start, min(start + length, count)) for start in range(0, count, length)]
 
     def _journal(self) -> dict[str, Any]:
-        path = self.part / JOURNAL
-        if not path.exists():
-            return {}
-        try:
-            return unsealed_json(read(path, TEXT_BYTES))
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{path} is damaged ({error}); delete {self.part} to begin again") from error
+        return sealed_record(self.part / JOURNAL, f"delete {self.part} to begin again")
 
     def _note(self, journal: dict[str, Any], state: bytes = b"") -> None:
         with self._writing():
             if state:
-                journal["state"] = _state_name(state)
+                journal["state"] = f"{hashlib.sha256(state).hexdigest()}.state"
                 replace(self.part / journal["state"], state)
             replace(self.part / JOURNAL, sealed_json(journal))
             for path in self.part.glob("*.state"):
                 if path.name != journal.get("state"):
                     path.unlink()
 
-    def _check_order(self, there: Mapping[str, Any], where: Path) -> None:
+    def _check_order(self, order: Mapping[str, Any], where: Path) -> None:
         for name, wanted in self.order.items():
-            if there.get(name) != wanted:
-                raise DataError(f"{where} holds another {name}: {there.get(name)}, not {wanted}; "
+            if order.get(name) != wanted:
+                raise DataError(f"{where} holds another {name}: {order.get(name)}, not {wanted}; "
                                 "choose another target or delete that store")
 
     @contextmanager
@@ -193,24 +204,13 @@ class DayStore:
                             "make the folder writable and start again: what was written is kept") from error
 
 
-def plain_json(value: Any) -> Any:
-    """`value` as JSON has it: NumPy's numbers, alone and in lists, as Python's."""
-    if isinstance(value, (list, tuple)):
-        return [plain_json(one) for one in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _state_name(state: bytes) -> str:
-    return f"{hashlib.sha256(state).hexdigest()}.state"
-
-
 def weather(days: xr.Dataset) -> list[str]:
-    """The variables that have a time."""
+    """List the variables that have a time."""
     return [str(name) for name in days.data_vars if name not in STATIC]
 
 
-def statistics(parts: list[dict[str, float]]) -> dict[str, Any]:
+def _statistics(blocks: list[dict[str, float]]) -> dict[str, Any]:
     """The attributes of a variable whose blocks have these moments."""
-    whole = Moments(*(np.array([part[name] for part in parts]) for name in Moments._fields)).total()
+    whole = Moments(*(np.array([block[name] for block in blocks]) for name in Moments._fields)).total()
     return {"mean": float(whole.mean), "standard_deviation": float(whole.std),
             "actual_range": [float(whole.minimum), float(whole.maximum)]}  # fmt: skip

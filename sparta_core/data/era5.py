@@ -20,7 +20,7 @@ from sparta_core.data.daily import BUCKET, Years, daily_means, open_source
 from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.daystore import DayStore, weather
 from sparta_core.data.grid import DIMENSIONS, check_finite
-from sparta_core.data.remote import ReliableStore
+from sparta_core.data.remote import ReliableStore, one_line
 from sparta_core.errors import DataError
 from sparta_core.progress import say, time_left
 
@@ -44,12 +44,25 @@ def prepare(
     spacing: float | None = None,
     scheduler: str | None = None,
 ) -> Path:
-    """Write the daily means of `source` (a path, or a URL such as URLS["5.625"]) as a Zarr store.
+    """Write the daily means of a store of 6-hourly fields as a local Zarr store.
 
-    Returns `target`, which `load_fields` reads. `years` are the first and the last, `spacing` is of the grid to
-    regrid to (degrees), None for all and for the source's own. A finished store of the same order is left as it
-    is; DataError if `target` holds anything else, or the source does not fit. `scheduler` is the address of a
-    dask scheduler whose workers read; None reads in threads.
+    Args:
+        source: a path, or a URL such as `URLS["5.625"]`.
+        target: the folder to make; a finished store of the same order is left as it is.
+        variables: their names, as WeatherBench 2 has them.
+        level: of those above the surface, hPa.
+        years: the first and the last; None for all.
+        spacing: of the grid to regrid to, degrees; None for the source's own.
+        scheduler: the address of a dask scheduler whose workers read; None reads in threads.
+
+    Returns:
+        `target`, which `load_fields` reads.
+
+    Raises:
+        DataError: `target` holds anything else or cannot be written, or the source does not fit or cannot be read.
+
+    Example:
+        >>> prepare(URLS["5.625"], "data/era5_5.625deg.zarr", years=(1979, 2022))  # doctest: +SKIP
     """
     order = {"source": str(source), "variables": sorted(variables), "level": level,
              "years": list(years) if years else None, "spacing": spacing}  # fmt: skip
@@ -61,88 +74,78 @@ def prepare(
             days = daily_means(remote, str(source), variables, level, years, spacing)
             blocks = store.begin(days)
             reader.shared |= shared_chunks(remote, variables, [days["time"].values[at] for at in blocks])
-            _Download(days, store, bytes_per_day(remote, variables)).run(blocks)
-    return Path(target)
+            _download(days, store, blocks, bytes_per_day(remote, variables))
+    return store.target
 
 
-class _Download:
-    """The days of a lazy source on their way into a local store."""
-
-    def __init__(self, days: xr.Dataset, store: DayStore, daily: float) -> None:
-        self.days, self.store, self.daily = days, store, daily
-
-    def run(self, blocks: list[slice]) -> None:
-        count, left = self.days.sizes["time"], sum(block.stop - block.start for block in blocks)
-        self._check_room(left)
-        say(f"{count} days to {self.store.target}, {count - left} of them there; "
-            f"up to {_bytes(left * self.daily)} of the source to read")
-        begun, done = time.monotonic(), 0
-        for at in blocks:
-            self.store.write(self._read(at), at)
-            done += at.stop - at.start
-            self._say(at, done, left, time.monotonic() - begun)
-        self.store.finish()
-
-    def _read(self, at: slice) -> xr.Dataset:
-        """Days, loaded and finite."""
-        block = self._loaded(self.days.isel(time=at))
-        for name in weather(block):
-            check_finite(block[name].values, block["time"].values, name, self.days.attrs["store"])
-        return block
-
-    def _loaded(self, days: xr.Dataset) -> xr.Dataset:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return days.load()
-            except DataError:
-                raise
-            except Exception as error:  # a chunk cut short on its way: each codec raises its own
-                reason = " ".join(str(error).split()) or type(error).__name__
-                if attempt == ATTEMPTS:
-                    raise DataError(self._culprit(days, reason)) from error
-                say(f"{_span(days)}: {reason}; reading again")
-        raise AssertionError
-
-    def _say(self, at: slice, done: int, left: int, seconds: float) -> None:
-        rate = done * self.daily / seconds
-        say(f"{_span(self.days.isel(time=at))}: {_bytes(done * self.daily)} read, {_bytes(rate)}/s, "
+def _download(days: xr.Dataset, store: DayStore, blocks: list[slice], daily: float) -> None:
+    """Write the blocks of lazy days that a store lacks; a day takes `daily` bytes of the source."""
+    count, left = days.sizes["time"], sum(block.stop - block.start for block in blocks)
+    _check_room(days, left, store.part.parent)
+    say(f"{count} days to {store.target}, {count - left} of them there; "
+        f"up to {_bytes(left * daily)} of the source to read")
+    begun, done = time.monotonic(), 0
+    for at in blocks:
+        store.write(_loaded(days.isel(time=at)), at)  # which nothing holds while the next ones are read
+        done += at.stop - at.start
+        seconds = time.monotonic() - begun
+        say(f"{_span(days.isel(time=at))}: {_bytes(done * daily)} read, {_bytes(done * daily / seconds)}/s, "
             f"{time_left(seconds, done, left)}")
+    store.finish()
 
-    def _culprit(self, days: xr.Dataset, reason: str) -> str:
-        """What to say of a block that cannot be decoded: the first variable and day that fail alone."""
-        for name in weather(days):
-            for step in range(days.sizes["time"]):
-                one = days[[name]].isel(time=slice(step, step + 1))
-                try:
-                    one.load()
-                except Exception:
-                    return (f"{name} on {_span(one)} in {days.attrs['store']} cannot be decoded ({reason}); what is "
-                            "prepared is kept: try again later, or choose years without it")
-        return f"{_span(days)} in {days.attrs['store']} cannot be decoded ({reason}); start again"
 
-    def _check_room(self, days: int) -> None:
-        one = sum(self.days[name].isel(time=0).nbytes for name in weather(self.days))
-        needed, free = days * one, shutil.disk_usage(self.store.part.parent).free
-        if needed > free:
-            raise DataError(f"{days} days take {_bytes(needed)} and {self.store.part.parent} has {_bytes(free)}; "
-                            "free space, or choose fewer years or variables")
+def _loaded(days: xr.Dataset) -> xr.Dataset:
+    """The days, finite, read again after a fault."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            days.load()
+            break
+        except DataError:
+            raise
+        except Exception as error:  # of a chunk that was cut short on its way, each codec raises its own
+            if attempt == ATTEMPTS:
+                raise DataError(_culprit(days, one_line(error))) from error
+            say(f"{_span(days)}: {one_line(error)}; reading again")
+    for name in weather(days):
+        check_finite(days[name].values, days["time"].values, name, days.attrs["store"])
+    return days
+
+
+def _culprit(days: xr.Dataset, reason: str) -> str:
+    """What to say of a block that cannot be decoded: the first variable and day that fail alone."""
+    for name in weather(days):
+        for step in range(days.sizes["time"]):
+            day = days[[name]].isel(time=[step])
+            try:
+                day.load()
+            except Exception:
+                return (f"{name} on {_span(day)} in {days.attrs['store']} cannot be decoded ({reason}); what is "
+                        "prepared is kept: try again later, or choose years without it")
+    return f"{_span(days)} in {days.attrs['store']} cannot be decoded ({reason}); start again"
+
+
+def _check_room(days: xr.Dataset, count: int, folder: Path) -> None:
+    """DataError if `count` of the days are more than a folder's disk has room for."""
+    needed = count * sum(days[name].isel(time=0).nbytes for name in weather(days))
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(f"{count} days take {_bytes(needed)} and {folder} has {_bytes(free)}; "
+                        "free space, or choose fewer years or variables")
 
 
 def bytes_per_day(remote: xr.Dataset, variables: Sequence[str]) -> float:
-    """What must be read for one day, decoded: chunks come whole, with all their levels."""
-    total = 0.0
+    """Compute how many bytes, decoded, must be read for one day: chunks come whole, with all their levels."""
+    total = 0
     for name in variables:
         field = remote[name]
-        chunks = dict(zip(field.dims, field.encoding["chunks"], strict=True))
-        wide = [dim for dim in field.dims if dim in ("latitude", "longitude")]
-        points = math.prod(-(-field.sizes[dim] // chunks[dim]) * chunks[dim] for dim in wide)
-        deep = math.prod(length for dim, length in chunks.items() if dim not in DIMENSIONS)
-        total += points * deep * field.dtype.itemsize
+        lengths = [math.ceil(size / chunk) * chunk if dim in DIMENSIONS else chunk for dim, size, chunk
+                   in zip(field.dims, field.shape, field.encoding["chunks"], strict=True) if dim != "time"]  # fmt: skip
+        total += math.prod(lengths) * field.dtype.itemsize
     return total * round(np.timedelta64(1, "D") / np.median(np.diff(remote["time"].values)))
 
 
 def shared_chunks(remote: xr.Dataset, variables: Sequence[str], blocks: list[np.ndarray]) -> set[tuple[str, int]]:
-    """The chunks, by variable and place in time, with the end of one block of dates (D,) and the start of the next."""
+    """Find the chunks, by variable and place in time, in which a block of dates (D,) ends and the next one begins."""
     shared = set()
     for before, after in pairwise(blocks):
         last, first = np.searchsorted(remote["time"].values, [before[-1] + np.timedelta64(1, "D"), after[0]])

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from sparta_core.data.bundled import LEVEL
 from sparta_core.data.circulation import BEGIN, LONG_NAMES, SETTINGS, Circulation
-from sparta_core.data.daystore import DayStore, plain_json
+from sparta_core.data.daystore import DayStore
 from sparta_core.data.grid import DIMENSIONS, check_finite
 from sparta_core.data.variables import UNITS
 from sparta_core.errors import DataError
@@ -25,71 +25,66 @@ MOST_YEARS = 261  # the dates, in nanoseconds, end in 2262
 
 
 def simulate(target: str | Path, years: int) -> Path:
-    """Write the daily means of simulated `years`, from 2001-01-01 on, as a Zarr store.
+    """Write the daily means of simulated years, from 2001-01-01 on, as a Zarr store.
 
-    Returns `target`, which `load_fields` reads. Variables, level, grid and settings are the bundled climate's.
-    A finished store of as many years is left as it is; DataError if `target` holds anything else, or without
-    jcm, of which every version, and every kind of processor, makes other weather of the same climate.
+    Variables, level, grid and settings are the bundled climate's. Every version of jcm, and every kind of
+    processor, makes other weather of the same climate.
+
+    Args:
+        target: the folder to make; a finished store of as many years is left as it is.
+        years: how many, from 1 to 261.
+
+    Returns:
+        `target`, which `load_fields` reads.
+
+    Raises:
+        DataError: `target` holds anything else or cannot be written, or jcm is not installed.
+
+    Example:
+        >>> simulate("data/simulated.zarr", years=40)  # doctest: +SKIP
     """
     if years not in range(1, MOST_YEARS + 1):
-        raise DataError(f"{plain_json(years)!r} years cannot be simulated; "
+        raise DataError(f"{years.item() if isinstance(years, np.generic) else years!r} years cannot be simulated; "
                         f"choose a whole number from 1 to {MOST_YEARS}")
     store = DayStore(Path(target), {"source": f"JCM: {SETTINGS}", "years": int(years)}, BLOCK_DAYS)
     if not store.finished:
         with store.alone():
-            _Simulation(Circulation(), store, years).run()
-    return Path(target)
+            model = Circulation()
+            days = _lazy_days(model, years)
+            if blocks := store.begin(days):
+                _run(model, store, days.sizes["time"], blocks)
+            store.finish()
+    return store.target
 
 
-class _Simulation:
-    """A model on its way from rest through the days of a local store."""
+def _run(model: Circulation, store: DayStore, count: int, blocks: list[slice]) -> None:
+    """Take a model from rest, or from where it stopped, through the blocks that a store of `count` days lacks."""
+    if state := store.state:
+        model.state = load(state)
+    begun, first = time.monotonic(), model.day
+    say(f"{count} days to {store.target}, {blocks[0].start} of them there; {max(SPIN_UP - first, 0)} days "
+        "from rest come first. Compiling the model takes half a minute.")
+    from_rest = [slice(day - SPIN_UP, min(day + BLOCK_DAYS, SPIN_UP) - SPIN_UP)  # places before the first one
+                 for day in range(first, SPIN_UP, BLOCK_DAYS)]  # fmt: skip
+    for at in [*from_rest, *blocks]:
+        block = _advance(model, at.stop - at.start)
+        if at.start < 0:
+            store.note(save(model.state))
+        else:
+            store.write(block, at, save(model.state))
+        seconds, done = time.monotonic() - begun, model.day - first
+        dates = block["time"].values.astype("datetime64[D]")
+        say(f"{dates[0]} to {dates[-1]}: {60 * done / seconds:.3g} days a minute, "
+            f"{time_left(seconds, done, SPIN_UP + count - first)}")
 
-    def __init__(self, model: Circulation, store: DayStore, years: int) -> None:
-        self.model, self.store = model, store
-        self.days = _lazy_days(model, years)
 
-    def run(self) -> None:
-        blocks = self.store.begin(self.days)
-        if blocks:
-            self._through(blocks)
-        self.store.finish()
-
-    def _through(self, blocks: list[slice]) -> None:
-        if state := self.store.state:
-            self.model.state = load(state)
-        self._announce(blocks)
-        self._spin_up()
-        for at in blocks:
-            block = self._advance(at.stop - at.start)
-            self.store.write(block, at, save(self.model.state))
-            self._say(block)
-
-    def _spin_up(self) -> None:
-        while self.model.day < SPIN_UP:
-            block = self._advance(min(BLOCK_DAYS, SPIN_UP - self.model.day))
-            self.store.note(save(self.model.state))
-            self._say(block)
-
-    def _advance(self, count: int) -> xr.Dataset:
-        """The next days' means, float32 (time, latitude, longitude), finite."""
-        dates = BEGIN + self.model.day + np.arange(count)
-        block = xr.concat([self.model.advance() for _ in dates], xr.Variable("time", dates.astype("datetime64[ns]")))
-        for name in UNITS:
-            check_finite(block[name].values, dates, name, "the simulation")
-        return block
-
-    def _announce(self, blocks: list[slice]) -> None:
-        self.begun, self.first = time.monotonic(), self.model.day
-        count = self.days.sizes["time"]
-        left = sum(block.stop - block.start for block in blocks)
-        say(f"{count} days to {self.store.target}, {count - left} of them there; {max(SPIN_UP - self.first, 0)} days "
-            "from rest come first. Compiling the model takes half a minute.")
-
-    def _say(self, block: xr.Dataset) -> None:
-        seconds, done = time.monotonic() - self.begun, self.model.day - self.first
-        first, last = block["time"].values[[0, -1]].astype("datetime64[D]")
-        say(f"{first} to {last}: {60 * done / seconds:.3g} days a minute, "
-            f"{time_left(seconds, done, SPIN_UP + self.days.sizes['time'] - self.first)}")
+def _advance(model: Circulation, count: int) -> xr.Dataset:
+    """The next days' means, float32 (time, latitude, longitude), finite."""
+    dates = BEGIN + model.day + np.arange(count)
+    block = xr.concat([model.advance() for _ in dates], xr.Variable("time", dates.astype("datetime64[ns]")))
+    for name in UNITS:
+        check_finite(block[name].values, dates, name, "the simulation")
+    return block
 
 
 def _lazy_days(model: Circulation, years: int) -> xr.Dataset:

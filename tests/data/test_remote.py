@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 from gcsfs.core import GCSFileSystem
 
-from sparta_core.data import daily, daystore, era5, remote
+from sparta_core.data import daystore, era5, remote
 from sparta_core.errors import DataError
 from tests.data import bucket as faults
-from tests.data.weatherbench import means_by_hand, six_hourly, write
+from tests.data.weatherbench import means_by_hand, open_days, six_hourly, write
 from tests.data.weatherbench import remote as weather
 
 URL = "gs://weather/remote.zarr"
@@ -102,7 +102,7 @@ def test_no_answer_is_a_fault(bucket, tmp_path, monkeypatch):
 
 def test_a_bucket_that_is_not_there_is_one_sentence(bucket, caplog):
     with pytest.raises(DataError, match=r"cannot open gs://elsewhere/x\.zarr as a Zarr store"):
-        daily.open_days("gs://elsewhere/x.zarr")
+        open_days("gs://elsewhere/x.zarr", NAMES)
     logging.getLogger("gcsfs").exception("out of retries")  # as it says when the connection is gone, with a traceback
     assert not [record for record in caplog.records if record.name.startswith("gcsfs")]
 

@@ -1,13 +1,16 @@
 """Small stores in the layouts of WeatherBench 2's, and what their daily means must be."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from sparta_core.data.daily import daily_means, open_source
 from sparta_core.data.days import WEATHERBENCH2_VARIABLES
+from sparta_core.data.remote import ReliableStore
 
 LEVELS = np.array([50, 100, 150, 200, 250, 300, 400, 500, 600, 700, 850, 925, 1000])
 LATITUDE = -90 + 45 * (np.arange(4) + 0.5)
@@ -56,6 +59,12 @@ def write(dataset: xr.Dataset, path: Path, zarr_format: int = 2, consolidated: b
         warnings.simplefilter("ignore")  # zarr's word on consolidated metadata in format 3
         dataset.chunk(time=10).to_zarr(path, zarr_format=zarr_format, consolidated=consolidated)
     return str(path)
+
+
+def open_days(source: str | Path, variables: Sequence[str], level: int = 850,
+              years: tuple[int, int] | None = None) -> xr.Dataset:  # fmt: skip
+    """The daily means of a store, lazily, as `prepare` reads them."""
+    return daily_means(open_source(ReliableStore.at(str(source))), str(source), variables, level, years)
 
 
 def means_by_hand(times: np.ndarray, level: int, first: int, days: int) -> dict[str, np.ndarray]:
