@@ -21,7 +21,8 @@ from sparta_core.typed import check_choice, nearest, plain
 PACKAGES = (
     "sparta_core.experiment", "sparta_core.data.days", "sparta_core.data.departures", "sparta_core.views.augment",
     "sparta_core.observe", "sparta_core.views.sampling", "sparta_core.encoders", "sparta_core.fusions",
-    "sparta_core.decoders", "sparta_core.training.device", "sparta_core.training.fit", "sparta_core.objectives",
+    "sparta_core.decoders", "sparta_core.training.device", "sparta_core.training.schedules",
+    "sparta_core.training.fit", "sparta_core.objectives",
     "sparta_core.tasks", "sparta_core.baselines",
 )  # fmt: skip
 S = TypeVar("S", bound=Section)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.grid import check_globe, named, ordered, select, static_fields
 from sparta_core.data.regrid import regrid
 from sparta_core.data.remote import ReliableStore, cannot_open, one_line

@@ -1,47 +1,38 @@
-"""The one training loop: epochs, plateau schedule, history, and checkpoints to resume from, bit for bit."""
+"""The one training loop: epochs, schedules, history, and checkpoints to resume from, bit for bit."""
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 from zlib import crc32
 
 import torch
 from lightning_fabric import Fabric
-from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim import Adam, Optimizer
 
 from sparta_core.errors import RunError
 from sparta_core.experiment import Experiment
 from sparta_core.progress import Progress
-from sparta_core.settings import LARGEST, Amount, Section, setting
+from sparta_core.settings import Amount, Section, setting
 from sparta_core.training.checkpoint import State
+from sparta_core.training.epoch import Losses, Means, ahead, named
 from sparta_core.training.runs import Run
-
-
-class Plateau(Section):
-    """When the learning rate falls: where the validation loss has stayed on a plateau."""
-
-    plateau_patience: Annotated[int, Field(ge=0, lt=LARGEST)] = setting(10, "until the rate falls", "epochs")
-    plateau_factor: Amount = setting(0.1, "by which the rate falls")
-    plateau_threshold: Amount = setting(1e-4, "relative gain that counts as one")
+from sparta_core.training.schedules import Schedule
 
 
 class Checkpoints(Section):
     checkpoint_every: Amount = setting(10.0, "of training between two checkpoints, at least", "seconds", trains=False)
 
 
-WARM = 50  # steps
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 
 
 class Objective(Protocol):
-    """What a stage trains, on which batches, towards which loss."""
+    """What a stage trains, on which batches, towards which losses, with which optimisers."""
 
     modules: Mapping[str, nn.Module]
     """All parts, by the name under which they are saved."""
@@ -55,24 +46,33 @@ class Objective(Protocol):
     """Whether the next batch is loaded while one is worked on."""
 
     def batches(self, part: str, generator: torch.Generator) -> Sequence[Tensor]:
-        """One epoch of the "train" or "validation" part."""
+        """Return one epoch of the "train" or "validation" part."""
 
     def load(self, batch: Tensor) -> Any:
-        """What `losses` takes of a batch; draws nothing."""
+        """Return what `losses` and `steps` take of a batch; draws nothing."""
         return batch
 
-    def losses(self, batch: Any, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named scalar losses of a batch; "loss" is the one that trains."""
+    def losses(self, batch: Any, epoch: int, generator: torch.Generator) -> Losses:
+        """Return the named scalar losses of a batch: all that validation takes, and that one optimiser needs."""
 
+    def optimisers(self, rate: float, weight_decay: float) -> dict[str, Optimizer]:
+        """Return the optimisers by name: one Adam of all that trains, unless an objective says otherwise."""
+        parameters = [p for part in self.trains for p in self.modules[part].parameters()]
+        return {"adam": Adam(parameters, lr=rate, weight_decay=weight_decay, fused=True)}
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast a stage trains."""
+    def steps(self, batch: Any, epoch: int, generator: torch.Generator) -> Iterator[tuple[str, Losses]]:
+        """Yield which optimiser steps on a training batch, and its losses: it steps down the gradient of "loss".
 
-    epochs: int
-    rate: float
-    weight_decay: float = 0.0
-    annealed: bool = False  # the rate rises for WARM steps and falls along a cosine, instead of on plateaus
+        The step is taken before the next item is asked for, so that a generator's losses are those of a critic that
+        has just learned. The history holds the means of all of them, with the optimiser's name before those that
+        several optimisers have.
+
+        Args:
+            batch: What `load` returned.
+            epoch: Epochs that are done.
+            generator: Draws what the losses need, on the device.
+        """
+        yield "adam", self.losses(batch, epoch, generator)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,11 @@ class Job:
 
 @contextmanager
 def seeded(seed: int, *purpose: str) -> Iterator[int]:
-    """Global randomness (module initialisation, dropout) from `seed` and `purpose`, restored after."""
+    """Seed torch's global generator, of which modules and dropout are drawn, and restore it after.
+
+    Yields:
+        The seed that `seed` and `purpose` make.
+    """
     value = crc32(json.dumps([seed, *purpose]).encode())
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(value)
@@ -99,8 +103,9 @@ def seeded(seed: int, *purpose: str) -> Iterator[int]:
 def fit(job: Job) -> None:
     """Train to the end, from the run's last checkpoint if there is one, and save the modules.
 
-    Raises RunError for a checkpoint that does not belong here, a loss that is no longer a number,
-    or a disk that takes no more; what was saved before is kept in each case.
+    Raises:
+        RunError: a checkpoint does not belong here, a loss is no longer a number, or a disk takes no more; what was
+            saved before is kept in each case.
     """
     if job.fabric.is_global_zero:
         job.run.open()
@@ -114,20 +119,11 @@ def fit(job: Job) -> None:
     job.fabric.barrier()  # the others read it next
 
 
-def ahead(load: Callable[[Tensor], Any], batches: Sequence[Tensor]) -> Iterator[Any]:
-    """Every batch loaded, on a thread, while the one before it is worked on."""
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(load, batches[0])
-        for batch in batches[1:]:
-            now, following = following, reader.submit(load, batch)
-            yield now.result()
-        yield following.result()
-
-
 def timed_epoch(job: Job) -> tuple[int, float]:
-    """Steps of an epoch, and the seconds that it will take with its validation: its first steps are timed.
+    """Time the first steps of an epoch, which the job's modules train; nothing is written.
 
-    The job's modules train these steps; nothing is written.
+    Returns:
+        The steps of an epoch, and the seconds that it will take with its validation.
     """
     with torch.enable_grad(), seeded(job.seed, job.run.stage, "fit") as start:
         return _Loop(job, start).timed_epoch()
@@ -138,114 +134,73 @@ class _Loop:
 
     def __init__(self, job: Job, seed: int) -> None:
         self.objective, self.schedule, self.run, self.fabric = job.objective, job.schedule, job.run, job.fabric
-        self.training_modules = [self.objective.modules[part] for part in self.objective.trains]
-        parameters = [p for module in self.training_modules for p in module.parameters()]
-        rate, decay, settings = job.schedule.rate, job.schedule.weight_decay, job.experiment
-        adam = torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
-        self.optimiser: Any = job.fabric.setup_optimizers(adam)
-        plateau = ReduceLROnPlateau(adam, factor=settings.plateau_factor, patience=settings.plateau_patience,
-                                    threshold=settings.plateau_threshold)  # fmt: skip
+        self.experiment, self.saved, self.validation_seed = job.experiment, time.monotonic(), seed + 1
+        plain = job.objective.optimisers(job.schedule.rate, job.schedule.weight_decay)
+        self.optimisers: dict[str, Any] = {name: job.fabric.setup_optimizers(each) for name, each in plain.items()}
+        schedules = {name: job.schedule.follows(each, job.experiment, job.schedule.epochs)
+                     for name, each in plain.items()}  # fmt: skip
         generator = torch.Generator(job.fabric.device).manual_seed(seed)
-        self.validation_seed = seed + 1
-        self.kept, self.pause = time.monotonic(), settings.checkpoint_every
-        self.state = State(self.objective.modules, adam, plateau, generator, job.fabric._precision.precision)
+        self.state = State(self.objective.modules, plain, schedules, generator, job.fabric._precision.precision)
 
     def train(self) -> None:
-        """All epochs that are still to do, a checkpoint after each but those too short to be missed."""
-        progress, first = None, self.fabric.is_global_zero
-        while self.state.epoch < self.schedule.epochs:
-            batches = self.objective.batches("train", self.state.generator)
-            progress = progress or Progress(self.run.stage, self.schedule.epochs, self.state.epoch, len(batches), first)
-            training = self._training_epoch(batches, progress)
-            validation = self._validation()
-            self._close_epoch(training, validation)
-            name = self.objective.printed
+        """Train all epochs that are still to do; a checkpoint follows each but those too short to be missed."""
+        objective, state, epochs, progress = self.objective, self.state, self.schedule.epochs, None
+        while state.epoch < epochs:
+            batches = objective.batches("train", state.generator)
+            progress = progress or Progress(
+                self.run.stage, epochs, state.epoch, len(batches), self.fabric.is_global_zero)  # fmt: skip
+            self._set_training(True)
+            means = Means()
+            for number, batch in enumerate(self._loaded(batches)):
+                self._step(batch, means)
+                rates = {(name, "learning_rate"): each.param_groups[0]["lr"] for name, each in state.optimisers.items()}
+                for schedule in state.schedules.values():
+                    schedule.each_step(len(batches))
+                progress.step(number)
+            training, validation = means.over(self.fabric), self._validation()
+            self._close_epoch(named(rates), training, validation)
+            name = objective.printed
             progress.epoch_end({f"training {name}": training[name], f"validation {name}": validation[name]})
-        if first:
-            self.run.write_history(self.state.history)
+        if self.fabric.is_global_zero:
+            self.run.write_history(state.history)
 
-    def _training_epoch(self, batches: Sequence[Tensor], progress: Progress) -> dict[str, float]:
-        for module in self.training_modules:
-            module.train()
-        return self._mean(self._steps(batches, progress))
-
-    def _steps(self, batches: Sequence[Tensor], progress: Progress) -> Iterator[dict[str, Tensor]]:
-        for step, batch in enumerate(self._loaded(batches)):
-            if self.schedule.annealed:
-                self._anneal(step, len(batches))
-            yield self._step(batch)
-            progress.step(step)
-
-    def _anneal(self, step: int, steps: int) -> None:
-        """Set the learning rate of a step of this epoch of `steps`."""
-        done = self.state.epoch * steps + step
-        share = min(1, (done + 1) / WARM) * (1 + math.cos(math.pi * done / (steps * self.schedule.epochs))) / 2
-        for group in self.state.adam.param_groups:
-            group["lr"] = self.schedule.rate * share
-
-    def _loaded(self, batches: Sequence[Tensor]) -> Iterator[Any]:
-        objective = self.objective
-        return ahead(objective.load, batches) if objective.loads_ahead else map(objective.load, batches)
-
-    def _losses(self, batch: Any) -> dict[str, Tensor]:
-        return self.objective.losses(batch, self.state.epoch, self.state.generator)
-
-    def _step(self, batch: Any) -> dict[str, Tensor]:
-        losses = self._losses(batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(losses["loss"])
-        self.optimiser.step()
-        return losses
+    def _step(self, batch: Any, means: Means) -> None:
+        """Let every optimiser take its steps on a batch."""
+        for name, losses in self.objective.steps(batch, self.state.epoch, self.state.generator):
+            optimiser = self.optimisers[name]
+            optimiser.zero_grad(set_to_none=True)
+            self.fabric.backward(losses["loss"])
+            optimiser.step()
+            means.add(name, losses)
 
     @torch.no_grad()
     def _validation(self) -> dict[str, float]:
         """The validation losses, on the same views after every epoch: what changes is the model alone."""
         generator = torch.Generator(self.fabric.device).manual_seed(self.validation_seed)
-        for module in self.training_modules:
-            module.eval()
-        batches = self.objective.batches("validation", generator)
-        return self._mean(self.objective.losses(batch, self.state.epoch, generator) for batch in self._loaded(batches))
+        self._set_training(False)
+        means = Means()
+        for batch in self._loaded(self.objective.batches("validation", generator)):
+            means.add("", self.objective.losses(batch, self.state.epoch, generator))
+        return means.over(self.fabric)
 
-    def timed_epoch(self) -> tuple[int, float]:
-        """Training steps, and seconds with validation: what is timed runs twice, the first time to warm up."""
-        for module in self.training_modules:
-            module.train()
-        steps, training = self._timed_part("train", self._step)
-        with torch.no_grad():
-            _, validation = self._timed_part("validation", self._losses)
-        return steps, training + validation
-
-    def _timed_part(self, part: str, work: Callable[[Tensor], Any]) -> tuple[int, float]:
-        batches, preparing = self._timed(lambda: self.objective.batches(part, self.state.generator))
-        _, working = self._timed(lambda: work(self.objective.load(batches[0])))
-        return len(batches), preparing + len(batches) * working
-
-    def _timed(self, work: Callable[[], Any]) -> tuple[Any, float]:
-        for _ in range(2):
-            begun = time.perf_counter()
-            made = work()
-            if self.fabric.device.type == "cuda":
-                torch.cuda.synchronize(self.fabric.device)
-        return made, time.perf_counter() - begun
-
-    def _close_epoch(self, training: dict[str, float], validation: dict[str, float]) -> None:
-        state, rate = self.state, self.state.adam.param_groups[0]["lr"]
-        row: dict[str, Any] = {"epoch": state.epoch + 1, "learning_rate": rate}
+    def _close_epoch(self, rates: dict[str, float], training: dict[str, float], validation: dict[str, float]) -> None:
+        state = self.state
+        row: dict[str, Any] = {"epoch": state.epoch + 1, **rates}
         row |= {f"training_{name}": value for name, value in training.items()}
         row |= {f"validation_{name}": value for name, value in validation.items()}
         bad = next((name for name, value in row.items() if not math.isfinite(value)), None)
         if bad:
             raise RunError(
                 f"{self.run.folder}: {bad} is not a number in epoch {state.epoch + 1}; lower the stage's "
-                f"learning rate (now {rate:g}); the epochs before are kept")
-        if not self.schedule.annealed:
-            state.plateau.step(validation[self.objective.monitored])
+                f"learning rate (now {next(iter(rates.values())):g}); the epochs before are kept")
+        for schedule in state.schedules.values():
+            schedule.each_epoch(validation[self.objective.monitored])
         state.epoch += 1
         state.history.append(row)
-        if self.fabric.is_global_zero and time.monotonic() - self.kept >= self.pause:
+        if self.fabric.is_global_zero and time.monotonic() - self.saved >= self.experiment.checkpoint_every:
             self.run.save(CHECKPOINT, state.tensors(), state.record())
             self.run.write_history(state.history)
-            self.kept = time.monotonic()
+            self.saved = time.monotonic()
 
     def resume(self) -> None:
         """Go on from the checkpoint as if there had been no stop."""
@@ -258,13 +213,32 @@ class _Loop:
                 f"{self.run.folder / CHECKPOINT} does not fit this model ({first}); delete it to train "
                 f"{self.run.stage} again") from error
 
-    def _mean(self, losses: Iterable[dict[str, Tensor]]) -> dict[str, float]:
-        """The mean of every named loss over batches and processes; the device is read once, at the end."""
-        total: dict[str, Tensor] = {}
-        count = 0
-        for batch in losses:
-            count += 1
-            for name, value in batch.items():
-                total[name] = total.get(name, 0) + value.detach()
-        sums: Any = self.fabric.all_reduce(torch.stack(list(total.values())), reduce_op="mean")
-        return {name: value / count for name, value in zip(total, sums.tolist(), strict=True)}
+    def timed_epoch(self) -> tuple[int, float]:
+        """Training steps, and seconds with validation: what is timed runs twice, the first time to warm up."""
+        self._set_training(True)
+        steps, training = self._timed_part("train", lambda batch: self._step(batch, Means()))
+        with torch.no_grad():
+            _, validation = self._timed_part(
+                "validation", lambda batch: self.objective.losses(batch, self.state.epoch, self.state.generator))
+        return steps, training + validation
+
+    def _timed_part(self, part: str, work: Callable[[Any], Any]) -> tuple[int, float]:
+        batches, preparing = self._timed(lambda: self.objective.batches(part, self.state.generator))
+        _, working = self._timed(lambda: work(self.objective.load(batches[0])))
+        return len(batches), preparing + len(batches) * working
+
+    def _timed(self, work: Callable[[], Any]) -> tuple[Any, float]:
+        for _ in range(2):
+            begun = time.perf_counter()
+            result = work()
+            if self.fabric.device.type == "cuda":
+                torch.cuda.synchronize(self.fabric.device)
+        return result, time.perf_counter() - begun
+
+    def _set_training(self, mode: bool) -> None:
+        for part in self.objective.trains:
+            self.objective.modules[part].train(mode)
+
+    def _loaded(self, batches: Sequence[Tensor]) -> Iterator[Any]:
+        objective = self.objective
+        return ahead(objective.load, batches) if objective.loads_ahead else map(objective.load, batches)

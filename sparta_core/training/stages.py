@@ -19,7 +19,8 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.observe import Errors, MaskRatio, Observation
 from sparta_core.settings import Section
 from sparta_core.training.device import arrange
-from sparta_core.training.fit import Job, Objective, Plateau, Schedule
+from sparta_core.training.fit import Job, Objective
+from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import ViewSettings
 from sparta_core.views.sampling import Batches
@@ -27,7 +28,7 @@ from sparta_core.views.sampling import Batches
 # What every stage of a representation depends on.
 REPRESENTATION: tuple[type[Section], ...] = (
     Randomness, DataSettings, Departures, ViewSettings, Observation, Errors, MaskRatio, Batches, Encoder, LinearPath,
-    Plateau,
+    PlateauSettings,
 )  # fmt: skip
 
 

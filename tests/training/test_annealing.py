@@ -1,5 +1,6 @@
 """The annealed rate: a warm-up and a cosine in closed form, whatever the losses do, and the same after a stop."""
 
+import json
 import math
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from torch import nn
 
 from sparta_core.training import fit as fitting
-from sparta_core.training.fit import Job, Objective, Schedule, fit, seeded
+from sparta_core.training.fit import Job, Objective, fit, seeded
+from sparta_core.training.schedules import Plateau, Schedule, WarmupCosine
 from sparta_core.training.workbench import Workbench
 
 BATCHES, RATE = 20, 0.01
@@ -31,17 +33,17 @@ class Bent(Objective):
         return {"loss": loss if self.modules["line"].training else loss * 0 + epoch}
 
 
-def trained(experiment, epochs, annealed=True):
-    """The parameters and the history of a training with an annealed rate."""
+def trained(experiment, epochs, follows=WarmupCosine):
+    """The parameters and the history of a training whose rate follows a schedule."""
     bench, objective = Workbench.of(experiment), Bent()
     run = bench.run("autoencoder")
-    fit(Job(objective, Schedule(epochs, RATE, annealed=annealed), experiment, run, bench.fabric(run), 0))
+    fit(Job(objective, Schedule(epochs, RATE, follows=follows), experiment, run, bench.fabric(run), 0))
     return objective.modules["line"].state_dict(), run.history()
 
 
-def closed_form(step, epochs):
+def closed_form(step, epochs, batches=BATCHES):
     """Of a step, counted from 0: up to the full rate at the fiftieth, down to nothing after the last."""
-    return RATE * min(1.0, (step + 1) / 50) * math.cos(math.pi / 2 * step / (BATCHES * epochs)) ** 2
+    return RATE * min(1.0, (step + 1) / 50) * math.cos(math.pi / 2 * step / (batches * epochs)) ** 2
 
 
 @pytest.fixture
@@ -49,12 +51,11 @@ def steps(monkeypatch):
     """The rate of every step that is taken, and what it moved."""
     taken, plain = [], fitting._Loop._step
 
-    def watch(loop, batch):
-        parameter = loop.training_modules[0][0].weight
-        before = parameter.detach().clone()
-        losses = plain(loop, batch)
-        taken.append((loop.state.adam.param_groups[0]["lr"], (parameter.detach() - before).abs().max().item()))
-        return losses
+    def watch(loop, batch, means):
+        parameter = loop.objective.modules["line"][0].weight
+        before, rate = parameter.detach().clone(), loop.state.optimisers["adam"].param_groups[0]["lr"]
+        plain(loop, batch, means)
+        taken.append((rate, (parameter.detach() - before).abs().max().item()))
 
     monkeypatch.setattr(fitting._Loop, "_step", watch)
     return taken
@@ -69,6 +70,29 @@ def test_the_rate_warms_up_and_falls_along_a_cosine(tiny, steps, epochs):
     assert expected[-1] < RATE / 100
 
 
+def test_a_long_descent_is_as_exact_handed_on_as_json(tiny):
+    """Each rate is made of the one before: 30,000 times, and half-way by a fresh schedule that knows but its state."""
+    epochs, batches = 10, 3000
+
+    def fresh():
+        adam = torch.optim.Adam([torch.ones(1, requires_grad=True)], RATE)
+        schedule = WarmupCosine(adam, tiny(), epochs)
+        adam.step()  # without a gradient: torch warns of a schedule that moves first
+        return adam.param_groups[0], schedule
+
+    group, schedule = fresh()
+    for step in range(epochs * batches):
+        assert group["lr"] == pytest.approx(closed_form(step, epochs, batches), rel=1e-6)
+        schedule.each_step(batches)
+        schedule.each_epoch(float(step))  # says nothing to it
+        if step == epochs * batches // 2:
+            state, rate = json.dumps(schedule.scheduler.state_dict()), json.dumps(group["lr"])
+            group, schedule = fresh()
+            schedule.scheduler.load_state_dict(json.loads(state))
+            group["lr"] = json.loads(rate)
+    assert group["lr"] == 0
+
+
 def test_adam_moves_by_the_rate(tiny, steps):
     """Its first step is the rate long: a fiftieth."""
     trained(tiny(), 2)
@@ -80,7 +104,7 @@ def test_losses_that_rise_do_not_lower_it(tiny):
     _, annealed = trained(tiny(plateau_patience=0, seed=1), 8)
     assert annealed["learning_rate"] == pytest.approx([closed_form(BATCHES * k + BATCHES - 1, 8) for k in range(8)])
     assert annealed["validation_loss"] == list(range(8))
-    _, plateau = trained(tiny(plateau_patience=0, seed=2), 8, annealed=False)
+    _, plateau = trained(tiny(plateau_patience=0, seed=2), 8, Plateau)
     assert plateau["learning_rate"][2] == pytest.approx(RATE / 10)
 
 

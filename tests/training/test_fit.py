@@ -11,7 +11,8 @@ from torch import nn
 
 from sparta_core.errors import RunError
 from sparta_core.training import fit as fitting
-from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, ahead, fit, seeded
+from sparta_core.training.epoch import ahead
+from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, fit, seeded
 from sparta_core.training.workbench import Workbench
 from tests.stages import STAGES
 

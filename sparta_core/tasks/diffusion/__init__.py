@@ -8,7 +8,7 @@ from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.settings import Choice, Count, Epochs, Positive, Uses, setting
 from sparta_core.tasks import Task
-from sparta_core.training.fit import Plateau
+from sparta_core.training.schedules import PlateauSettings
 
 
 class Drawn(Choice, slot="diffusion_of", default="day"):
@@ -19,7 +19,7 @@ class Drawn(Choice, slot="diffusion_of", default="day"):
 
 
 class Diffusion(Task, name="diffusion"):
-    uses: ClassVar[Uses] = (*Task.uses, Drawn, Plateau)
+    uses: ClassVar[Uses] = (*Task.uses, Drawn, PlateauSettings)
     diffusion_steps: Count = setting(1000, "T, of the noising")
     diffusion_betas: tuple[Positive, Positive] = setting((1e-4, 0.02), "first and last noise variance")
     diffusion_widths: Annotated[tuple[Count, ...], Field(min_length=1)] = setting(

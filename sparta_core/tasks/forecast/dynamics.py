@@ -20,8 +20,9 @@ from sparta_core.settings import Amount, Count, Epochs, Positive, setting
 from sparta_core.tasks.embeddings import Embedder
 from sparta_core.tasks.forecast import PART, Forecaster, calibration
 from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics, usual_ahead
-from sparta_core.training.fit import Objective, Schedule, seeded
+from sparta_core.training.fit import Objective, seeded
 from sparta_core.training.modes import modes_of
+from sparta_core.training.schedules import Schedule, WarmupCosine
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
 
@@ -69,7 +70,7 @@ class Dynamics(Forecaster, name="dynamics"):
         return objective
 
     def schedule(self) -> Schedule:
-        return Schedule(self.forecast_epochs, self.forecast_rate, self.forecast_weight_decay, annealed=True)
+        return Schedule(self.forecast_epochs, self.forecast_rate, self.forecast_weight_decay, follows=WarmupCosine)
 
     def forecasts(self, bench: Workbench, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float
                   ) -> Tensor:  # fmt: skip

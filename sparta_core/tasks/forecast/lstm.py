@@ -13,7 +13,8 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
 from sparta_core.tasks.embeddings import Embedder
 from sparta_core.tasks.forecast import PART, Forecaster
-from sparta_core.training.fit import Objective, Plateau, Schedule, seeded
+from sparta_core.training.fit import Objective, seeded
+from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.training.workbench import Workbench
 
 # The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
@@ -27,7 +28,7 @@ SETUPS: dict[tuple[int, int], dict[str, Any]] = {
 class LSTM(Forecaster, name="lstm"):
     """The paper's LSTM."""
 
-    uses: ClassVar[Uses] = (Plateau,)
+    uses: ClassVar[Uses] = (PlateauSettings,)
     learns_from = "downstream_train"
     stride: Count = setting(1, "between training windows", "days")
     forecast_hidden: Count = setting(128, "size of the LSTM's state, or channels of the dynamics")

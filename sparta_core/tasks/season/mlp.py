@@ -6,13 +6,13 @@ from pydantic import Field
 
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
 from sparta_core.tasks.season import Classifier
-from sparta_core.training.fit import Plateau
+from sparta_core.training.schedules import PlateauSettings
 
 
 class MLP(Classifier, name="mlp"):
     """The paper's network."""
 
-    uses: ClassVar[Uses] = (Plateau,)
+    uses: ClassVar[Uses] = (PlateauSettings,)
     learns_from = "downstream_train"
     classification_widths: Annotated[tuple[Count, ...], Field(min_length=1)] = setting(
         (250, 62), "of the classifier's layers")
