@@ -15,7 +15,7 @@ from benchmarks.setting import Setting, setting_for
 from benchmarks.steps import fusion, step
 from benchmarks.views import views
 from sparta_core.progress import duration
-from sparta_core.training.device import resolve_device
+from sparta_core.training.device import prepare_process, resolve_device
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Row]]] = {
@@ -28,6 +28,7 @@ EXPECTED = {"views": (60, 20), "step": (300, 180), "fusion": (60, 20), "forecast
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    prepare_process()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", default=list(BENCHMARKS), metavar="name",
                         help=f"of {', '.join(BENCHMARKS)}; all by default")  # fmt: skip

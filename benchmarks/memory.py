@@ -15,7 +15,7 @@ from benchmarks.ours import NUMBERS, STAGES, TrainingStep
 from benchmarks.report import Goal, Row, amount, gigabytes
 from benchmarks.setting import PAPER_GRID, PAPER_YEARS, Grid, Setting, noise_fields, setting_for
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.training.device import make_fabric
+from sparta_core.training.device import make_fabric, prepare_process
 
 ROUNDS = 3
 YEARS = (10, 30, 65)
@@ -112,5 +112,6 @@ def peak(device: str) -> int:
 
 
 if __name__ == "__main__":
+    prepare_process()
     given = json.loads(sys.argv[1])
     print(json.dumps(asdict(probe(Case(**given | {"grid": tuple(given["grid"])})))))

@@ -24,11 +24,13 @@ from sparta_core.experiment import Experiment, defaults, described
 from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
 from sparta_core.progress import duration
+from sparta_core.training.device import prepare_process
 from sparta_core.training.workbench import Workbench
 from sparta_core.typed import check_choice
 
 
 def main(words: Sequence[str] | None = None) -> None:
+    prepare_process()
     words = sys.argv[1:] if words is None else words
     warnings.showwarning = _said
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import typed
+from sparta_core.training.device import prepare_process
 from sparta_core.typed import check_choice, nearest
 
 INJECTED = "# Parameters\n"  # how a cell begins in which papermill hands over what it was given
@@ -15,10 +16,12 @@ INJECTED = "# Parameters\n"  # how a cell begins in which papermill hands over w
 def check_parameters() -> None:
     """Refuse what was passed to this notebook by a name that none of its parameters has, or of another type.
 
+    It is what a notebook calls first, and so prepares its kernel to train.
     papermill hands over whatever it is given, in a cell of its own after the parameters, and only logs a name that
     is unknown. Both cells are found among those that this kernel ran, so nothing happens where none was passed:
     run by hand, or outside of a notebook. ExperimentError.
     """
+    prepare_process()
     from IPython import get_ipython  # here, so that the command line does without
 
     shell = get_ipython()

@@ -9,8 +9,10 @@ import xarray as xr
 
 from sparta_core.data.variables import UNITS
 from sparta_core.experiment import Experiment
-from sparta_core.training.device import PRECISION
+from sparta_core.training.device import PRECISION, prepare_process
 from tests.linear import GLOBE
+
+prepare_process()  # as every program does
 
 # Where the made-up variables lie, and how much of the same waves they take.
 LEVELS = {"2m_temperature": (280, 1), "u_component_of_wind": (0, 1), "v_component_of_wind": (0, 1),

@@ -13,7 +13,7 @@ from torch import nn
 from sparta_core.experiment import Experiment
 from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.models.sparta import Sparta
-from sparta_core.training.device import arrange, make_fabric
+from sparta_core.training.device import arrange, make_fabric, prepare_process
 
 VARIABLES = ("2m_temperature", "geopotential")
 BATCH = 4
@@ -134,6 +134,7 @@ def check(precision, layout, *case):
 
 
 if __name__ == "__main__":
+    prepare_process()
     torch.set_num_threads(1)
     for case in cases():
         print(*sys.argv[1:], *case, flush=True)

@@ -9,7 +9,7 @@ import torch
 
 from sparta_core.errors import ExperimentError
 from sparta_core.training import device
-from sparta_core.training.device import make_fabric, native_precision, resolve_device
+from sparta_core.training.device import make_fabric, native_precision, prepare_process, resolve_device
 from sparta_core.training.workbench import Workbench
 
 
@@ -67,6 +67,7 @@ def test_channels_last_where_it_pays(tiny, place, precision, changed):
 
 def test_denormal_numbers_are_flushed():
     """In every thread: enough numbers for all of them."""
+    prepare_process()
     assert (torch.full((1_000_000,), 1e-39) * 1.0 == 0).all()
 
 
@@ -77,7 +78,9 @@ def test_freed_memory_is_used_again():
     Where the heap cannot grow in place, glibc takes a new region. In a process whose memory is its own.
     """
     script = """
-import resource, torch, sparta_core.training.device
+import resource, torch
+from sparta_core.training.device import prepare_process
+prepare_process()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 torch.zeros(10_000_000)
