@@ -21,6 +21,7 @@ def ahead(load: Callable[[Tensor], Any], batches: Sequence[Tensor]) -> Iterator[
             yield now.result()
         yield following.result()
 
+
 class Means:
     """The means over an epoch's steps of every optimiser's losses."""
 
