@@ -89,7 +89,7 @@ class Experiment:
 
     def __init__(self, **given: Any) -> None:
         _check_names(given)
-        given = {name: as_tuples(value) for name, value in given.items()}
+        given = {"preset": "paper"} | {name: as_tuples(value) for name, value in given.items()}
         kinds = {slot: base.kind(given.get(slot, base.default)) for slot, base in slots().items()}
         every = {section: section.of(given) for section in _sections()}
         values = {name: getattr(every[owner(kinds, name)], name) for name in names() if name not in kinds}

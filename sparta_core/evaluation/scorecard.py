@@ -89,15 +89,15 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
     record = describe(folder)
-    stage, preset = record["stage"], record["preset"]
+    preset = record["experiment"]["preset"]
     files = sorted(folder.glob("*.nc"))
     if files and preset not in PRESETS:
         warnings.warn(f"the scores in {folder} are of the preset {preset!r}, which is no more; they are left out",
                       stacklevel=2)  # fmt: skip
         return
     for path in files:
-        experiment = Experiment.from_preset(preset, **record["settings"])
-        named = _of_model(experiment, stage)
+        experiment = Experiment(**record["experiment"])
+        named = _of_model(experiment, record["stage"])
         scores = load_scores(path)
         for model, setup, metric, value in json.loads(scores.attrs["rows"]):
             yield preset, scores.attrs["task"], model or named[0], *named[1:], setup, metric, experiment.seed, value

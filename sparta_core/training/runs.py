@@ -10,8 +10,8 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.files import TEXT_BYTES, read, remove, replace, sealed, sealed_json, unsealed, unsealed_json
 from sparta_core.processes import agreed, first_process
 from sparta_core.training.tensors import Tensors, packed, unpacked
+from sparta_core.typed import plain
 
 RECORD, HISTORY = "experiment.json", "history.csv"
 FORMAT = 2  # of a run's folder
@@ -37,14 +38,15 @@ class Run:
     stage: str
     settings: dict[str, Any]
     data: str
-    preset: str = ""  # of the experiment, for the score card
+    experiment: Mapping[str, Any] = field(default_factory=dict)  # all settings that were given, for the score card
 
     @classmethod
     def of(cls, experiment: Experiment, stage: str, data: str, variant: str = "") -> "Run":
         """The run of `stage`; `variant` tells repetitions apart that share all settings (a seed)."""
         name = _only_a_name(f"{stage}-{experiment.digest(stage)}{variant}")
         folder = Path(experiment.runs) / _only_a_name(experiment.name(stage)) / name
-        return cls(folder, stage, experiment.settings(stage), data, experiment.preset)
+        return cls(folder, stage, experiment.settings(stage), data,
+                   {name: plain(value) for name, value in experiment.given.items()})
 
     def path(self, name: str) -> Path:
         """Where the file `name` of this run lies; RunError for a name that leads elsewhere."""
@@ -87,8 +89,8 @@ class Run:
         """Make the folder, or check that what it holds belongs to this experiment and these days."""
         if self.has(RECORD):
             return self.check_owner()
-        record = {"format": FORMAT, "preset": self.preset, "stage": self.stage, "data": self.data}
-        self.write(RECORD, sealed_json(record | {"settings": self.settings}))
+        record = {"format": FORMAT, "stage": self.stage, "data": self.data, "settings": self.settings}
+        self.write(RECORD, sealed_json(record | {"experiment": dict(self.experiment)}))
 
     def check_owner(self) -> None:
         """RunError unless this folder's experiment.json agrees with this run."""
@@ -187,7 +189,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What `folder` is the run of: "preset", "stage", "data" (a fingerprint) and "settings" of its experiment.json.
+    """What `folder` is the run of: "stage", "data" (a fingerprint), "settings", and all of the "experiment".
 
     RunError for one that cannot be read, or that another version of the package wrote.
     """
@@ -195,7 +197,7 @@ def describe(folder: Path) -> dict[str, Any]:
     with reading(path, f"move {folder} away to train again"):
         record = unsealed_json(read(path, TEXT_BYTES))
         if "format" in record and record["format"] == FORMAT:
-            return {name: record[name] for name in ("preset", "stage", "data", "settings")}
+            return {name: record[name] for name in ("stage", "data", "settings", "experiment")}
     raise RunError(f"{folder} was written by another version of this package; move it away to train again")
 
 

@@ -6,10 +6,8 @@ import pytest
 
 from sparta_core.data.published import published
 from sparta_core.errors import DataError, ExperimentError
-from sparta_core.evaluation import comparison
 from sparta_core.evaluation.comparison import (
     Claim,
-    Measure,
     baseline_values,
     beside_the_paper,
     compare,
@@ -21,13 +19,16 @@ from sparta_core.evaluation.comparison import (
 )
 from sparta_core.evaluation.scorecard import COLUMNS, changes, scorecard, training, write
 from sparta_core.experiment import Experiment
+from sparta_core.objectives.contrastive import at_equal_steps
 from sparta_core.presets import PRESETS
-from sparta_core.tasks.forecast.scores import model_scores
+from sparta_core.tasks import Measure
+from sparta_core.tasks.forecast.scores import WHOLE_FIELDS, model_scores
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs",
                           "diffusion_epochs", "classification_epochs"), 1)  # fmt: skip
 SETTINGS |= {"diffusion_widths": (8,), "draws": 3, "sampler": "ddim", "quick_steps": 3, "forecast_seeds": (0, 1),
              "classification_widths": (8, 4), "split": (0.5, 0.1), "downstream_split": (0.85, 0.05), "leads": 5}
+TASKS = ("reconstruction", "latent", "forecast", "diffusion", "classification")
 FORECAST = Measure("forecast", "rrmse_percent_T5", "RRMSE, day 5")
 REBUILT = Measure("reconstruction", "mse", "MSE", "native_mask0.7")
 SMOOTH = Measure("latent", "temporal_distance_mean", "temporal distance")
@@ -39,10 +40,10 @@ def variants(tiny, write_weather):
     return {"autoencoder": base.replace(objective="autoencoder"), "sparta_early_hn_cycle": base}
 
 
-def test_every_task_of_every_variant_and_seed(variants, capsys, monkeypatch, tmp_path):
+def test_every_task_of_every_variant_and_seed(variants, capsys, tmp_path):
     frame = compare(variants, [0, 1])
     counts = frame.groupby(["model", "task", "seed"]).size()
-    assert set(counts.index) == {(m, t, s) for m in variants for t in comparison.SCORERS for s in (0, 1)}
+    assert set(counts.index) == {(m, t, s) for m in variants for t in TASKS for s in (0, 1)}
     assert "[2/4] sparta_early_hn_cycle, seed 0: about" in capsys.readouterr().out
     base = variants["sparta_early_hn_cycle"]
     rrmse = model_scores(base.replace(seed=1)).rrmse.sel(lead=5)  # a mean over the forecaster's own seeds
@@ -52,7 +53,6 @@ def test_every_task_of_every_variant_and_seed(variants, capsys, monkeypatch, tmp
     values = baseline_values(base, [FORECAST, REBUILT, SMOOTH])
     assert set(values) == {"RRMSE, day 5", "MSE"} and list(values["MSE"]) == ["climatology"]
 
-    monkeypatch.setattr(comparison, "SCORERS", {"forecast": model_scores})
     card = scorecard(base.runs)
     assert list(card.columns) == list(COLUMNS) and set(card.task) >= {"forecast", "diffusion", "latent"}
     mine = card[(card.model == "sparta_early_hn_cycle") & (card.metric == "rrmse_percent_T5") & (card.seed == 1)]
@@ -75,18 +75,18 @@ def test_finished_work_is_reused(variants, monkeypatch):
 
 
 def test_a_task_that_is_none(variants):
-    with pytest.raises(ExperimentError, match="no task 'forcast'; choose of: reconstruction, latent"):
+    with pytest.raises(ExperimentError, match=r"task is 'forcast'; choose one of: .* \(did you mean forecast\?\)"):
         compare(variants, [0], ["forcast"])
 
 
 def test_a_changed_run_is_told_from_its_presets():
     """By what its days and representation depend on, but not by what other columns say, nor by a task's settings."""
     usual = Experiment.from_preset("paper_demo", seed=3, fusion="gnn", forecast_hidden=7).shortened(0.5)
-    changed = usual.replace(embedding=128, head="pool").at_equal_steps()
-    for stage in ("autoencoder", "decoder", "forecast", "baselines"):
-        assert changes("paper_demo", usual.settings(stage)) == ""
-        assert changes("paper_demo", changed.settings(stage)) == "embedding=128, head=pool"
-    assert changes("demo_of_old", usual.settings("decoder")) == "a preset that is no more"
+    changed = at_equal_steps(usual.replace(embedding=128, head="pool"))
+    for stage, told in (("autoencoder", "embedding=128, head=pool"), ("decoder", "embedding=128, head=pool"),
+                        (None, "embedding=128, head=pool"), ("baselines", "embedding=128")):  # fmt: skip
+        assert changes(usual, stage) == ""
+        assert changes(changed, stage) == told
 
 
 def test_no_scores(tmp_path):
@@ -139,7 +139,7 @@ def test_a_measure_that_the_paper_does_not_have():
 def test_baselines_that_see_whole_fields_count_for_every_setup():
     frame = rows(a=[1.0], b=[2.0], climatology=[3.0])
     frame["setup"] = ["LB30_S1", "LB5_S5", "whole fields"]
-    day = Measure("forecast", "rrmse_percent_T5", "day 5", "LB30_S1")
+    day = Measure("forecast", "rrmse_percent_T5", "day 5", "LB30_S1", WHOLE_FIELDS)
     assert list(day.of(frame).model) == ["a", "climatology"]
 
 
@@ -147,14 +147,15 @@ def test_another_setup_that_begins_alike_is_another():
     """Windows every day and every ten, the usual share hidden and none."""
     frame = rows(a=[1.0], b=[2.0], c=[3.0], climatology=[4.0])
     frame["setup"] = ["LB5_S1", "LB5_S10", "LB5_S1_mask0", "whole fields"]
-    assert list(Measure("forecast", "rrmse_percent_T5", "day 5", "LB5_S1").of(frame).model) == ["a", "climatology"]
+    measure = Measure("forecast", "rrmse_percent_T5", "day 5", "LB5_S1", WHOLE_FIELDS)
+    assert list(measure.of(frame).model) == ["a", "climatology"]
     assert list(Measure("forecast", "rrmse_percent_T5", "day 5").of(frame).model) == ["a", "b", "c", "climatology"]
 
 
 def test_training_is_told_by_its_epochs(tiny):
     e = tiny(pretrain_epochs=4, blend_epochs=5, decoder_epochs=6, autoencoder_epochs=7)
-    assert training(e.settings("forecast")) == "4/5/6"
-    assert training(e.replace(objective="autoencoder").settings("forecast")) == "7"
+    assert training(e) == "4/5/6"
+    assert training(e.replace(objective="autoencoder")) == "7"
 
 
 def test_the_papers_variants_by_name(tiny):

@@ -6,7 +6,7 @@ import xarray as xr
 from sparta_core.baselines import fit_baselines, target_days
 from sparta_core.experiment import Experiment
 from sparta_core.metrics import fields as metrics
-from sparta_core.metrics import scores
+from sparta_core.tasks.forecast import scores
 from sparta_core.tasks.forecast.scores import forecast_scores, table
 from sparta_core.tasks.forecast.windows import forecast_embeddings, forecast_fields, forecast_starts
 from sparta_core.training.workbench import Workbench
@@ -28,7 +28,7 @@ def scored(tiny):
 
 def test_every_model_lead_variable_and_seed(scored):
     experiment, made = scored
-    assert list(made.model.values) == ["climatology", "persistence", "damped persistence", "linear inverse model",
+    assert list(made.model.values) == ["climatology", "damped persistence", "linear inverse model", "persistence",
                                        "autoencoder", "SPARTA"]  # fmt: skip
     assert list(made.lead.values) == list(range(1, 14)) and list(made.seed.values) == [0, 42]
     assert list(made["variable"].values) == list(experiment.variables)
