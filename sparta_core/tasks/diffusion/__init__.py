@@ -1,14 +1,33 @@
-"""Conditional diffusion in latent space (paper, section 4.2)."""
+"""Conditional diffusion in latent space (paper, section 4.2): draws of what sparse days leave open.
 
-from typing import Annotated, ClassVar, Literal
+Embeddings are noised, and a network learns to predict the noise, given conditions. What is drawn is a choice; a kind
+says which pairs of embeddings and conditions diffusion learns from, and how its draws are scored.
+"""
 
+from functools import partial
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+import xarray as xr
 from pydantic import Field
 
 from sparta_core.errors import ExperimentError
+from sparta_core.evaluation.climatological import climatological_ensemble
+from sparta_core.evaluation.kept import kept
+from sparta_core.evaluation.reconstruction import evenly_spaced
 from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Choice, Count, Epochs, Positive, Uses, setting
-from sparta_core.tasks import Task
-from sparta_core.training.schedules import PlateauSettings
+from sparta_core.tasks import Measure, Task, Training
+from sparta_core.tasks.diffusion.denoiser import Denoiser
+from sparta_core.tasks.diffusion.noise import NoisePrediction, Pairs
+from sparta_core.tasks.diffusion.sampling import noising
+from sparta_core.tasks.diffusion.scores import ensemble_scores, mean_scores, rows
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.fit import MODEL, Job, Plateau, Schedule, seeded
+from sparta_core.training.workbench import Workbench
+
+D = TypeVar("D", bound="Drawn")
+CLIMATOLOGICAL = "climatological ensemble"
 
 
 class Drawn(Choice, slot="diffusion_of", default="day"):
@@ -17,9 +36,33 @@ class Drawn(Choice, slot="diffusion_of", default="day"):
     learns_from: ClassVar[str]  # the split of the days
     needs: ClassVar[tuple[str, ...]] = ()  # what it takes besides the representation
 
+    @classmethod
+    def chosen(cls: type[D], experiment: Experiment) -> D:
+        """The experiment's kind; ExperimentError if that is another."""
+        kind = experiment.of(Drawn)
+        if not isinstance(kind, cls):
+            raise ExperimentError(f"{cls.slot} is {kind.name!r}, and asked for are draws of a {cls.name}; set "
+                                  f"{cls.slot}={cls.name!r}")
+        return kind
+
+    def condition_size(self, experiment: Experiment) -> int:
+        """How many values a condition has."""
+        return experiment.embedding
+
+    def pairs(self, bench: Workbench, model: Sparta) -> Pairs:
+        """What diffusion learns from, by the embeddings of `model`."""
+        raise NotImplementedError
+
+    def score(self, experiment: Experiment) -> xr.Dataset:
+        """The scores of its draws, kept beside the run; trains what is missing."""
+        raise NotImplementedError
+
 
 class Diffusion(Task, name="diffusion"):
-    uses: ClassVar[Uses] = (*Task.uses, Drawn, PlateauSettings)
+    """Draws of embeddings, given conditions."""
+
+    uses: ClassVar[Uses] = (*Task.uses, Drawn, Plateau)
+    benchmark: ClassVar[str] = CLIMATOLOGICAL
     diffusion_steps: Count = setting(1000, "T, of the noising")
     diffusion_betas: tuple[Positive, Positive] = setting((1e-4, 0.02), "first and last noise variance")
     diffusion_widths: Annotated[tuple[Count, ...], Field(min_length=1)] = setting(
@@ -42,3 +85,51 @@ class Diffusion(Task, name="diffusion"):
 
     def learns_from(self, experiment: Experiment) -> str:
         return experiment.of(Drawn).learns_from
+
+    def trainings(self, bench: Workbench) -> list[Training]:
+        return [Training(bench.run(self.name), partial(self._job, bench))]
+
+    def _job(self, bench: Workbench, model: Sparta) -> Job:
+        """The training of a fresh denoiser on the embeddings of `model`."""
+        experiment, run = bench.experiment, bench.run(self.name)
+        fabric = bench.fabric(run)
+        denoiser = fabric.setup_module(self.denoiser(experiment))
+        objective = NoisePrediction(bench, experiment.of(Drawn).pairs(bench, model), denoiser)
+        schedule = Schedule(self.diffusion_epochs, self.diffusion_rate)
+        return Job(objective, schedule, experiment, run, fabric, experiment.seed)
+
+    def denoiser(self, experiment: Experiment) -> Denoiser:
+        """A fresh one, initialised from the experiment's seed."""
+        with seeded(experiment.seed, self.name, "build"):
+            return Denoiser(experiment.embedding, self.diffusion_widths, noising(experiment).alphas_cumprod,
+                            self.noise_skip, experiment.of(Drawn).condition_size(experiment))  # fmt: skip
+
+    def score(self, experiment: Experiment) -> xr.Dataset:
+        return experiment.of(Drawn).score(experiment)
+
+    def score_baselines(self, experiment: Experiment, days: int | None = None) -> xr.Dataset:
+        """The scores of `day.diffusion_scores`, less the latent ones, of the climatological ensemble."""
+        bench = Workbench.of(experiment)
+
+        def score() -> xr.Dataset:
+            fields, chosen = bench.fields, evenly_spaced(bench.fields, days).to(bench.device)
+            ensemble = climatological_ensemble(experiment).members(chosen, experiment.draws, experiment.seed)
+            scores = ensemble_scores(fields, ensemble, chosen)
+            return scores.merge(mean_scores(fields, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
+
+        name = "diffusion.nc" if days is None else f"diffusion-{days}days.nc"
+        return kept(self.baselines(bench), name, self.name, score, rows(experiment, days), draws=experiment.draws,
+                    days=days, window=experiment.climatology_window)  # fmt: skip
+
+    def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
+        return (Measure(self.name, "rrmse_percent", "diffusion RRMSE (%)"),
+                Measure(self.name, "std", "std of the draws"))  # fmt: skip
+
+
+def train_denoiser(experiment: Experiment) -> Denoiser:
+    """The finished denoiser of an experiment's diffusion, frozen, on its device; trains what is missing."""
+    bench, task = Workbench.of(experiment), experiment.of(Diffusion)
+    task.train(experiment)
+    denoiser = task.denoiser(experiment)
+    load_weights({"denoiser": denoiser}, bench.run(task.name).load(MODEL)[0])
+    return denoiser.to(bench.device).eval().requires_grad_(False)

@@ -1,12 +1,31 @@
-"""What forecasts have wrong, given the look-back: not the paper's."""
+"""What forecasts have wrong, given the look-back, for an ensemble forecaster: not the paper's.
 
-from typing import TYPE_CHECKING
+The dynamics forecast, diffusion draws around them: errors are nearly normal, and a small network learns them (Mardani
+et al., 2025). They are in units of their std at each lead and component; the condition is the last day seen, the
+forecast, and its lead.
+"""
 
-from sparta_core.errors import ExperimentError
-from sparta_core.tasks.diffusion import Drawn
+from functools import cache
 
-if TYPE_CHECKING:
-    from sparta_core.experiment import Experiment
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.nn import functional as F
+
+from sparta_core.downstream import trust
+from sparta_core.downstream.dynamics import LAGS
+from sparta_core.downstream.embeddings import embed
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+from sparta_core.tasks.diffusion import Drawn, train_denoiser
+from sparta_core.tasks.diffusion.noise import Pairs
+from sparta_core.tasks.diffusion.sampling import sample
+from sparta_core.training.workbench import Workbench
+
+LEADS = 10  # days ahead
+EVERY = 2  # days between two forecasts to learn from
+SMALLEST = 1e-6  # std, of a component that no forecast moves
 
 
 class ForecastError(Drawn, name="forecast"):
@@ -15,6 +34,63 @@ class ForecastError(Drawn, name="forecast"):
     learns_from = "train"
     needs = ("forecast",)
 
-    def check(self, experiment: "Experiment") -> None:
+    def check(self, experiment: Experiment) -> None:
         if experiment.forecaster != "dynamics":
             raise ExperimentError("diffusion_of is 'forecast', that of the dynamics; set forecaster='dynamics'")
+
+    def condition_size(self, experiment: Experiment) -> int:
+        return 2 * experiment.embedding + LEADS
+
+    def pairs(self, bench: Workbench, model: Sparta) -> Pairs:
+        """The errors of a part's forecasts, the same every epoch: to forecast again would take longer than that."""
+        errors = cache(lambda part: scaled_errors(bench, model, part))
+        return lambda part, generator: errors(part)
+
+    def score(self, experiment: Experiment) -> xr.Dataset:
+        from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores  # which imports this module
+
+        return diffusion_ensemble_scores(experiment)
+
+
+@torch.no_grad()
+def scaled_errors(bench: Workbench, model: Sparta, part: str) -> tuple[Tensor, Tensor]:
+    """Errors (N, E) of forecasts from a part's sparse days, scaled, and their conditions; all leads of each forecast.
+
+    DataError where there are too few days.
+    """
+    experiment, days = bench.experiment, bench.fields.splits[part]
+    starts = torch.arange(0, len(days) - LAGS - LEADS + 1, EVERY, device=bench.device)
+    if len(starts) < 2:
+        raise DataError(f"the {part} days are {len(days)}, too few for two look-backs of {LAGS} days and {LEADS} "
+                        "leads; use more days")
+    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    hidden, truth = experiment.downstream_mask_ratio, bench.fields.split(part)
+    sparse, full = (embed(model, bench.views, truth, ratio, generator) for ratio in (hidden, 0.0))
+    last = starts + LAGS - 1
+    past = sparse[starts[:, None] + torch.arange(LAGS, device=bench.device)]
+    forecasts = trust.forecasts(experiment, experiment.forecast_seeds[0], past, last + days.start, LEADS, hidden)
+    errors = full[last[:, None] + torch.arange(1, LEADS + 1, device=bench.device)] - forecasts
+    scaled = errors / errors.square().mean(0).sqrt().clamp_min(SMALLEST)
+    return scaled.flatten(0, 1), conditions_on(past[:, -1], forecasts)
+
+
+def conditions_on(last: Tensor, forecasts: Tensor) -> Tensor:
+    """What errors are drawn on, (N leads, 2 E + LEADS): last days seen (N, E), forecasts (N, leads, E), the lead."""
+    leads = forecasts.shape[1]
+    lead = F.one_hot(torch.arange(leads, device=last.device), LEADS).to(last).expand(len(last), -1, -1)
+    return torch.cat([last[:, None].expand_as(forecasts), forecasts, lead], 2).flatten(0, 1)
+
+
+@torch.no_grad()
+def forecast_members(experiment: Experiment, last: Tensor, forecasts: Tensor, ratio: float, generator: torch.Generator
+                     ) -> Tensor:  # fmt: skip
+    """An ensemble (N, draws, leads, E) around trusted forecasts (N, leads, E) after the last days seen (N, E).
+
+    As far apart as forecasts from days with a share `ratio` hidden were wrong on the validation days. ExperimentError
+    unless diffusion is of forecasts.
+    """
+    ForecastError.chosen(experiment)
+    calibration = trust.trust(experiment, experiment.forecast_seeds[0], ratio)
+    std = calibration.errors[:, : forecasts.shape[1]].square().mean(0).sqrt()
+    draws = sample(train_denoiser(experiment), experiment, conditions_on(last, forecasts), generator)
+    return forecasts[:, None] + std * draws.unflatten(0, forecasts.shape[:2]).transpose(1, 2)

@@ -3,18 +3,18 @@
 import pytest
 import torch
 
-from sparta_core.downstream import diffusion as module
-from sparta_core.downstream import forecast_errors, trust
-from sparta_core.downstream.diffusion import forecast_members
-from sparta_core.downstream.forecast_errors import ForecastErrors, conditions_on
+from sparta_core.downstream import trust
+from sparta_core.downstream.embeddings import embed
+from sparta_core.downstream.plan import ordered
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation import forecast_ensembles
-from sparta_core.evaluation.generation import diffusion_scores
-from sparta_core.evaluation.plan import ordered
+from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores, forecast_ensemble_scores
 from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
-from sparta_core.tasks.embeddings import embed
-from sparta_core.tasks.forecast.ensembles import diffusion_ensemble_scores, forecast_ensemble_scores
+from sparta_core.tasks import task_of
+from sparta_core.tasks.diffusion import forecast
+from sparta_core.tasks.diffusion.day import diffusion_scores
+from sparta_core.tasks.diffusion.forecast import ForecastError, conditions_on, forecast_members, scaled_errors
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -23,7 +23,7 @@ from sparta_core.training.workbench import Workbench
 def experiment(globe, monkeypatch):
     monkeypatch.setattr(trust, "HORIZON", 4)
     monkeypatch.setattr(trust, "STARTS", 30)
-    for where in (forecast_errors, forecast_ensembles):
+    for where in (forecast, forecast_ensembles):
         monkeypatch.setattr(where, "LEADS", 3)
     return globe(leads=3, draws=6, downstream_split=(0.2, 0.2), diffusion_of="forecast", diffusion_widths=(16, 8),
                  diffusion_epochs=2, noise_skip=True, sampler="dpm-solver++", quick_steps=5)  # fmt: skip
@@ -32,7 +32,7 @@ def experiment(globe, monkeypatch):
 def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(experiment):
     """Written out for two forecasts: what came, embedded whole, less what was forecast from sparse days."""
     bench, model = Workbench.of(experiment), representation(experiment)
-    scaled, conditions = ForecastErrors(bench, model)("validation", torch.Generator())
+    scaled, conditions = scaled_errors(bench, model, "validation")
     first, days = bench.fields.splits["validation"].start, bench.fields.split("validation")
     assert scaled.shape == (58 * 3, 24) and conditions.shape == (58 * 3, 51)  # 58 look-backs of 3 days and 3 leads
     torch.testing.assert_close(scaled.view(58, 3, 24).square().mean(0), torch.ones(3, 24))
@@ -52,8 +52,18 @@ def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(e
     torch.testing.assert_close(*ratios, rtol=1e-3, atol=1e-5)  # one std for all days
 
 
+def test_every_epoch_learns_from_the_same_forecasts(experiment, monkeypatch):
+    parts = []
+    monkeypatch.setattr(forecast, "scaled_errors", lambda bench, model, part: parts.append(part) or (part, part))
+    bench = Workbench.of(experiment)
+    pairs = ForecastError().pairs(bench, representation(experiment))
+    for part in ("train", "validation", "train", "validation"):
+        assert pairs(part, torch.Generator()) == (part, part)
+    assert parts == ["train", "validation"]
+
+
 def test_conditions_say_day_forecast_and_lead_in_the_order_of_the_errors(monkeypatch):
-    monkeypatch.setattr(forecast_errors, "LEADS", 3)
+    monkeypatch.setattr(forecast, "LEADS", 3)
     seen, made = torch.tensor([[1.0], [2.0]]), torch.tensor([[[10.0], [11.0]], [[20.0], [21.0]]])
     expected = [[1, 10, 1, 0, 0], [1, 11, 0, 1, 0], [2, 20, 1, 0, 0], [2, 21, 0, 1, 0]]
     assert conditions_on(seen, made).tolist() == expected
@@ -63,7 +73,7 @@ def test_members_are_drawn_as_far_apart_as_forecasts_were_wrong(experiment, monk
     """With draws of std 1 they are the forecast and the validation days' root mean square errors times these."""
     trusted = torch.randn(2, 3, 24)
     draws = torch.ones(6, 6, 24) * torch.arange(1.0, 7)[:, None, None]
-    monkeypatch.setattr(module, "sample", lambda *_: draws)
+    monkeypatch.setattr(forecast, "sample", lambda *_: draws)
     made = forecast_members(experiment, torch.zeros(2, 24), trusted, 0.7, torch.Generator())
     errors = trust.trust(experiment, 0, 0.7).errors[:, :3]
     expected = torch.stack([trusted[k] + (errors**2).mean(0).sqrt() * torch.arange(3.0 * k + 1, 3 * k + 4)[:, None]
@@ -75,7 +85,8 @@ def test_members_are_drawn_as_far_apart_as_forecasts_were_wrong(experiment, monk
 def test_it_is_planned_after_the_forecast_trained_and_scored(experiment):
     assert ordered(experiment, ["diffusion"]) == ["autoencoder", "forecast", "diffusion"]
     assert ordered(experiment.replace(diffusion_of="day"), ["diffusion"]) == ["autoencoder", "diffusion"]
-    made = diffusion_ensemble_scores(experiment)
+    made = task_of(experiment, "diffusion").score(experiment)
+    assert made.equals(diffusion_ensemble_scores(experiment))
     assert dict(made.sizes) == {"lead": 3, "variable": 5} and bool((made.spread_skill > 0.3).all())
     rows = rows_of(Workbench.of(experiment).run("diffusion"), "ensemble forecast")
     assert set(rows.setup) == {"LB3_S1_mask0.7_diffusion"}
@@ -99,7 +110,7 @@ def test_what_cannot_be_is_one_sentence(experiment, monkeypatch):
         diffusion_scores(experiment)
     with pytest.raises(ExperimentError, match="forecaster is 'lstm', of which no ensemble is known; set forecaster='d"):
         forecast_ensemble_scores(other.replace(forecaster="lstm", forecast_epochs=1))
-    monkeypatch.setattr(forecast_errors, "LEADS", 116)
+    monkeypatch.setattr(forecast, "LEADS", 116)
     bench = Workbench.of(experiment)
     with pytest.raises(DataError, match="the validation days are 120, too few for two look-backs of 3 days and 116 le"):
-        ForecastErrors(bench, representation(experiment))("validation", torch.Generator())
+        scaled_errors(bench, representation(experiment), "validation")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparta_core.models.denoiser import Block, ConditionAttention, Denoiser, ResidualMLP, TimeEmbedding
+from sparta_core.tasks.diffusion.denoiser import Block, ConditionAttention, Denoiser, ResidualMLP, TimeEmbedding
 
 
 def test_sizes_of_the_paper():

@@ -4,18 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from sparta_core.downstream.diffusion import (
-    NoisePrediction,
-    SameDay,
-    conditions_of,
-    diffusion,
-    noising,
-    sample,
-    scheduler,
-)
+from sparta_core.downstream.embeddings import embed
 from sparta_core.experiment import Experiment
-from sparta_core.models.denoiser import Denoiser
-from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks import task_of
+from sparta_core.tasks.diffusion import CLIMATOLOGICAL, sampling, train_denoiser
+from sparta_core.tasks.diffusion.day import Day, draw_days
+from sparta_core.tasks.diffusion.denoiser import Denoiser
+from sparta_core.tasks.diffusion.noise import NoisePrediction
+from sparta_core.tasks.diffusion.sampling import noising, sample, scheduler
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
@@ -77,7 +73,7 @@ def check_moments(draws, mean, tolerance):
 @pytest.mark.parametrize(("sampler", "tolerance"), [("ddpm", 0.0), ("ddim", 0.04), ("dpm-solver++", 0.0)])
 def test_samplers_turn_a_perfect_denoiser_into_its_gaussian(sampler, tolerance):
     """Each condition gets draws of its own distribution, in its own row; 50 steps of DDIM are a little too narrow."""
-    experiment = Experiment(sampler=sampler, draws=10_000)
+    experiment = Experiment(sampler=sampler, draws=10_000, embedding=3)
     conditions = torch.stack([MEAN, -MEAN])
     draws = sample(PerfectDenoiser(experiment), experiment, conditions, generator())
     assert draws.shape == (2, 10_000, 3)
@@ -126,7 +122,7 @@ def test_the_condition_and_the_target(tiny):
     experiment = tiny(**QUICK, **SMALL)
     bench, model = Workbench.of(experiment), representation(experiment)
     denoiser = Denoiser(16, (16, 8), kept_signal(experiment).float()).eval()
-    objective = NoisePrediction(bench, SameDay(bench, model), denoiser)
+    objective = NoisePrediction(bench, Day().pairs(bench, model), denoiser)
     batch = objective.batches("train", generator(3))[0]
     days = bench.fields.split("downstream_train")
     whole = embed(model, bench.views, days, 0.0, generator())[batch]
@@ -143,7 +139,7 @@ def test_the_condition_and_the_target(tiny):
 def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
     experiment = tiny(**QUICK, **SMALL)
     bench = Workbench.of(experiment)
-    objective = NoisePrediction(bench, SameDay(bench, representation(experiment)), torch.nn.Identity())
+    objective = NoisePrediction(bench, Day().pairs(bench, representation(experiment)), torch.nn.Identity())
     g = generator()
     objective.batches("train", g)
     clean, conditions = objective.clean, objective.conditions
@@ -156,7 +152,7 @@ def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
 
 def test_training_stopped_in_the_middle_ends_with_the_same_weights(tiny, monkeypatch, tmp_path):
     experiment = tiny(**QUICK, **SMALL)
-    whole = diffusion(experiment).state_dict()
+    whole = train_denoiser(experiment).state_dict()
     again = experiment.replace(runs=str(tmp_path / "again"))
     plain = fitting._Loop._close_epoch
 
@@ -167,20 +163,30 @@ def test_training_stopped_in_the_middle_ends_with_the_same_weights(tiny, monkeyp
 
     monkeypatch.setattr(fitting._Loop, "_close_epoch", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
-        diffusion(again)
+        train_denoiser(again)
     monkeypatch.setattr(fitting._Loop, "_close_epoch", plain)
-    for key, value in diffusion(again).state_dict().items():
+    for key, value in train_denoiser(again).state_dict().items():
         assert torch.equal(value, whole[key]), key
 
 
 def test_draws_do_not_depend_on_how_conditions_are_batched(tiny, monkeypatch):
     """A condition's draws are its own: alone or among others, with the same noise, they are the same."""
-    from sparta_core.downstream import diffusion as module
-
     experiment = tiny(**QUICK, **SMALL)
-    conditions = conditions_of(experiment, torch.arange(500, 504))
-    denoiser = diffusion(experiment)
-    together = sample(denoiser, experiment, conditions, generator())
-    monkeypatch.setattr(module, "CONDITIONS_AT_ONCE", 2)
+    conditions, together = draw_days(experiment, torch.arange(500, 504))
+    denoiser = train_denoiser(experiment)
+    monkeypatch.setattr(sampling, "CONDITIONS_AT_ONCE", 2)
     assert torch.allclose(sample(denoiser, experiment, conditions, generator()), together, rtol=1e-3)
     assert not torch.allclose(together[:, 0], together[:, 1], rtol=0.1)
+
+
+def test_the_task_says_what_it_trains_and_shows(tiny):
+    experiment = tiny(**QUICK, **SMALL)
+    bench, task = Workbench.of(experiment), task_of(experiment, "diffusion")
+    ((run, job),) = task.trainings(bench)
+    assert run == bench.run("diffusion") and task.runs(bench) == [run] and not run.finished
+    assert job(representation(experiment)).schedule.epochs == 2
+    task.train(experiment)
+    assert run.finished and task.learns_from(experiment) == "downstream_train"
+    assert task.baselines(bench) == bench.run("baselines", "-diffusion") and task.benchmark == CLIMATOLOGICAL
+    assert [(measure.metric, measure.label) for measure in task.measures(experiment)] == [
+        ("rrmse_percent", "diffusion RRMSE (%)"), ("std", "std of the draws")]

@@ -1,15 +1,19 @@
 """Scores of generated days: density and realism against double loops, the rest against the metrics they are made of."""
 
+import json
 from math import exp
 
 import pytest
 import torch
 
-from sparta_core.downstream.diffusion import conditions_of, diffusion, sample
+from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
-from sparta_core.evaluation.generation import diffusion_scores, latent_density, realism
-from sparta_core.metrics import ensembles, generation, metrics
-from sparta_core.tasks.embeddings import decode
+from sparta_core.evaluation import ensembles, metrics
+from sparta_core.tasks import task_of
+from sparta_core.tasks.diffusion import CLIMATOLOGICAL, day, scores, train_denoiser
+from sparta_core.tasks.diffusion.day import diffusion_scores, draw_days
+from sparta_core.tasks.diffusion.sampling import sample
+from sparta_core.tasks.diffusion.scores import latent_density, realism
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -63,8 +67,11 @@ def test_scores_are_those_of_the_draws(tiny, monkeypatch):
     made = diffusion_scores(experiment)
     fields, model = Workbench.of(experiment).fields, representation(experiment)
     days = torch.as_tensor(fields.splits["downstream_test"])
-    conditions = conditions_of(experiment, days)
-    draws = sample(diffusion(experiment), experiment, conditions, torch.Generator().manual_seed(0))
+    conditions, draws = draw_days(experiment, days)
+    again = embed(model, Workbench.of(experiment).views, fields.take(days), 0.7, torch.Generator().manual_seed(0))
+    assert torch.equal(conditions, again)
+    assert torch.equal(draws, sample(train_denoiser(experiment), experiment, conditions,
+                                     torch.Generator().manual_seed(0)))  # fmt: skip
     truth = fields.physical(fields.values[days])
     mean = fields.physical(decode(model, draws.mean(1)))
     direct = fields.physical(decode(model, conditions))
@@ -74,14 +81,14 @@ def test_scores_are_those_of_the_draws(tiny, monkeypatch):
     assert made.conditional_std.item() == pytest.approx(draws.std(1).mean().item(), rel=1e-4)
     ensemble = fields.physical(decode(model, draws))
     assert made.crps.values == pytest.approx(ensembles.crps(ensemble, truth, fields.cell_area).numpy(), rel=1e-4)
-    usual = generation.climatological_scores(experiment)
-    assert made.crps_skill.values == pytest.approx(1 - made.crps.values / usual.crps.values)
+    reference = task_of(experiment, "diffusion").score_baselines(experiment).sel(model=CLIMATOLOGICAL)
+    assert made.crps_skill.values == pytest.approx(1 - made.crps.values / reference.crps.values)
     assert made.ranks.sum("rank").values == pytest.approx([1] * 5)
 
     def never(*_):
         raise AssertionError("scored twice")
 
-    monkeypatch.setattr(generation, "drawn", never)
+    monkeypatch.setattr(day, "draw_days", never)
     assert diffusion_scores(experiment).equals(made)
     with pytest.raises(AssertionError, match="scored twice"):
         diffusion_scores(experiment.replace(sampler="dpm-solver++"))
@@ -92,6 +99,23 @@ def test_the_papers_rrmse_is_the_mean_of_its_batches(tiny, monkeypatch):
     days = torch.arange(500, 510)
     made = fields.physical(fields.values[days + 3])
     truth = fields.physical(fields.values[days])
-    monkeypatch.setattr(generation, "CONDITIONS_AT_ONCE", 6)
+    monkeypatch.setattr(scores, "CONDITIONS_AT_ONCE", 6)
     batches = [metrics.rrmse(made[k][:, None], truth[k][:, None]).item() for k in (slice(6), slice(6, 10))]
-    assert generation._mean_scores(fields, made, days).rrmse.item() == pytest.approx(sum(batches) / 2)
+    assert scores.mean_scores(fields, made, days).rrmse.item() == pytest.approx(sum(batches) / 2)
+
+
+def test_rows_are_means_over_variables_in_the_papers_units(tiny):
+    experiment = tiny(**SETTINGS)
+    made, task = diffusion_scores(experiment), task_of(experiment, "diffusion")
+    rows = {metric: value for model, setup, metric, value in json.loads(made.attrs["rows"])
+            if (model, setup) == ("", "mask0.7")}  # fmt: skip
+    assert rows == pytest.approx({
+        "rrmse_percent": made.rrmse.item(), "direct_rrmse_percent": made.direct_rrmse.item(),
+        "std": made["std"].item(), "conditional_std": made.conditional_std.item(),
+        "latent_density": made.latent_density.item(), "realism": made.realism.item(),
+        "ssim_percent": 100 * made.ssim.values.mean(), "psnr_db": made.psnr.values.mean(),
+        "crps_skill": made.crps_skill.values.mean(), "spread_skill": made.spread_skill.values.mean()})  # fmt: skip
+    models = {(model, metric) for model, _, metric, _ in json.loads(task.score_baselines(experiment).attrs["rows"])}
+    shown = ("rrmse_percent", "ssim_percent", "psnr_db", "spread_skill")
+    assert models == {(CLIMATOLOGICAL, metric) for metric in shown}
+    assert json.loads(diffusion_scores(experiment, 8).attrs["rows"]) == []  # of some days only: not the card's

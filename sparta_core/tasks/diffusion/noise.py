@@ -1,0 +1,40 @@
+"""The objective of diffusion: predict the noise in noised embeddings (Ho et al., 2020)."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparta_core.tasks.diffusion.sampling import noising
+from sparta_core.training.fit import Objective
+from sparta_core.training.workbench import Workbench
+from sparta_core.views.sampling import batched
+
+# Embeddings (N, E) and their conditions (N, condition) of a part, train or validation, whose masks a generator draws.
+Pairs = Callable[[str, torch.Generator], tuple[Tensor, Tensor]]
+
+
+class NoisePrediction(Objective):
+    """Mean squared error of the noise in noised embeddings, given their conditions."""
+
+    trains: tuple[str, ...] = ("denoiser",)
+
+    def __init__(self, bench: Workbench, pairs: Pairs, denoiser: nn.Module) -> None:
+        self.modules: Mapping[str, nn.Module] = {"denoiser": denoiser}
+        self.bench, self.pairs, self.noising = bench, pairs, noising(bench.experiment)
+        self.clean = self.conditions = torch.empty(0)
+
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """Indices (B,) of the part's pairs, in random order."""
+        self.clean, self.conditions = self.pairs(part, generator)
+        order = torch.randperm(len(self.clean), generator=generator, device=self.clean.device)
+        return batched(order, self.bench.experiment.diffusion_batch_size)
+
+    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        clean, steps = self.clean[batch], self.bench.experiment.diffusion_steps
+        step = torch.randint(steps, (len(batch),), generator=generator, device=batch.device)
+        noise = torch.randn(clean.shape, generator=generator, device=batch.device)
+        noised = self.noising.add_noise(clean, noise, step)
+        predicted = self.modules["denoiser"](noised, step, self.conditions[batch])
+        return {"loss": F.mse_loss(predicted, noise)}
