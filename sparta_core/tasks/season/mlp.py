@@ -1,19 +1,34 @@
-"""The paper's classifier: a small network on embeddings."""
+"""The paper's classifier: a small network on embeddings (section 4.3)."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
+import torch
 from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from sparta_core.downstream.embeddings import Embedder, embed
+from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
+from sparta_core.observe.masks import draw_ratios
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
-from sparta_core.tasks.season import Classifier
-from sparta_core.training.schedules import PlateauSettings
+from sparta_core.tasks import Training
+from sparta_core.tasks.season import Classifier, Season
+from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
+from sparta_core.training.checkpoint import load_weights
+from sparta_core.training.fit import MODEL, Job, Objective, Plateau, Schedule, seeded
+from sparta_core.training.stages import representation
+from sparta_core.training.workbench import Workbench
+from sparta_core.views.sampling import batched
 
 
 class MLP(Classifier, name="mlp"):
     """The paper's network."""
 
-    uses: ClassVar[Uses] = (PlateauSettings,)
-    learns_from = "downstream_train"
+    uses: ClassVar[Uses] = (Plateau,)
     classification_widths: Annotated[tuple[Count, ...], Field(min_length=1)] = setting(
         (250, 62), "of the classifier's layers")
     classification_dropout: Share = setting(0.5, "of the classifier")
@@ -21,3 +36,70 @@ class MLP(Classifier, name="mlp"):
     classification_rate: Positive = setting(1e-3, "learning rate of the classifier")
     classification_batch_size: Count = setting(64, "of the classifier", "days")
     classification_weight_decay: Amount = setting(1e-2, "of the classifier")
+
+    def trainings(self, bench: Workbench) -> list[Training]:
+        return [Training(bench.run(Season.name), partial(self._job, bench))]
+
+    def _job(self, bench: Workbench, model: Sparta) -> Job:
+        """The training of a fresh network on the embeddings of `model`."""
+        experiment, run = bench.experiment, bench.run(Season.name)
+        fabric = bench.fabric(run)
+        objective = SeasonCrossEntropy(bench, model, fabric.setup_module(self.network(experiment)))
+        schedule = Schedule(self.classification_epochs, self.classification_rate, self.classification_weight_decay)
+        return Job(objective, schedule, experiment, run, fabric, experiment.seed)
+
+    def network(self, experiment: Experiment) -> "SeasonClassifier":
+        """A fresh one, initialised from the experiment's seed."""
+        with seeded(experiment.seed, Season.name, "build"):
+            return SeasonClassifier(experiment.embedding, self.classification_widths, self.classification_dropout)
+
+    def logits(self, bench: Workbench, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
+        classifier, model = train_classifier(bench.experiment), representation(bench.experiment)
+        return classifier(embed(model, bench.views, days, ratio, generator))
+
+
+class SeasonClassifier(nn.Sequential):
+    """Embeddings (B, E) to the logits of the seasons (B, 4): 1000-250-62-4 in the paper."""
+
+    def __init__(self, embedding: int, widths: Sequence[int], dropout: float) -> None:
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([embedding, *widths]):
+            layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.LeakyReLU(), nn.Dropout(dropout)]
+        super().__init__(*layers, nn.Linear(widths[-1], len(SEASONS)))
+
+
+class SeasonCrossEntropy(Objective):
+    """Cross-entropy of the season of embedded days, each hidden at a ratio of its own; equation 12.
+
+    Every day has a fresh ratio and mask in every epoch.
+    """
+
+    trains: tuple[str, ...] = ("classifier",)
+
+    def __init__(self, bench: Workbench, model: Sparta, classifier: nn.Module) -> None:
+        self.modules: Mapping[str, nn.Module] = {"classifier": classifier}
+        self.bench, self.embed = bench, Embedder(model, bench.views)
+        self.embeddings, self.seasons = torch.empty(0), torch.empty(0)
+
+    def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
+        """Days (B,) of the downstream part, from its first, in random order."""
+        experiment, split = self.bench.experiment, f"downstream_{part}"
+        days = full_fields(self.bench, split)
+        ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
+        self.embeddings = self.embed(part, days, ratios, generator)
+        self.seasons = seasons(self.bench, split)
+        order = torch.randperm(len(days), generator=generator, device=days.device)
+        return batched(order, experiment.classification_batch_size)
+
+    def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return {"loss": F.cross_entropy(self.modules["classifier"](self.embeddings[batch]), self.seasons[batch])}
+
+
+def train_classifier(experiment: Experiment) -> SeasonClassifier:
+    """The finished network of an experiment, frozen, on its device; trains what is missing. The date needs none."""
+    bench, mlp = Workbench.of(experiment), experiment.of(MLP)
+    ((run, job),) = mlp.trainings(bench)
+    bench.finish(run, lambda: job(representation(experiment)))
+    classifier = mlp.network(experiment)
+    load_weights({"classifier": classifier}, run.load(MODEL)[0])
+    return classifier.to(bench.device).eval().requires_grad_(False)

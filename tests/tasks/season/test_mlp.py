@@ -5,16 +5,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sparta_core.downstream.classification import (
-    SeasonClassifier,
-    SeasonCrossEntropy,
-    classification,
-    season_probabilities,
-    seasons,
-)
+from sparta_core.downstream.embeddings import embed
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
-from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.season import season_probabilities
+from sparta_core.tasks.season.labels import seasons
+from sparta_core.tasks.season.mlp import SeasonClassifier, SeasonCrossEntropy, train_classifier
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
@@ -88,13 +84,13 @@ def test_probabilities_of_the_test_days(tiny):
     made = season_probabilities(experiment, 0.7)
     bench, model = Workbench.of(experiment), representation(experiment)
     z = embed(model, bench.views, bench.fields.split("downstream_test"), 0.7, generator())
-    assert torch.allclose(made, classification(experiment)(z).softmax(1), atol=1e-6)
+    assert torch.allclose(made, train_classifier(experiment)(z).softmax(1), atol=1e-6)
     assert len(made) == len(seasons(bench, "downstream_test"))
 
 
 def test_training_stopped_in_the_middle_ends_with_the_same_weights(tiny, monkeypatch, tmp_path):
     experiment = tiny(**QUICK, **SMALL)
-    whole = classification(experiment).state_dict()
+    whole = train_classifier(experiment).state_dict()
     again = experiment.replace(runs=str(tmp_path / "again"))
     plain = fitting._Loop._close_epoch
 
@@ -105,7 +101,7 @@ def test_training_stopped_in_the_middle_ends_with_the_same_weights(tiny, monkeyp
 
     monkeypatch.setattr(fitting._Loop, "_close_epoch", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
-        classification(again)
+        train_classifier(again)
     monkeypatch.setattr(fitting._Loop, "_close_epoch", plain)
-    for key, value in classification(again).state_dict().items():
+    for key, value in train_classifier(again).state_dict().items():
         assert torch.equal(value, whole[key]), key

@@ -6,14 +6,14 @@ import torch
 from scipy.stats import multivariate_normal
 
 from sparta_core.data.climatology import climatology_at, days_of_year
-from sparta_core.downstream import calendar
-from sparta_core.downstream.calendar import YEAR, date_likelihoods, season_logits, temperature
-from sparta_core.downstream.classification import season_probabilities, seasons, whole_days
+from sparta_core.downstream.plan import costs, train
 from sparta_core.encoders import linear_path
 from sparta_core.errors import ExperimentError
-from sparta_core.evaluation.classification import model_classification
-from sparta_core.evaluation.plan import costs, train
 from sparta_core.experiment import Experiment
+from sparta_core.tasks import task_of
+from sparta_core.tasks.season import date, season_probabilities
+from sparta_core.tasks.season.date import YEAR, Date, date_likelihoods, temperature
+from sparta_core.tasks.season.labels import full_fields, seasons
 from sparta_core.training.modes import modes_of
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
@@ -53,7 +53,7 @@ def test_a_day_that_is_its_dates_climatology_is_of_that_date_and_season(bench):
     usual = bench.fields.usual(days)
     dates = date_likelihoods(bench, representation(bench.experiment), usual, 0.5, generator()).argmax(1)
     assert (dates.numpy() + 1).tolist() == days_of_year(days).tolist()
-    logits = season_logits(bench, usual, 0.5, generator())
+    logits = Date().logits(bench, usual, 0.5, generator())
     assert logits.argmax(1).tolist() == [0, 1, 2, 3]
     torch.testing.assert_close(logits.exp().sum(1), torch.ones(4, dtype=torch.float64))
 
@@ -63,14 +63,14 @@ def test_a_day_of_which_nothing_is_seen_may_be_any(bench, monkeypatch):
     temperature(bench)  # of days that are seen
     hidden = torch.zeros(1, 10, 16, 32)
     monkeypatch.setattr(type(bench.views), "sparse", lambda *_: hidden)
-    made = season_logits(bench, torch.zeros(1, 5, 16, 32), 0.5, generator()).exp()
+    made = Date().logits(bench, torch.zeros(1, 5, 16, 32), 0.5, generator()).exp()
     torch.testing.assert_close(made, torch.tensor([[90, 92, 92, 91]]).double() / 365)
 
 
 def test_the_temperature_is_the_best_of_the_validation_days(bench):
     best, experiment = temperature(bench), bench.experiment
-    ratios = calendar.draw_ratios(120, experiment.classification_mask_ratio, draws := generator(experiment.seed))
-    logs = date_likelihoods(bench, representation(experiment), whole_days(bench, "validation"), ratios, draws)
+    ratios = date.draw_ratios(120, experiment.classification_mask_ratio, draws := generator(experiment.seed))
+    logs = date_likelihoods(bench, representation(experiment), full_fields(bench, "validation"), ratios, draws)
     truth = seasons(bench, "validation")
 
     def cross_entropy(divisor):
@@ -79,17 +79,20 @@ def test_the_temperature_is_the_best_of_the_validation_days(bench):
         chosen = [dates[day][labels == season].sum() for day, season in enumerate(truth.tolist())]
         return -np.log(chosen).mean()
 
-    assert 1 <= best <= calendar.HOTTEST
+    assert 1 <= best <= date.HOTTEST
     around = [cross_entropy(best * factor) for factor in (1, 0.8, 1.25)]
     assert around[0] <= min(around[1:])
 
 
 def test_it_is_planned_kept_and_scored_as_any_classifier(bench, monkeypatch):
     experiment = bench.experiment
+    task = task_of(experiment, "classification")
+    assert task.trainings(bench) == [] and task.runs(bench) == [bench.run("classification")]
+    assert task.baselines(bench) == bench.run("baselines", "-classification-train")
     train(experiment, "classification")
     assert not list(costs(experiment, ["classification"]))
-    monkeypatch.setattr(calendar, "_temperature", lambda *_: pytest.fail("calibrated again"))
-    scores, made = model_classification(experiment, (0.5,)), season_probabilities(experiment, 0.5)
+    monkeypatch.setattr(date, "_temperature", lambda *_: pytest.fail("calibrated again"))
+    scores, made = task.score(experiment, (0.5,)), season_probabilities(experiment, 0.5)
     right = (made.argmax(1) == seasons(bench, "downstream_test")).double().mean()
     assert float(scores.accuracy[0]) == pytest.approx(float(right))
 

@@ -7,27 +7,16 @@ import pytest
 import torch
 import xarray as xr
 
-from sparta_core.baselines.interpolation import ObservationGrid, Observed
-from sparta_core.downstream.classification import season_probabilities
 from sparta_core.errors import DataError
-from sparta_core.evaluation import classification as module
-from sparta_core.evaluation.classification import (
-    baseline_classification,
-    classification_scores,
-    reliability,
-    season_scores,
-)
-from sparta_core.evaluation.seasons import (
-    LOGISTIC,
-    MEANS,
-    ON_SCORES,
-    fit_classifiers,
-    fit_means,
-    fit_on_scores,
-    seasons,
-)
+from sparta_core.evaluation.interpolation import ObservationGrid, Observed
+from sparta_core.evaluation.kept import load_scores
 from sparta_core.files import sealed
-from sparta_core.training.kept import load_scores
+from sparta_core.tasks import season as module
+from sparta_core.tasks import task_of
+from sparta_core.tasks.season import Season, classification_scores, season_probabilities
+from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, ON_SCORES, fit_classifiers, fit_means, fit_on_scores
+from sparta_core.tasks.season.labels import seasons
+from sparta_core.tasks.season.scores import RELIABILITY, reliability, season_scores
 from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
@@ -91,7 +80,7 @@ def test_scores_with_other_bins_are_scored_again(tiny):
     bench = Workbench.of(experiment)
     for run, extra in ((bench.run("classification"), {}), (bench.run("baselines", "-classification"), {
             "trained_on": list(experiment.classification_mask_ratio)})):  # fmt: skip
-        old = load_scores(run.path(module.FILE)).drop_vars(module.RELIABILITY)
+        old = load_scores(run.path(module.FILE)).drop_vars(RELIABILITY)
         old.attrs["scored_with"] = json.dumps({"ratios": [0.3], **extra}, sort_keys=True)
         run.write(module.FILE, sealed(bytes(old.to_netcdf(engine="h5netcdf"))))
     assert classification_scores(models, (0.3,)).equals(made)
@@ -122,7 +111,7 @@ def test_every_model_and_ratio_scored_once(tiny, monkeypatch):
     def never(*_):
         raise AssertionError("scored twice")
 
-    monkeypatch.setattr(module, "_against_ratio", never)
+    monkeypatch.setattr(module, "scores_by_ratio", never)
     assert classification_scores(models, (0.3, 0.9)).equals(made)
 
 
@@ -137,7 +126,7 @@ def test_baselines_read_seasons_that_are_plain_to_see(tiny, write_weather, tmp_p
         warmer["2m_temperature"].attrs = data["2m_temperature"].attrs
         warmer.to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
         experiment = tiny(**(SETTINGS | split | {"data": str(tmp_path / f"{name}.nc")}))
-        accuracy = baseline_classification(experiment, (0.9,)).accuracy
+        accuracy = task_of(experiment, "classification").score_baselines(experiment, (0.9,)).accuracy
         assert ((accuracy >= low) & (accuracy <= high)).all(), (name, accuracy.values)
 
 
@@ -158,7 +147,7 @@ def test_the_nearest_mean_is_over_what_is_seen(tiny):
 def test_days_of_a_single_season_are_refused(tiny):
     experiment = tiny(**(SETTINGS | {"downstream_split": (0.05, 0.4)}))
     with pytest.raises(DataError, match="all downstream_train days are of season"):
-        baseline_classification(experiment, (0.3,))
+        task_of(experiment, "classification").score_baselines(experiment, (0.3,))
 
 
 def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe):
@@ -171,3 +160,38 @@ def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe):
         made = classify(Observed.draw(grid, bench.fields, days, ratio, 5, whole=True))
         assert np.allclose(made.sum(1), 1)
         assert (made.argmax(1) == bench.fields.season[days]).mean() > 0.6
+
+
+def test_rows_are_means_over_the_ratios(tiny):
+    """Of distances to means, which say nothing of how sure they are, there is no cross-entropy."""
+    experiment = tiny(**SETTINGS)
+    task = task_of(experiment, "classification")
+    own, baselines = task.score(experiment, (0.3, 0.9)), task.score_baselines(experiment, (0.3, 0.9))
+    names = ("cross_entropy", "accuracy", "macro_f1")
+    assert json.loads(own.attrs["rows"]) == [
+        ["", "mask0.3-0.9", name, pytest.approx(own[name].values.mean())] for name in names]
+    assert json.loads(baselines.attrs["rows"]) == [
+        [model, "mask0.3-0.9", name, pytest.approx(baselines[name].sel(model=model).values.mean())]
+        for model in (LOGISTIC, MEANS) for name in names if (model, name) != (MEANS, "cross_entropy")]  # fmt: skip
+    assert own.attrs["task"] == baselines.attrs["task"] == "classification"
+
+
+def test_the_task_says_what_it_trains_shows_and_should_reach(tiny, monkeypatch):
+    """Targets are means over the experiments, of the share of wrong seasons at each ratio."""
+    experiments = [tiny(**SETTINGS, seed=seed) for seed in (0, 1)]
+    bench, task = Workbench.of(experiments[0]), task_of(experiments[0], "classification")
+    ((run, _),) = task.trainings(bench)
+    assert run == bench.run("classification") and task.runs(bench) == [run]
+    assert task.baselines(bench) == bench.run("baselines", "-classification") and task.benchmark == LOGISTIC
+    assert [(measure.metric, measure.label) for measure in task.measures(experiments[0])] == [
+        ("cross_entropy", "season, cross-entropy")]  # fmt: skip
+    ratios = {"ratio": [0.2, 0.5, 0.7, 0.9]}
+    right = {seed: xr.Dataset({"accuracy": ("ratio", [0.9, 0.8, 0.7, 0.6 - 0.2 * seed])}, ratios) for seed in (0, 1)}
+    theirs = xr.Dataset({"accuracy": (("model", "ratio"), [[0.5] * 4, [0.6] * 4])}, {"model": ["a", "b"], **ratios})
+    monkeypatch.setattr(Season, "score", lambda _, one, asked: right[one.seed].sel(ratio=list(asked)))
+    monkeypatch.setattr(Season, "score_baselines", lambda _, one, asked: theirs.sel(ratio=list(asked)))
+    targets = list(task.targets(experiments))
+    assert [target.name for target in targets] == ["wrong seasons below a", "wrong seasons below b"]
+    for target, limit in zip(targets, (0.5, 0.4), strict=True):
+        assert target.error.values == pytest.approx([0.1, 0.2, 0.3, 0.5])
+        assert target.limit.values == pytest.approx([limit] * 4)

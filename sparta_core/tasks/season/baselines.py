@@ -10,27 +10,27 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sparta_core.baselines.interpolation import ObservationGrid, Observed, scores_of
-from sparta_core.downstream.classification import SEASONS, seasons, whole_days
 from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
+from sparta_core.evaluation.interpolation import ObservationGrid, Observed, scores_of
 from sparta_core.observe.masks import draw_ratios
+from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
 from sparta_core.training.modes import modes_of
 from sparta_core.training.workbench import Workbench
 
 COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
 PENALTIES = (1.0, 0.1, 0.01, 0.001)  # C of the logistic regression on scores; what validation days like best counts
 LOGISTIC, MEANS, ON_SCORES = "PCA + logistic regression", "nearest seasonal mean", "scores + logistic regression"
-Classifier = Callable[[Observed], np.ndarray]  # to probabilities (N, 4)
+Fitted = Callable[[Observed], np.ndarray]  # to probabilities (N, 4)
 
 
-def fit_classifiers(bench: Workbench, grid: ObservationGrid) -> dict[str, Classifier]:
+def fit_classifiers(bench: Workbench, grid: ObservationGrid) -> dict[str, Fitted]:
     """The baselines by name; with a linear path, logistic regression on its scores is one."""
-    made = {LOGISTIC: fit_logistic(bench, grid), MEANS: fit_means(bench, grid)}
-    return made | ({ON_SCORES: fit_on_scores(bench, grid)} if bench.experiment.linear_path else {})
+    baselines = {LOGISTIC: fit_logistic(bench, grid), MEANS: fit_means(bench, grid)}
+    return baselines | ({ON_SCORES: fit_on_scores(bench, grid)} if bench.experiment.linear_path else {})
 
 
-def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
+def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Fitted:
     """Logistic regression on the principal components of the sparse fields."""
     experiment, fields = bench.experiment, bench.fields
     part = experiment.learns_from("classification")
@@ -51,12 +51,11 @@ def fit_logistic(bench: Workbench, grid: ObservationGrid) -> Classifier:
     return lambda observed: _of_all(pipeline, _filled(observed))
 
 
-def fit_means(bench: Workbench, grid: ObservationGrid) -> Classifier:
+def fit_means(bench: Workbench, grid: ObservationGrid) -> Fitted:
     """The season whose mean whole field lies nearest, by the mean squared distance over the values seen."""
     part = bench.experiment.learns_from("classification")
-    labels, days = seasons(bench, part), grid.project(whole_days(bench, part))
-    there = [season for season in range(len(SEASONS)) if (labels == season).any()]
-    means = {season: days[labels == season].mean(0) for season in there}
+    labels, days = seasons(bench, part), grid.project(full_fields(bench, part))
+    means = {season: days[labels == season].mean(0) for season in labels.unique().tolist()}
 
     def probabilities(observed: Observed) -> np.ndarray:
         distance = torch.full((len(observed.days), len(SEASONS)), torch.inf)
@@ -74,7 +73,7 @@ def _filled(observed: Observed) -> np.ndarray:
     return (observed.values.flatten(1) * seen / seen.mean(1, keepdim=True)).cpu().numpy()
 
 
-def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Classifier:
+def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Fitted:
     """Logistic regression on the modes' scores by optimal interpolation, with all training days."""
     experiment, fields = bench.experiment, bench.fields
     interpolation = OptimalInterpolation(modes_of(experiment, fields)).to(bench.device)
@@ -91,12 +90,12 @@ def fit_on_scores(bench: Workbench, grid: ObservationGrid) -> Classifier:
     (x, labels), (held_out, truth) = sparse("train", experiment.seed + 1), sparse("validation", experiment.seed + 2)
     fitted = [make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000)).fit(x, labels)
               for penalty in PENALTIES]  # fmt: skip
-    best = min(fitted, key=lambda one: log_loss(truth, _of_all(one, held_out), labels=range(len(SEASONS))))
+    best = min(fitted, key=lambda each: log_loss(truth, _of_all(each, held_out), labels=range(len(SEASONS))))
     return lambda observed: _of_all(best, scores(observed))
 
 
 def _of_all(fitted: Pipeline, x: np.ndarray) -> np.ndarray:
     """Probabilities (N, 4) by a pipeline that may know fewer seasons."""
-    made = np.zeros((len(x), len(SEASONS)))
-    made[:, fitted.classes_] = fitted.predict_proba(x)
-    return made
+    probabilities = np.zeros((len(x), len(SEASONS)))
+    probabilities[:, fitted.classes_] = fitted.predict_proba(x)
+    return probabilities
