@@ -8,8 +8,8 @@ import torch
 from benchmarks.report import Row, amount
 from benchmarks.setting import Setting
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.downstream.diffusion import noising, sample
-from sparta_core.models.denoiser import Denoiser
+from sparta_core.tasks.diffusion.denoiser import Denoiser
+from sparta_core.tasks.diffusion.sampling import noising, sample
 
 
 def diffusion(setting: Setting) -> Iterator[Row]:

@@ -4,11 +4,11 @@ from typing import get_args
 
 import pytest
 
-from sparta_core.downstream import diffusion
 from sparta_core.encoders import resnet18
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment, _sections, slots
 from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
+from sparta_core.tasks.diffusion import sampling
 from sparta_core.training import device
 from sparta_core.training.stages import stage_of, train_stage
 from sparta_core.views import augment
@@ -21,7 +21,7 @@ KINDS = {
 }  # fmt: skip
 # What the names of a setting stand for, where each is less than a file.
 TABLES = {"device": [dict.fromkeys(device.DEVICES)], "precision": [device.PRECISIONS], "head": [resnet18.POOLED],
-          "mask_grid": [augment.NATIVE], "sampler": [diffusion.SAMPLERS, diffusion.STEPS]}  # fmt: skip
+          "mask_grid": [augment.NATIVE], "sampler": [sampling.SAMPLERS]}  # fmt: skip
 
 
 def test_folders_find_their_kinds_the_default_first():

@@ -10,9 +10,10 @@ from sparta_core.apply import reconstruct, trained
 from sparta_core.baselines import fit_baselines
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
 from sparta_core.data.fields import load_fields
-from sparta_core.downstream.classification import whole_days
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
+from sparta_core.evaluation.baselines import fit_baselines
+from sparta_core.tasks.season.labels import full_fields
 from sparta_core.training.workbench import Workbench
 
 
@@ -84,7 +85,7 @@ def test_the_baselines_forecast_the_same_weather(both):
 
 def test_seasons_are_told_from_days_that_keep_what_is_usual(tiny):
     """Where the date's climatology is taken off, the date must be known, and with it the season."""
-    mean, departures = (whole_days(Workbench.of(tiny(departures=kind)), "downstream_test")
+    mean, departures = (full_fields(Workbench.of(tiny(departures=kind)), "downstream_test")
                         for kind in ("mean", "climatology"))
     torch.testing.assert_close(departures, mean, atol=4e-6, rtol=0)
 

@@ -11,8 +11,10 @@ from sparta_core.evaluation import bars as module
 from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.forecast import calibration
+from sparta_core.tasks.season import Season
 
 LEADS, VARIABLES = [1, 2, 3, 10], ["t", "z"]
+SEASON = {"model_classification": (Season, "score"), "baseline_classification": (Season, "score_baselines")}
 
 
 def by_lead(values, **models):
@@ -44,7 +46,7 @@ def scores(monkeypatch):
                                               {"model": ["means", "logistic"], "ratio": [0.2, 0.9]}),
     }  # fmt: skip
     for name in made:
-        monkeypatch.setattr(module, name, lambda *_, name=name: made[name])
+        monkeypatch.setattr(*SEASON.get(name, (module, name)), lambda *_, name=name: made[name])
     return made
 
 
