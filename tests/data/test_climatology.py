@@ -12,7 +12,6 @@ from sparta_core.data.climatology import climatology_at, days_of_year, fit_clima
 from sparta_core.data.fields import load_fields
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
-from sparta_core.evaluation.baselines import fit_baselines
 from sparta_core.tasks.season.labels import full_fields
 from sparta_core.training.workbench import Workbench
 

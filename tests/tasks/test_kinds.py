@@ -12,8 +12,8 @@ from sparta_core.training.workbench import Workbench
 KINDS = '''
 import json, sys
 import torch
-from sparta_core.downstream.embeddings import embed
-from sparta_core.evaluation.kept import kept
+from sparta_core.tasks.embeddings import embed
+from sparta_core.training.kept import kept
 from sparta_core.tasks.diffusion import Diffusion, Drawn, train_denoiser
 from sparta_core.tasks.diffusion.sampling import sample
 from sparta_core.tasks.diffusion.scores import draw_scores, rows

@@ -10,10 +10,8 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 import xarray as xr
 from pydantic import Field
 
+from sparta_core.baselines.climatological import climatological_ensemble
 from sparta_core.errors import ExperimentError
-from sparta_core.evaluation.climatological import climatological_ensemble
-from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.reconstruction import evenly_spaced
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Choice, Count, Epochs, Positive, Uses, setting
@@ -22,8 +20,11 @@ from sparta_core.tasks.diffusion.denoiser import Denoiser
 from sparta_core.tasks.diffusion.noise import NoisePrediction, Pairs
 from sparta_core.tasks.diffusion.sampling import noising
 from sparta_core.tasks.diffusion.scores import ensemble_scores, mean_scores, rows
+from sparta_core.tasks.reconstruction.scores import evenly_spaced
 from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, Plateau, Schedule, seeded
+from sparta_core.training.fit import MODEL, Job, seeded
+from sparta_core.training.kept import kept
+from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.training.workbench import Workbench
 
 D = TypeVar("D", bound="Drawn")
@@ -61,7 +62,7 @@ class Drawn(Choice, slot="diffusion_of", default="day"):
 class Diffusion(Task, name="diffusion"):
     """Draws of embeddings, given conditions."""
 
-    uses: ClassVar[Uses] = (*Task.uses, Drawn, Plateau)
+    uses: ClassVar[Uses] = (*Task.uses, Drawn, PlateauSettings)
     benchmark: ClassVar[str] = CLIMATOLOGICAL
     diffusion_steps: Count = setting(1000, "T, of the noising")
     diffusion_betas: tuple[Positive, Positive] = setting((1e-4, 0.02), "first and last noise variance")

@@ -4,15 +4,15 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from sparta_core.downstream.embeddings import Embedder, embed
-from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.reconstruction import evenly_spaced
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.diffusion import Diffusion, Drawn, train_denoiser
 from sparta_core.tasks.diffusion.noise import Pairs
 from sparta_core.tasks.diffusion.sampling import SAMPLERS, sample
 from sparta_core.tasks.diffusion.scores import draw_scores, rows
+from sparta_core.tasks.embeddings import Embedder, embed
+from sparta_core.tasks.reconstruction.scores import evenly_spaced
+from sparta_core.training.kept import kept
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

@@ -5,22 +5,34 @@ et al., 2025). They are in units of their std at each lead and component; the co
 forecast, and its lead.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import torch
 import xarray as xr
 from torch import Tensor
 from torch.nn import functional as F
 
-from sparta_core.downstream import trust
-from sparta_core.downstream.dynamics import LAGS
-from sparta_core.downstream.embeddings import embed
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.diffusion import Drawn, train_denoiser
 from sparta_core.tasks.diffusion.noise import Pairs
 from sparta_core.tasks.diffusion.sampling import sample
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.forecast import Forecaster, trained_forecaster
+from sparta_core.tasks.forecast.calibration import calibrated
+from sparta_core.tasks.forecast.dynamics import Dynamics
+from sparta_core.tasks.forecast.ensembles import (
+    TASK,
+    ensemble_by_lead,
+    ensemble_rows,
+    ensemble_setup,
+    file_of,
+    near_forecasts,
+    scored_ensemble,
+)
+from sparta_core.tasks.forecast.latent_dynamics import LAGS
+from sparta_core.training.kept import kept
 from sparta_core.training.workbench import Workbench
 
 LEADS = 10  # days ahead
@@ -35,7 +47,7 @@ class ForecastError(Drawn, name="forecast"):
     needs = ("forecast",)
 
     def check(self, experiment: Experiment) -> None:
-        if experiment.forecaster != "dynamics":
+        if not isinstance(experiment.of(Forecaster), Dynamics):
             raise ExperimentError("diffusion_of is 'forecast', that of the dynamics; set forecaster='dynamics'")
 
     def condition_size(self, experiment: Experiment) -> int:
@@ -47,8 +59,6 @@ class ForecastError(Drawn, name="forecast"):
         return lambda part, generator: errors(part)
 
     def score(self, experiment: Experiment) -> xr.Dataset:
-        from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores  # which imports this module
-
         return diffusion_ensemble_scores(experiment)
 
 
@@ -68,7 +78,8 @@ def scaled_errors(bench: Workbench, model: Sparta, part: str) -> tuple[Tensor, T
     sparse, full = (embed(model, bench.views, truth, ratio, generator) for ratio in (hidden, 0.0))
     last = starts + LAGS - 1
     past = sparse[starts[:, None] + torch.arange(LAGS, device=bench.device)]
-    forecasts = trust.forecasts(experiment, experiment.forecast_seeds[0], past, last + days.start, LEADS, hidden)
+    seed, forecaster = experiment.forecast_seeds[0], experiment.of(Forecaster)
+    forecasts = forecaster.forecasts(bench, seed, past, last + days.start, LEADS, hidden)
     errors = full[last[:, None] + torch.arange(1, LEADS + 1, device=bench.device)] - forecasts
     scaled = errors / errors.square().mean(0).sqrt().clamp_min(SMALLEST)
     return scaled.flatten(0, 1), conditions_on(past[:, -1], forecasts)
@@ -84,13 +95,33 @@ def conditions_on(last: Tensor, forecasts: Tensor) -> Tensor:
 @torch.no_grad()
 def forecast_members(experiment: Experiment, last: Tensor, forecasts: Tensor, ratio: float, generator: torch.Generator
                      ) -> Tensor:  # fmt: skip
-    """An ensemble (N, draws, leads, E) around trusted forecasts (N, leads, E) after the last days seen (N, E).
+    """An ensemble (N, draws, leads, E) around forecasts (N, leads, E) after the last days seen (N, E).
 
     As far apart as forecasts from days with a share `ratio` hidden were wrong on the validation days. ExperimentError
     unless diffusion is of forecasts.
     """
     ForecastError.chosen(experiment)
-    calibration = trust.trust(experiment, experiment.forecast_seeds[0], ratio)
-    std = calibration.errors[:, : forecasts.shape[1]].square().mean(0).sqrt()
+    seed = experiment.forecast_seeds[0]
+    measured = calibrated(Workbench.of(experiment), trained_forecaster(experiment, seed), seed, ratio)
+    std = measured.errors[:, : forecasts.shape[1]].square().mean(0).sqrt()
     draws = sample(train_denoiser(experiment), experiment, conditions_on(last, forecasts), generator)
     return forecasts[:, None] + std * draws.unflatten(0, forecasts.shape[:2]).transpose(1, 2)
+
+
+def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
+    """Scores (lead, variable), as `forecast_ensemble_scores`, of the ensemble drawn around the first seed's forecasts.
+
+    Of the look-backs a share `ratio` is hidden, or the experiment's.
+    """
+    bench = Workbench.of(experiment)
+    hidden = experiment.downstream_mask_ratio if ratio is None else ratio
+
+    def score() -> xr.Dataset:
+        generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+        last, near = near_forecasts(experiment, experiment.forecast_seeds[0], hidden)
+        drawn = forecast_members(experiment, last, near, hidden, generator)
+        return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
+
+    rows = partial(ensemble_rows, f"{ensemble_setup(experiment, hidden)}_diffusion")
+    return kept(bench.run("diffusion"), file_of(hidden), TASK, score, rows, sampler=experiment.sampler,
+                **scored_ensemble(experiment))  # fmt: skip

@@ -12,13 +12,14 @@ import xarray as xr
 from torch import Tensor
 
 from sparta_core.data.fields import Fields
-from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
-from sparta_core.evaluation import ensembles, metrics
-from sparta_core.evaluation.kept import Rows
-from sparta_core.evaluation.scores import training_range
 from sparta_core.experiment import Experiment
+from sparta_core.metrics import ensembles
+from sparta_core.metrics import fields as metrics
 from sparta_core.tasks.diffusion.sampling import CONDITIONS_AT_ONCE
+from sparta_core.tasks.embeddings import decode, embed
+from sparta_core.tasks.forecast.scores import training_range
+from sparta_core.training.kept import Rows
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

@@ -8,17 +8,15 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from sparta_core.evaluation.bars import _mean as mean_over
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed
-from sparta_core.evaluation.kept import kept
-from sparta_core.evaluation.scores import by_model
+from sparta_core.baselines.interpolation import ObservationGrid, Observed
 from sparta_core.experiment import Experiment
 from sparta_core.observe import check_range
 from sparta_core.settings import Choice, Share, Uses, setting
-from sparta_core.tasks import Measure, Target, Task, Training
+from sparta_core.tasks import Measure, Target, Task, Training, by_model, mean_over
 from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, Fitted, fit_classifiers
 from sparta_core.tasks.season.labels import full_fields, seasons
 from sparta_core.tasks.season.scores import FEWEST, RELIABILITY, rows, season_scores
+from sparta_core.training.kept import kept
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
 

@@ -10,9 +10,9 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sparta_core.baselines.interpolation import ObservationGrid, Observed, scores_of
 from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed, scores_of
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
 from sparta_core.training.modes import modes_of

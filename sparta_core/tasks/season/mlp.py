@@ -10,16 +10,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparta_core.downstream.embeddings import Embedder, embed
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
 from sparta_core.tasks import Training
+from sparta_core.tasks.embeddings import Embedder, embed
 from sparta_core.tasks.season import Classifier, Season
 from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
 from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, Objective, Plateau, Schedule, seeded
+from sparta_core.training.fit import MODEL, Job, Objective, seeded
+from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
@@ -28,7 +29,7 @@ from sparta_core.views.sampling import batched
 class MLP(Classifier, name="mlp"):
     """The paper's network."""
 
-    uses: ClassVar[Uses] = (Plateau,)
+    uses: ClassVar[Uses] = (PlateauSettings,)
     classification_widths: Annotated[tuple[Count, ...], Field(min_length=1)] = setting(
         (250, 62), "of the classifier's layers")
     classification_dropout: Share = setting(0.5, "of the classifier")

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from sparta_core.downstream.embeddings import embed
 from sparta_core.experiment import Experiment
 from sparta_core.tasks import task_of
 from sparta_core.tasks.diffusion import CLIMATOLOGICAL, sampling, train_denoiser
@@ -12,6 +11,7 @@ from sparta_core.tasks.diffusion.day import Day, draw_days
 from sparta_core.tasks.diffusion.denoiser import Denoiser
 from sparta_core.tasks.diffusion.noise import NoisePrediction
 from sparta_core.tasks.diffusion.sampling import noising, sample, scheduler
+from sparta_core.tasks.embeddings import embed
 from sparta_core.training import fit as fitting
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench

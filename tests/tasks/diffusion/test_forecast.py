@@ -3,26 +3,31 @@
 import pytest
 import torch
 
-from sparta_core.downstream import trust
-from sparta_core.downstream.embeddings import embed
-from sparta_core.downstream.plan import ordered
 from sparta_core.errors import DataError, ExperimentError
-from sparta_core.evaluation import forecast_ensembles
-from sparta_core.evaluation.forecast_ensembles import diffusion_ensemble_scores, forecast_ensemble_scores
 from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.tasks import task_of
 from sparta_core.tasks.diffusion import forecast
 from sparta_core.tasks.diffusion.day import diffusion_scores
-from sparta_core.tasks.diffusion.forecast import ForecastError, conditions_on, forecast_members, scaled_errors
+from sparta_core.tasks.diffusion.forecast import (
+    ForecastError,
+    conditions_on,
+    diffusion_ensemble_scores,
+    forecast_members,
+    scaled_errors,
+)
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.forecast import Forecaster, calibration, trained_forecaster
+from sparta_core.tasks.forecast import ensembles as forecast_ensembles
+from sparta_core.tasks.forecast.ensembles import forecast_ensemble_scores
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
 
 @pytest.fixture
 def experiment(globe, monkeypatch):
-    monkeypatch.setattr(trust, "HORIZON", 4)
-    monkeypatch.setattr(trust, "STARTS", 30)
+    monkeypatch.setattr(calibration, "HORIZON", 4)
+    monkeypatch.setattr(calibration, "STARTS", 30)
     for where in (forecast, forecast_ensembles):
         monkeypatch.setattr(where, "LEADS", 3)
     return globe(leads=3, draws=6, downstream_split=(0.2, 0.2), diffusion_of="forecast", diffusion_widths=(16, 8),
@@ -42,7 +47,7 @@ def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(e
     for k in (0, 20):
         start = 2 * k
         past, last = seen[None, start : start + 3], torch.tensor([first + start + 2])
-        made = trust.forecasts(experiment, 0, past, last, 3, 0.7)[0]
+        made = experiment.of(Forecaster).forecasts(bench, 0, past, last, 3, 0.7)[0]
         wrong = whole[start + 3 : start + 6] - made
         ratios.append(wrong / scaled.view(58, 3, 24)[k])
         one = conditions.view(58, 3, 51)[k]
@@ -75,7 +80,7 @@ def test_members_are_drawn_as_far_apart_as_forecasts_were_wrong(experiment, monk
     draws = torch.ones(6, 6, 24) * torch.arange(1.0, 7)[:, None, None]
     monkeypatch.setattr(forecast, "sample", lambda *_: draws)
     made = forecast_members(experiment, torch.zeros(2, 24), trusted, 0.7, torch.Generator())
-    errors = trust.trust(experiment, 0, 0.7).errors[:, :3]
+    errors = calibration.calibrated(Workbench.of(experiment), trained_forecaster(experiment, 0), 0, 0.7).errors[:, :3]
     expected = torch.stack([trusted[k] + (errors**2).mean(0).sqrt() * torch.arange(3.0 * k + 1, 3 * k + 4)[:, None]
                             for k in range(2)])  # fmt: skip
     assert made.shape == (2, 6, 3, 24)
@@ -83,7 +88,7 @@ def test_members_are_drawn_as_far_apart_as_forecasts_were_wrong(experiment, monk
 
 
 def test_it_is_planned_after_the_forecast_trained_and_scored(experiment):
-    assert ordered(experiment, ["diffusion"]) == ["autoencoder", "forecast", "diffusion"]
+    assert experiment.ancestry("diffusion") == ["autoencoder", "forecast", "diffusion"]
     assert ordered(experiment.replace(diffusion_of="day"), ["diffusion"]) == ["autoencoder", "diffusion"]
     made = task_of(experiment, "diffusion").score(experiment)
     assert made.equals(diffusion_ensemble_scores(experiment))

@@ -6,14 +6,15 @@ from math import exp
 import pytest
 import torch
 
-from sparta_core.downstream.embeddings import decode, embed
 from sparta_core.errors import DataError
-from sparta_core.evaluation import ensembles, metrics
+from sparta_core.metrics import ensembles
+from sparta_core.metrics import fields as metrics
 from sparta_core.tasks import task_of
 from sparta_core.tasks.diffusion import CLIMATOLOGICAL, day, scores, train_denoiser
 from sparta_core.tasks.diffusion.day import diffusion_scores, draw_days
 from sparta_core.tasks.diffusion.sampling import sample
 from sparta_core.tasks.diffusion.scores import latent_density, realism
+from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 

@@ -6,9 +6,9 @@ import torch
 from scipy.stats import multivariate_normal
 
 from sparta_core.data.climatology import climatology_at, days_of_year
-from sparta_core.downstream.plan import costs, train
 from sparta_core.encoders import linear_path
 from sparta_core.errors import ExperimentError
+from sparta_core.evaluation.plan import costs, train
 from sparta_core.experiment import Experiment
 from sparta_core.tasks import task_of
 from sparta_core.tasks.season import date, season_probabilities

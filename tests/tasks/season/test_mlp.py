@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sparta_core.downstream.embeddings import embed
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
+from sparta_core.tasks.embeddings import embed
 from sparta_core.tasks.season import season_probabilities
 from sparta_core.tasks.season.labels import seasons
 from sparta_core.tasks.season.mlp import SeasonClassifier, SeasonCrossEntropy, train_classifier

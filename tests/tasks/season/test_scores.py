@@ -7,9 +7,8 @@ import pytest
 import torch
 import xarray as xr
 
+from sparta_core.baselines.interpolation import ObservationGrid, Observed
 from sparta_core.errors import DataError
-from sparta_core.evaluation.interpolation import ObservationGrid, Observed
-from sparta_core.evaluation.kept import load_scores
 from sparta_core.files import sealed
 from sparta_core.tasks import season as module
 from sparta_core.tasks import task_of
@@ -17,6 +16,7 @@ from sparta_core.tasks.season import Season, classification_scores, season_proba
 from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, ON_SCORES, fit_classifiers, fit_means, fit_on_scores
 from sparta_core.tasks.season.labels import seasons
 from sparta_core.tasks.season.scores import RELIABILITY, reliability, season_scores
+from sparta_core.training.kept import load_scores
 from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
