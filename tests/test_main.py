@@ -16,11 +16,11 @@ SETTINGS = {"autoencoder_epochs": 1, "pretrain_epochs": 2, "blend_epochs": 1, "d
 @pytest.mark.parametrize(("objective", "names", "expected"), [
     ("contrastive", ["forecast"], ["pretrain", "blend", "decoder", "forecast"]),
     ("contrastive", ["blend"], ["pretrain", "blend"]),
-    ("autoencoder", ["classification", "diffusion"], ["autoencoder", "diffusion", "classification"]),
-    ("contrastive", ["decoder", "autoencoder"], ["autoencoder", "pretrain", "blend", "decoder"]),
+    ("autoencoder", ["classification", "diffusion"], ["autoencoder", "classification", "diffusion"]),
+    ("contrastive", ["decoder", "autoencoder"], ["pretrain", "blend", "decoder", "autoencoder"]),
 ])
 def test_what_is_needed_comes_first(tiny, objective, names, expected):
-    assert plan.ordered(tiny(objective=objective), names) == expected
+    assert tiny(objective=objective).ancestry(*names) == expected
 
 
 def test_it_trains_what_it_says_and_goes_on(tiny, capsys, flags):

@@ -88,10 +88,11 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
 
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
-    record = describe(folder)
+    files, record = sorted(folder.glob("*.nc")), describe(folder)
+    if not files:
+        return
     preset = record["experiment"]["preset"]
-    files = sorted(folder.glob("*.nc"))
-    if files and preset not in PRESETS:
+    if preset not in PRESETS:
         warnings.warn(f"the scores in {folder} are of the preset {preset!r}, which is no more; they are left out",
                       stacklevel=2)  # fmt: skip
         return

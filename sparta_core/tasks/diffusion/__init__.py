@@ -4,27 +4,27 @@ Embeddings are noised, and a network learns to predict the noise, given conditio
 says which pairs of embeddings and conditions diffusion learns from, and how its draws are scored.
 """
 
-from functools import partial
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import xarray as xr
 from pydantic import Field
+from torch import nn
 
 from sparta_core.baselines.climatological import climatological_ensemble
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Choice, Count, Epochs, Positive, Uses, setting
-from sparta_core.tasks import Measure, Task, Training
+from sparta_core.tasks import Measure
 from sparta_core.tasks.diffusion.denoiser import Denoiser
 from sparta_core.tasks.diffusion.noise import NoisePrediction, Pairs
 from sparta_core.tasks.diffusion.sampling import noising
 from sparta_core.tasks.diffusion.scores import ensemble_scores, mean_scores, rows
+from sparta_core.tasks.network import NetworkTask
 from sparta_core.tasks.reconstruction.scores import evenly_spaced
-from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, seeded
+from sparta_core.training.fit import Objective
 from sparta_core.training.kept import kept
-from sparta_core.training.schedules import PlateauSettings, Schedule
+from sparta_core.training.schedules import PlateauSettings
 from sparta_core.training.workbench import Workbench
 
 D = TypeVar("D", bound="Drawn")
@@ -59,10 +59,10 @@ class Drawn(Choice, slot="diffusion_of", default="day"):
         raise NotImplementedError
 
 
-class Diffusion(Task, name="diffusion"):
+class Diffusion(NetworkTask, name="diffusion"):
     """Draws of embeddings, given conditions."""
 
-    uses: ClassVar[Uses] = (*Task.uses, Drawn, PlateauSettings)
+    uses: ClassVar[Uses] = (*NetworkTask.uses, Drawn, PlateauSettings)
     benchmark: ClassVar[str] = CLIMATOLOGICAL
     diffusion_steps: Count = setting(1000, "T, of the noising")
     diffusion_betas: tuple[Positive, Positive] = setting((1e-4, 0.02), "first and last noise variance")
@@ -87,23 +87,13 @@ class Diffusion(Task, name="diffusion"):
     def learns_from(self, experiment: Experiment) -> str:
         return experiment.of(Drawn).learns_from
 
-    def trainings(self, bench: Workbench) -> list[Training]:
-        return [Training(bench.run(self.name), partial(self._job, bench))]
+    def build(self, bench: Workbench) -> Denoiser:
+        experiment = bench.experiment
+        return Denoiser(experiment.embedding, self.diffusion_widths, noising(experiment).alphas_cumprod,
+                        self.noise_skip, experiment.of(Drawn).condition_size(experiment))  # fmt: skip
 
-    def _job(self, bench: Workbench, model: Sparta) -> Job:
-        """The training of a fresh denoiser on the embeddings of `model`."""
-        experiment, run = bench.experiment, bench.run(self.name)
-        fabric = bench.fabric(run)
-        denoiser = fabric.setup_module(self.denoiser(experiment))
-        objective = NoisePrediction(bench, experiment.of(Drawn).pairs(bench, model), denoiser)
-        schedule = Schedule(self.diffusion_epochs, self.diffusion_rate)
-        return Job(objective, schedule, experiment, run, fabric, experiment.seed)
-
-    def denoiser(self, experiment: Experiment) -> Denoiser:
-        """A fresh one, initialised from the experiment's seed."""
-        with seeded(experiment.seed, self.name, "build"):
-            return Denoiser(experiment.embedding, self.diffusion_widths, noising(experiment).alphas_cumprod,
-                            self.noise_skip, experiment.of(Drawn).condition_size(experiment))  # fmt: skip
+    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
+        return NoisePrediction(bench, model, bench.experiment.of(Drawn).pairs(bench, model), network)
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         return experiment.of(Drawn).score(experiment)
@@ -130,7 +120,5 @@ class Diffusion(Task, name="diffusion"):
 def train_denoiser(experiment: Experiment) -> Denoiser:
     """The finished denoiser of an experiment's diffusion, frozen, on its device; trains what is missing."""
     bench, task = Workbench.of(experiment), experiment.of(Diffusion)
-    task.train(experiment)
-    denoiser = task.denoiser(experiment)
-    load_weights({"denoiser": denoiser}, bench.run(task.name).load(MODEL)[0])
-    return denoiser.to(bench.device).eval().requires_grad_(False)
+    denoiser: Denoiser = task.trained(bench, bench.run(task.name), experiment.seed)
+    return denoiser

@@ -1,13 +1,14 @@
 """The objective of diffusion: predict the noise in noised embeddings (Ho et al., 2020)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.diffusion.sampling import noising
-from sparta_core.training.fit import Objective
+from sparta_core.tasks.network import NetworkObjective
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
 
@@ -15,14 +16,12 @@ from sparta_core.views.sampling import batched
 Pairs = Callable[[str, torch.Generator], tuple[Tensor, Tensor]]
 
 
-class NoisePrediction(Objective):
+class NoisePrediction(NetworkObjective):
     """Mean squared error of the noise in noised embeddings, given their conditions."""
 
-    trains: tuple[str, ...] = ("denoiser",)
-
-    def __init__(self, bench: Workbench, pairs: Pairs, denoiser: nn.Module) -> None:
-        self.modules: Mapping[str, nn.Module] = {"denoiser": denoiser}
-        self.bench, self.pairs, self.noising = bench, pairs, noising(bench.experiment)
+    def __init__(self, bench: Workbench, model: Sparta, pairs: Pairs, denoiser: nn.Module) -> None:
+        super().__init__(bench, model, denoiser)
+        self.pairs, self.noising = pairs, noising(bench.experiment)
         self.clean = self.conditions = torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
@@ -36,5 +35,5 @@ class NoisePrediction(Objective):
         step = torch.randint(steps, (len(batch),), generator=generator, device=batch.device)
         noise = torch.randn(clean.shape, generator=generator, device=batch.device)
         noised = self.noising.add_noise(clean, noise, step)
-        predicted = self.modules["denoiser"](noised, step, self.conditions[batch])
+        predicted = self.network(noised, step, self.conditions[batch])
         return {"loss": F.mse_loss(predicted, noise)}

@@ -4,7 +4,6 @@ Learns from all training days, whole and sparse ones, over several days at a tim
 of its variance and every place by its area.
 """
 
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -17,10 +16,10 @@ from sparta_core.layers.globe import check_groups
 from sparta_core.models.sparta import Sparta
 from sparta_core.modes import inverse_step
 from sparta_core.settings import Amount, Count, Epochs, Positive, setting
-from sparta_core.tasks.embeddings import Embedder
-from sparta_core.tasks.forecast import PART, Forecaster, calibration
+from sparta_core.tasks.forecast import Forecaster, calibration
 from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics, usual_ahead
-from sparta_core.training.fit import Objective, seeded
+from sparta_core.tasks.network import NetworkObjective
+from sparta_core.training.fit import Objective
 from sparta_core.training.modes import modes_of
 from sparta_core.training.schedules import Schedule, WarmupCosine
 from sparta_core.training.workbench import Workbench
@@ -55,18 +54,17 @@ class Dynamics(Forecaster, name="dynamics"):
         for part in ("train", "validation"):
             _windows(self, len(bench.fields.splits[part]), part)
 
-    def build(self, bench: Workbench, seed: int) -> nn.Module:
+    def build(self, bench: Workbench) -> nn.Module:
         fields, modes = bench.fields, modes_of(bench.experiment, bench.fields)
-        with seeded(seed, "forecast", "build"):
-            return LatentDynamics(modes.patterns, still_fields(fields), len(fields.variables), LAGS,
-                                  self.forecast_hidden, BLOCKS)  # fmt: skip
+        return LatentDynamics(modes.patterns, still_fields(fields), len(fields.variables), LAGS, self.forecast_hidden,
+                              BLOCKS)  # fmt: skip
 
-    def objective(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> Objective:
+    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
         """It starts as the linear inverse model of the embeddings of `model`."""
-        objective = Rollout(bench, model, forecaster)
+        objective = Rollout(bench, model, network)
         whole = objective.embed.whole("train", bench.fields.split("train"))
-        forecaster.step.copy_(inverse_step(whole, RIDGE))  # type: ignore[operator]
-        forecaster.limit.fill_(FARTHEST * float(whole.norm(dim=1).max()))  # type: ignore[operator]
+        network.step.copy_(inverse_step(whole, RIDGE))  # type: ignore[operator]
+        network.limit.fill_(FARTHEST * float(whole.norm(dim=1).max()))  # type: ignore[operator]
         return objective
 
     def schedule(self) -> Schedule:
@@ -75,27 +73,25 @@ class Dynamics(Forecaster, name="dynamics"):
     def forecasts(self, bench: Workbench, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float
                   ) -> Tensor:  # fmt: skip
         """Damped as forecasts of validation days should have been."""
-        return calibration.damped_forecasts(bench, self.trained(bench, seed), seed, past, last_days, leads, ratio)
+        return calibration.damped_forecasts(bench, self.of_seed(bench, seed), seed, past, last_days, leads, ratio)
 
     def members(self, bench: Workbench, seed: int, forecasts: Tensor, ratio: float, generator: torch.Generator
                 ) -> Tensor:  # fmt: skip
-        measured = calibration.calibrated(bench, self.trained(bench, seed), seed, ratio)
+        measured = calibration.calibrated(bench, self.of_seed(bench, seed), seed, ratio)
         return calibration.members(forecasts, measured, bench.experiment.draws, generator)
 
 
-class Rollout(Objective):
+class Rollout(NetworkObjective):
     """Mean squared error of whole days forecast from sparse and whole ones, 1 for a forecast of the climatology.
 
     One day ahead at first, `forecast_steps` in the last epochs. Half of the days that are seen have a share
     `downstream_mask_ratio` of their values hidden, another one every epoch.
     """
 
-    trains: tuple[str, ...] = (PART,)
     printed = "next_day"  # the loss is of more days in validation than in the first epochs
 
     def __init__(self, bench: Workbench, model: Sparta, dynamics: nn.Module) -> None:
-        self.modules: Mapping[str, nn.Module] = {PART: dynamics}
-        self.bench, self.embed = bench, Embedder(model, bench.views)
+        super().__init__(bench, model, dynamics)
         self.seen = self.whole = torch.empty(0)
         self.part = ""
         self.weight = error_weight(bench.fields, dynamics.patterns)  # type: ignore[arg-type]
@@ -116,7 +112,7 @@ class Rollout(Objective):
         steps = min(most, 1 + epoch * most // experiment.forecast_epochs) if torch.is_grad_enabled() else most
         lags, ahead = torch.arange(LAGS + steps, device=batch.device).split([LAGS, steps])
         usual = usual_ahead(fields, batch + LAGS - 1 + fields.splits[self.part].start, steps)
-        made = self.modules[PART](self.seen[batch[:, None] + lags], usual)
+        made = self.network(self.seen[batch[:, None] + lags], usual)
         error = made - self.whole[batch[:, None] + ahead]
         daily = ((error @ self.weight) * error).sum(-1)
         return {"loss": daily.mean(), "next_day": daily[:, 0].mean()}

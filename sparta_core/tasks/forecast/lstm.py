@@ -11,9 +11,9 @@ from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
-from sparta_core.tasks.embeddings import Embedder
-from sparta_core.tasks.forecast import PART, Forecaster
-from sparta_core.training.fit import Objective, seeded
+from sparta_core.tasks.forecast import Forecaster
+from sparta_core.tasks.network import NetworkObjective
+from sparta_core.training.fit import Objective
 from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.training.workbench import Workbench
 
@@ -51,19 +51,18 @@ class LSTM(Forecaster, name="lstm"):
         for part in ("train", "validation"):
             training_starts(bench.experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
 
-    def build(self, bench: Workbench, seed: int) -> nn.Module:
-        with seeded(seed, "forecast", "build"):
-            return LSTMForecaster(bench.experiment.embedding, self.forecast_hidden, self.forecast_dropout)
+    def build(self, bench: Workbench) -> nn.Module:
+        return LSTMForecaster(bench.experiment.embedding, self.forecast_hidden, self.forecast_dropout)
 
-    def objective(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> Objective:
-        return NextEmbedding(bench, model, forecaster)
+    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
+        return NextEmbedding(bench, model, network)
 
     def schedule(self) -> Schedule:
         return Schedule(self.forecast_epochs, self.forecast_rate, self.forecast_weight_decay)
 
     def forecasts(self, bench: Workbench, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float
                   ) -> Tensor:  # fmt: skip
-        forecaster = self.trained(bench, seed)
+        forecaster = self.of_seed(bench, seed)
         return torch.cat([forecaster(chunk, leads) for chunk in past.split(64)])
 
 
@@ -91,17 +90,14 @@ class LSTMForecaster(nn.Module):
         return torch.cat(days, dim=1)
 
 
-class NextEmbedding(Objective):
+class NextEmbedding(NetworkObjective):
     """Mean squared error of the embedding one day after each window; equation 10.
 
     Every day is embedded once per epoch, under a fresh mask; the windows are cut from that.
     """
 
-    trains: tuple[str, ...] = (PART,)
-
     def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
-        self.modules: Mapping[str, nn.Module] = {PART: forecaster}
-        self.bench, self.embed = bench, Embedder(model, bench.views)
+        super().__init__(bench, model, forecaster)
         self.embeddings = torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
@@ -117,7 +113,7 @@ class NextEmbedding(Objective):
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         steps = torch.arange(self.bench.experiment.look_back + 1, device=batch.device)
         windows = self.embeddings[batch[:, None] + steps]
-        return {"loss": F.mse_loss(self.modules[PART](windows[:, :-1]), windows[:, -1:])}
+        return {"loss": F.mse_loss(self.network(windows[:, :-1]), windows[:, -1:])}
 
 
 def training_starts(experiment: Experiment, part: str, days: int) -> Tensor:

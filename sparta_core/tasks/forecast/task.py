@@ -1,7 +1,6 @@
 """The task of forecasting: what it trains, its scores, measures and targets."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Annotated, ClassVar
 
 import xarray as xr
@@ -10,7 +9,7 @@ from pydantic import Field
 from sparta_core.experiment import Experiment
 from sparta_core.settings import Count, Seed, Uses, setting
 from sparta_core.tasks import Measure, Target, Task, Training, mean_over
-from sparta_core.tasks.forecast import Forecaster, run_of
+from sparta_core.tasks.forecast import Forecaster, run_of, trained_forecaster
 from sparta_core.tasks.forecast.ensembles import forecast_ensemble_scores
 from sparta_core.tasks.forecast.scores import TASK, WHOLE_FIELDS, baseline_scores, baselines_run, model_scores, setup_of
 from sparta_core.training.runs import Run
@@ -39,11 +38,11 @@ class Forecast(Task, name=TASK):
 
     def trainings(self, bench: Workbench) -> list[Training]:
         forecaster = bench.experiment.of(Forecaster)
-        return [Training(run_of(bench, seed), partial(forecaster.job, bench, seed)) for seed in self.forecast_seeds]
+        return [forecaster.training(bench, run_of(bench, seed), seed) for seed in self.forecast_seeds]
 
     def train(self, experiment: Experiment) -> None:
         for seed in self.forecast_seeds:
-            experiment.of(Forecaster).trained(Workbench.of(experiment), seed)
+            trained_forecaster(experiment, seed)
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         return model_scores(experiment)

@@ -1,7 +1,6 @@
 """The paper's classifier: a small network on embeddings (section 4.3)."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -15,18 +14,18 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
 from sparta_core.tasks import Training
-from sparta_core.tasks.embeddings import Embedder, embed
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.network import NetworkObjective, TrainsNetwork
 from sparta_core.tasks.season import Classifier, Season
 from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
-from sparta_core.training.checkpoint import load_weights
-from sparta_core.training.fit import MODEL, Job, Objective, seeded
+from sparta_core.training.fit import Objective
 from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import batched
 
 
-class MLP(Classifier, name="mlp"):
+class MLP(Classifier, TrainsNetwork, name="mlp"):
     """The paper's network."""
 
     uses: ClassVar[Uses] = (PlateauSettings,)
@@ -39,20 +38,16 @@ class MLP(Classifier, name="mlp"):
     classification_weight_decay: Amount = setting(1e-2, "of the classifier")
 
     def trainings(self, bench: Workbench) -> list[Training]:
-        return [Training(bench.run(Season.name), partial(self._job, bench))]
+        return [self.training(bench, bench.run(Season.name), bench.experiment.seed)]
 
-    def _job(self, bench: Workbench, model: Sparta) -> Job:
-        """The training of a fresh network on the embeddings of `model`."""
-        experiment, run = bench.experiment, bench.run(Season.name)
-        fabric = bench.fabric(run)
-        objective = SeasonCrossEntropy(bench, model, fabric.setup_module(self.network(experiment)))
-        schedule = Schedule(self.classification_epochs, self.classification_rate, self.classification_weight_decay)
-        return Job(objective, schedule, experiment, run, fabric, experiment.seed)
+    def build(self, bench: Workbench) -> nn.Module:
+        return SeasonClassifier(bench.experiment.embedding, self.classification_widths, self.classification_dropout)
 
-    def network(self, experiment: Experiment) -> "SeasonClassifier":
-        """A fresh one, initialised from the experiment's seed."""
-        with seeded(experiment.seed, Season.name, "build"):
-            return SeasonClassifier(experiment.embedding, self.classification_widths, self.classification_dropout)
+    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
+        return SeasonCrossEntropy(bench, model, network)
+
+    def schedule(self) -> Schedule:
+        return Schedule(self.classification_epochs, self.classification_rate, self.classification_weight_decay)
 
     def logits(self, bench: Workbench, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
         classifier, model = train_classifier(bench.experiment), representation(bench.experiment)
@@ -69,17 +64,14 @@ class SeasonClassifier(nn.Sequential):
         super().__init__(*layers, nn.Linear(widths[-1], len(SEASONS)))
 
 
-class SeasonCrossEntropy(Objective):
+class SeasonCrossEntropy(NetworkObjective):
     """Cross-entropy of the season of embedded days, each hidden at a ratio of its own; equation 12.
 
     Every day has a fresh ratio and mask in every epoch.
     """
 
-    trains: tuple[str, ...] = ("classifier",)
-
     def __init__(self, bench: Workbench, model: Sparta, classifier: nn.Module) -> None:
-        self.modules: Mapping[str, nn.Module] = {"classifier": classifier}
-        self.bench, self.embed = bench, Embedder(model, bench.views)
+        super().__init__(bench, model, classifier)
         self.embeddings, self.seasons = torch.empty(0), torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
@@ -93,14 +85,11 @@ class SeasonCrossEntropy(Objective):
         return batched(order, experiment.classification_batch_size)
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"loss": F.cross_entropy(self.modules["classifier"](self.embeddings[batch]), self.seasons[batch])}
+        return {"loss": F.cross_entropy(self.network(self.embeddings[batch]), self.seasons[batch])}
 
 
 def train_classifier(experiment: Experiment) -> SeasonClassifier:
     """The finished network of an experiment, frozen, on its device; trains what is missing. The date needs none."""
     bench, mlp = Workbench.of(experiment), experiment.of(MLP)
-    ((run, job),) = mlp.trainings(bench)
-    bench.finish(run, lambda: job(representation(experiment)))
-    classifier = mlp.network(experiment)
-    load_weights({"classifier": classifier}, run.load(MODEL)[0])
-    return classifier.to(bench.device).eval().requires_grad_(False)
+    classifier: SeasonClassifier = mlp.trained(bench, bench.run(Season.name), experiment.seed)
+    return classifier
