@@ -12,6 +12,7 @@ import xarray as xr
 
 from sparta_core.errors import DataError
 
+NAME = "bundled"  # by which the setting data asks for it
 FILE = "jcm_t31_daily_5.625deg.nc"
 SOURCE = "simulated by JCM 3.0.0, not observed"
 LEVEL = 850

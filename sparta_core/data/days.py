@@ -27,7 +27,7 @@ BLOCK, BLOCK_BYTES = 365, 2**28
 class DataSettings(Section):
     """Which days there are, and how they are split."""
 
-    data: str = setting("bundled", "'bundled', or the path of a Zarr store or NetCDF file")
+    data: str = setting(bundled.NAME, "'bundled', or the path of a Zarr store or NetCDF file")
     variables: Annotated[tuple[str, ...], Field(min_length=1)] = setting(WEATHERBENCH2_VARIABLES, "names of variables")
     level: int = setting(850, "pressure of the variables on levels", "hPa")
     days: Count | None = setting(None, "the first so many days; null: all")
@@ -90,7 +90,7 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
 
     DataError for a source that is not what the experiment says.
     """
-    where = "the bundled climate" if experiment.data == "bundled" else experiment.data
+    where = "the bundled climate" if experiment.data == bundled.NAME else experiment.data
     with opened(experiment.data) as dataset:
         named = grid.named(dataset)
         chosen = grid.select(named, experiment.variables, experiment.level, where)
@@ -140,7 +140,7 @@ def _cut(days: range, split: tuple[float, float]) -> tuple[range, range, range]:
 
 def opened(data: str) -> xr.Dataset:
     """`data` without dask: each block is read once, so a task graph would only cost time."""
-    if data == "bundled":
+    if data == bundled.NAME:
         return bundled.open_bundled()
     path = Path(data)
     if not path.exists():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sparta_core.errors import ExperimentError
 from sparta_core.modes import Modes
+from sparta_core.observe import NATIVE
 from sparta_core.settings import Amount, Section, setting
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class LinearPath(Section):
         return super().used() if self.linear_path else {"linear_path": False}
 
     def check(self, experiment: "Experiment") -> None:
-        if self.linear_path and not (experiment.mask_input and experiment.mask_grid == "native"
-                                     and experiment.crop_from == experiment.view_size and experiment.smoothing == 1):
+        if self.linear_path and not (experiment.mask_input and NATIVE[experiment.mask_grid] and experiment.smoothing == 1
+                                     and experiment.crop_from == experiment.view_size):
             raise ExperimentError("linear_path needs values at their places and what is observed: set mask_input=True, "
                                   "mask_grid='native', crop_from to view_size and smoothing=1")
 

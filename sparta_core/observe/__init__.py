@@ -7,9 +7,13 @@ from torch import nn
 from sparta_core.data.domain import Domain
 from sparta_core.errors import ExperimentError
 from sparta_core.settings import Amount, Choice, Section, Share, setting
+from sparta_core.typed import Table
 
 if TYPE_CHECKING:
     from sparta_core.experiment import Experiment
+
+
+NATIVE = Table("mask_grid", {"enlarged": False, "native": True})  # whether values are hidden before enlarging
 
 
 class MaskRatio(Section):

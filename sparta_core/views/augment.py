@@ -13,14 +13,12 @@ from torch import Tensor, nn
 
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
-from sparta_core.observe import placed
+from sparta_core.observe import NATIVE, placed
 from sparta_core.observe.sparsity import Sparsity
 from sparta_core.processes import Part
 from sparta_core.settings import Count, Section, setting
-from sparta_core.typed import Table
 
 CUBIC_A = -0.75  # PyTorch's bicubic coefficient
-NATIVE = Table("mask_grid", {"enlarged": False, "native": True})  # whether values are hidden before enlarging
 
 
 class ViewSettings(Section):
