@@ -2,41 +2,32 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import torch
 
-from benchmarks.ours import workbench
+from benchmarks.ours import Training, workbench
 from benchmarks.per_sample import window_step, with_torchs_dropout
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_fields
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.tasks.forecast import PART, Forecaster
+from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.forecast.lstm import LSTMForecaster, training_starts
 from sparta_core.training.device import arrange
 from sparta_core.training.workbench import Workbench
 
 
-class OurEpoch:
+class OurEpoch(Training):
     """An epoch as training.fit takes it."""
 
     def __init__(self, bench: Workbench) -> None:
         experiment, model = bench.experiment, bench.build("decoder")
         arrange(model, bench.device.type)
         frozen = model.to(bench.device).eval().requires_grad_(False)
-        made = experiment.of(Forecaster).job(bench, experiment.seed, frozen)
-        self.fabric, self.objective = made.fabric, made.objective
-        adam = torch.optim.Adam(self.objective.modules[PART].parameters(), experiment.forecast_rate,
-                                weight_decay=experiment.forecast_weight_decay, fused=True)  # fmt: skip
-        self.optimiser: Any = self.fabric.setup_optimizers(adam)
-        self.generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+        super().__init__(experiment.of(Forecaster).job(bench, experiment.seed, frozen))
 
     def __call__(self) -> None:
         for batch in self.objective.batches("train", self.generator):
-            loss = self.objective.losses(batch, 0, self.generator)["loss"]
-            self.optimiser.zero_grad(set_to_none=True)
-            self.fabric.backward(loss)
-            self.optimiser.step()
+            self.step(batch, 0)
 
 
 class WindowEpoch:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.ours import NUMBERS, STAGES, TrainingStep
+from benchmarks.ours import STAGES, TrainingStep
 from benchmarks.report import Goal, Row, amount, gigabytes
 from benchmarks.setting import PAPER_GRID, PAPER_YEARS, Grid, Setting, noise_fields, setting_for
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
@@ -48,7 +48,7 @@ def memory(setting: Setting) -> Iterator[Row]:
     case = Case(setting.device, precision, "blend", setting.batch)
     for stage in STAGES:
         found = measured(replace(case, stage=stage, years=PAPER_YEARS))
-        yield Row(f"peak of {NUMBERS[stage]}, {case.batch} samples, {precision}", gigabytes(found.peak),
+        yield Row(f"peak of {STAGES[stage]}, {case.batch} samples, {precision}", gigabytes(found.peak),
                   f"the days in it {gigabytes(found.days)}")  # fmt: skip
     yield from _growth("samples", [replace(case, batch=case.batch // part) for part in (4, 2, 1)], "batch")
     yield from _growth("years of days", [replace(case, years=years) for years in YEARS], "years")

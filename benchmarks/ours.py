@@ -1,4 +1,4 @@
-"""SPARTA's own training step, as training.fit takes it, and its views by themselves."""
+"""SPARTA's own training steps, as training.fit takes them, and its views by themselves."""
 
 from itertools import cycle
 from typing import Any
@@ -9,16 +9,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sparta_core.data.fields import Fields
 from sparta_core.experiment import Experiment
-from sparta_core.objectives.blend import BlendedLoss
-from sparta_core.objectives.contrastive import Contrast
-from sparta_core.objectives.decoder import DecoderReconstruction
+from sparta_core.training.fit import Job
 from sparta_core.training.stages import job
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 from sparta_core.views.sampling import Sampler
 
-NUMBERS = {"pretrain": "stage 1", "blend": "stage 2", "decoder": "stage 3"}
-STAGES = {"pretrain": Contrast, "blend": BlendedLoss, "decoder": DecoderReconstruction}
+STAGES = {"pretrain": "stage 1", "blend": "stage 2", "decoder": "stage 3"}
 SOFT_GAP = 252  # days: 504 anchors, twelve of the paper's batches
 EPOCH = 1  # past the first, where the blend gives the reconstruction no weight
 
@@ -28,27 +25,36 @@ def workbench(experiment: Experiment, fields: Fields) -> Workbench:
     return Workbench(experiment, fields, Views(experiment, fields.latitude, fields.longitude).to(fields.values.device))
 
 
-class TrainingStep:
+class Training:
+    """What a job trains, with the optimisers that its objective brings."""
+
+    def __init__(self, made: Job) -> None:
+        self.fabric, self.objective = made.fabric, made.objective
+        plain = made.objective.optimisers(made.schedule.rate, made.schedule.weight_decay)
+        self.optimisers: dict[str, Any] = {name: made.fabric.setup_optimizers(each) for name, each in plain.items()}
+        self.generator = torch.Generator(made.fabric.device).manual_seed(made.experiment.seed)
+
+    def step(self, batch: Tensor, epoch: int) -> None:
+        """Every optimiser's steps on a batch."""
+        for name, losses in self.objective.steps(self.objective.load(batch), epoch, self.generator):
+            self.optimisers[name].zero_grad(set_to_none=True)
+            self.fabric.backward(losses["loss"])
+            self.optimisers[name].step()
+
+
+class TrainingStep(Training):
     """One step: views of the next batch, losses, gradients, Adam; in the precision that SPARTA chooses.
 
     Calling it returns without waiting for the device.
     """
 
     def __init__(self, experiment: Experiment, stage: str, fields: Fields, precision: str | None = None) -> None:
-        made = job(workbench(experiment.replace(precision=precision or experiment.precision), fields), stage)
-        self.fabric, self.objective = made.fabric, made.objective
+        super().__init__(job(workbench(experiment.replace(precision=precision or experiment.precision), fields), stage))
         self.precision = self.fabric._precision.precision
-        trained = [p for name in self.objective.trains for p in self.objective.modules[name].parameters()]
-        adam = torch.optim.Adam(trained, lr=experiment.pretrain_rate, fused=True)
-        self.optimiser: Any = self.fabric.setup_optimizers(adam)
-        self.generator = torch.Generator(self.fabric.device).manual_seed(experiment.seed)
         self.batches = cycle(self.objective.batches("train", self.generator)[:-1])  # the last is partial
 
     def __call__(self) -> None:
-        losses = self.objective.losses(self.objective.load(next(self.batches)), EPOCH, self.generator)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(losses["loss"])
-        self.optimiser.step()
+        self.step(next(self.batches), EPOCH)
 
     def flops(self) -> int:
         """Floating-point operations of one step, which it takes."""

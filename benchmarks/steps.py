@@ -6,7 +6,7 @@ from itertools import islice
 
 from torch.utils.data import default_collate
 
-from benchmarks.ours import NUMBERS, STAGES, TrainingStep, workbench
+from benchmarks.ours import STAGES, TrainingStep, workbench
 from benchmarks.per_sample import AnchorViews, PlainStep, Views, affordable_workers
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_fields
@@ -30,7 +30,7 @@ class Duel:
 
     def __init__(self, setting: Setting, experiment: Experiment, stage: str, fields: Fields) -> None:
         self.setting, self.stage = setting, stage
-        self.name = f"{experiment.fusion}, {NUMBERS[stage]}"
+        self.name = f"{experiment.fusion}, {STAGES[stage]}"
         self.ours = TrainingStep(experiment, stage, fields)
         self.theirs = PlainStep(workbench(experiment, fields).build(stage), experiment, stage, setting.device)
         self.data = AnchorViews(fields.values.cpu(), fields.splits["train"], experiment, stage)

@@ -7,8 +7,10 @@ from torch import nn
 from benchmarks import __main__ as command
 from benchmarks import memory
 from benchmarks.compiled import measured
+from benchmarks.forecast import OurEpoch
 from benchmarks.memory import Case, Found
-from benchmarks.ours import STAGES, EpochOfViews, TrainingStep
+from benchmarks.ours import STAGES, EpochOfViews, TrainingStep, workbench
+from benchmarks.per_sample import TRAINS
 from benchmarks.report import Goal, Row, parsed
 from benchmarks.setting import Setting, noise_fields, setting_for
 from benchmarks.steps import Duel
@@ -29,7 +31,37 @@ def test_a_step_trains_its_stage_and_counts_its_operations(small, stage):
     assert once == twice > 0
     for name, part in step.objective.modules.items():
         moved = any(not torch.equal(a, b) for a, b in zip(before[name], part.parameters(), strict=True))
-        assert moved == (name in STAGES[stage].trains), name
+        assert moved == (name in TRAINS[stage]), name
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_step_is_taken_by_the_optimisers_of_training(small, stage):
+    """One Adam at the rate of the stage; where an objective has several, each steps in its turn."""
+    step = TrainingStep(small.replace(**{f"{stage}_rate": 0.25}), stage, noise_fields(small, 3, (16, 32)))
+    assert {name: each.defaults["lr"] for name, each in step.optimisers.items()} == {"adam": 0.25}
+    weight, taken = nn.Parameter(torch.ones(1)), []
+    step.optimisers = {name: torch.optim.SGD([weight], rate) for name, rate in (("first", 0.5), ("second", 0.25))}
+
+    def steps(batch, epoch, generator):
+        for name in step.optimisers:
+            taken.append((name, weight.item()))
+            yield name, {"loss": weight.square().sum()}
+
+    step.objective.steps = steps
+    step()
+    assert taken == [("first", 1.0), ("second", 0.0)] and weight.item() == 0.0  # 1 - 0.5 * 2, from where nothing moves
+
+
+def test_a_forecasters_epoch_trains_it_alone(small):
+    """As training would: at its own rate and weight decay."""
+    experiment = small.replace(look_back=4, forecast_rate=0.125, forecast_weight_decay=0.5)
+    epoch = OurEpoch(workbench(experiment, noise_fields(experiment, 3, (16, 32))))
+    (forecaster,) = (epoch.objective.modules[name] for name in epoch.objective.trains)
+    (adam,) = epoch.optimisers.values()
+    assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.125, 0.5)
+    before = [p.clone() for p in forecaster.parameters()]
+    epoch()
+    assert all(not torch.equal(a, b) for a, b in zip(before, forecaster.parameters(), strict=True))
 
 
 def test_a_step_counts_a_forward_pass_about_three_times(small):

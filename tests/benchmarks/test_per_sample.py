@@ -11,6 +11,7 @@ from benchmarks.per_sample import AnchorViews, PlainStep, augmented, enlarged, l
 from sparta_core import losses
 from sparta_core.experiment import Experiment
 from sparta_core.layers.dropout import ReLUDropout
+from sparta_core.training.stages import stage_of
 from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 from tests.globe import axes
@@ -118,7 +119,7 @@ def test_losses_are_spartas_on_the_same_views(tiny, stage, fusion):
     fields = dataclasses.replace(fields, values=fields.values.double())
     bench = workbench(experiment, fields)
     plain = PlainStep(bench.build(stage).double(), experiment, stage, "cpu")
-    objective = STAGES[stage](bench, bench.build(stage).double().parts)
+    objective = stage_of(experiment, stage).objective(bench, bench.build(stage).double().parts)
     for modules in (plain.parts, objective.modules):
         for part, module in modules.items():
             module.train(part == "encoder")  # without the decoder's dropout, with the encoder's batch statistics
@@ -138,6 +139,7 @@ def test_a_step_moves_what_the_stage_trains(tiny, stage):
     experiment = tiny()
     bench = Workbench.of(experiment)
     model = bench.build(stage)
+    trains = stage_of(experiment, stage).objective(bench, model.parts).trains
     step = PlainStep(model, experiment, stage, "cpu")
     assert not any(isinstance(module, ReLUDropout) for module in model.modules())
     before = {name: [p.clone() for p in part.parameters()] for name, part in step.parts.items()}
@@ -145,7 +147,7 @@ def test_a_step_moves_what_the_stage_trains(tiny, stage):
     step(next(iter(loader(data, 1, "cpu"))))
     for name, part in step.parts.items():
         moved = any(not torch.equal(a, b) for a, b in zip(before[name], part.parameters(), strict=True))
-        assert moved == (name in STAGES[stage].trains), name
+        assert moved == (name in trains), name
 
 
 def test_a_window_step_embeds_every_day_of_every_window():
