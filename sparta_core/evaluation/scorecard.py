@@ -88,8 +88,8 @@ def write(table: pd.DataFrame, path: str | Path) -> Path:
 
 
 def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
-    files, record = sorted(folder.glob("*.nc")), describe(folder)
-    if not files:
+    record, files = describe(folder), sorted(folder.glob("*.nc"))
+    if not files:  # of modes, which are no experiment's own, there are none
         return
     preset = record["experiment"]["preset"]
     if preset not in PRESETS:
