@@ -91,9 +91,10 @@ def _scored(experiment: Experiment, name: str) -> pd.DataFrame:
     return rows.groupby(keys, as_index=False, sort=False).value.mean()  # over the forecast's own seeds
 
 
-def measures(experiment: Experiment) -> tuple[Measure, ...]:
-    """What a comparison shows of every task, lower being better."""
-    return tuple(measure for task in tasks(experiment).values() for measure in task.measures(experiment))
+def measures(experiment: Experiment, names: Sequence[str] | None = None) -> tuple[Measure, ...]:
+    """What a comparison shows of every task, or of those called `names` in their order, lower being better."""
+    chosen = [task_of(experiment, name) for name in (tasks(experiment) if names is None else names)]
+    return tuple(measure for task in chosen for measure in task.measures(experiment))
 
 
 def baseline_values(experiment: Experiment, measures: Sequence[Measure]) -> dict[str, dict[str, float]]:

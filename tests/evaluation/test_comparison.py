@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparta_core.baselines import ForecastBaseline
 from sparta_core.data.published import published
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.evaluation.comparison import (
@@ -13,6 +14,7 @@ from sparta_core.evaluation.comparison import (
     compare,
     fusion_variants,
     losses_variants,
+    measures,
     models,
     trained,
     verdicts,
@@ -21,7 +23,7 @@ from sparta_core.evaluation.scorecard import COLUMNS, changes, scorecard, traini
 from sparta_core.experiment import Experiment
 from sparta_core.objectives.contrastive import at_equal_steps
 from sparta_core.presets import PRESETS
-from sparta_core.tasks import Measure
+from sparta_core.tasks import Measure, tasks
 from sparta_core.tasks.forecast.scores import WHOLE_FIELDS, model_scores
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs",
@@ -77,6 +79,26 @@ def test_finished_work_is_reused(variants, monkeypatch):
 def test_a_task_that_is_none(variants):
     with pytest.raises(ExperimentError, match=r"task is 'forcast'; choose one of: .* \(did you mean forecast\?\)"):
         compare(variants, [0], ["forcast"])
+
+
+def test_measures_are_those_of_the_tasks_that_are_named_in_their_order():
+    """What unpacks them by name does not depend on which tasks there are, or on the order of their folders."""
+    experiment = Experiment()
+    shown = [(one.task, one.metric) for one in measures(experiment, ("latent", "forecast", "reconstruction"))]
+    assert [task for task, _ in shown] == ["latent"] * 2 + ["forecast"] * 2 + ["reconstruction"]
+    assert [(one.task, one.metric) for one in measures(experiment, ("latent",))] == shown[:2]
+    assert {one.task for one in measures(experiment)} == {
+        "reconstruction", "forecast", "classification", "diffusion", "latent"}  # fmt: skip
+    with pytest.raises(ExperimentError, match="task is 'season'; choose one of: "):
+        measures(experiment, ("season",))
+
+
+def test_tables_begin_with_what_is_simplest():
+    """Tasks and baselines of forecasts, whatever else there is and however it is called."""
+    experiment = Experiment()
+    assert list(tasks(experiment))[:2] == ["reconstruction", "forecast"]
+    assert [one.title for one in experiment.all_of(ForecastBaseline)] == [
+        "climatology", "persistence", "damped persistence", "linear inverse model"]  # fmt: skip
 
 
 def test_a_changed_run_is_told_from_its_presets():
