@@ -17,13 +17,15 @@ from sparta_core.presets import PRESETS
 from sparta_core.settings import Choice, Section, Seed, Uses, as_tuples, describe, escaped, sections, setting
 from sparta_core.typed import check_choice, nearest, plain
 
-# Where sections and kinds are found, in the order in which they are needed.
+# Where sections and kinds are found, in the order in which they are needed; in a folder those that are named come
+# first, tasks and baselines as tables have them, and the others after them by name.
 PACKAGES = (
     "sparta_core.experiment", "sparta_core.data.days", "sparta_core.data.departures", "sparta_core.views.augment",
     "sparta_core.observe", "sparta_core.views.sampling", "sparta_core.encoders", "sparta_core.fusions",
     "sparta_core.decoders", "sparta_core.training.device", "sparta_core.training.schedules",
     "sparta_core.training.fit", "sparta_core.objectives",
-    "sparta_core.tasks", "sparta_core.baselines",
+    "sparta_core.tasks.reconstruction", "sparta_core.tasks.forecast", "sparta_core.tasks",
+    "sparta_core.baselines.climatology", "sparta_core.baselines.persistence", "sparta_core.baselines",
 )  # fmt: skip
 S = TypeVar("S", bound=Section)
 
