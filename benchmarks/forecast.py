@@ -10,7 +10,7 @@ from benchmarks.per_sample import window_step, with_torchs_dropout
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_fields
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.tasks.forecast import Forecaster
+from sparta_core.tasks.forecast import Forecaster, run_of
 from sparta_core.tasks.forecast.lstm import LSTMForecaster, training_starts
 from sparta_core.training.device import arrange
 from sparta_core.training.workbench import Workbench
@@ -23,7 +23,8 @@ class OurEpoch(Training):
         experiment, model = bench.experiment, bench.build("decoder")
         arrange(model, bench.device.type)
         frozen = model.to(bench.device).eval().requires_grad_(False)
-        super().__init__(experiment.of(Forecaster).job(bench, experiment.seed, frozen))
+        seed = experiment.seed
+        super().__init__(experiment.of(Forecaster).training(bench, run_of(bench, seed), seed).job(frozen))
 
     def __call__(self) -> None:
         for batch in self.objective.batches("train", self.generator):

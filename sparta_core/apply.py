@@ -22,6 +22,7 @@ from sparta_core.data.days import BLOCK, loaded, opened
 from sparta_core.data.fields import Fields
 from sparta_core.data.moments import Moments
 from sparta_core.data.plausible import Known
+from sparta_core.data.stations import Table
 from sparta_core.data.unused import check_unused, unused_variables
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -30,7 +31,6 @@ from sparta_core.reports import gridded_reports
 from sparta_core.tasks.embeddings import CHUNK, decode
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
-from sparta_core.views.stations import Table
 
 GRID_TOLERANCE = 1e-3  # degrees
 WHERE = "the dataset"  # what errors call it

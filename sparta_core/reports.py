@@ -6,10 +6,10 @@ import xarray as xr
 
 from sparta_core.data.domain import Domain
 from sparta_core.data.plausible import Known
+from sparta_core.data.stations import PLACE, Table, at, called, nearest_points, numbers, read_stations
 from sparta_core.data.times import Grouped, When, grouped, utc
 from sparta_core.data.unused import check_unused
 from sparta_core.errors import DataError
-from sparta_core.views.stations import PLACE, Table, at, called, nearest_points, numbers, read_stations
 
 
 def gridded_reports(source: Table, known: Known) -> xr.Dataset:

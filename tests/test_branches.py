@@ -34,13 +34,13 @@ def branches(tree):
             sides = [node.left, *node.comparators]
             compared = any(map(setting, sides)) and any(words(side) for side in sides)
             membership = any(isinstance(way, (ast.In, ast.NotIn)) for way in node.ops)
-            if compared or membership and constant(node.left) in names() and holder(node.comparators[0]):
+            if compared or (membership and constant(node.left) in names() and holder(node.comparators[0])):
                 yield node.lineno
         elif isinstance(node, ast.Match) and setting(node.subject):
             yield node.lineno
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             first, method = constant(node.args[0]) if node.args else None, node.func.attr
-            absent = method in ("get", "setdefault") or method == "pop" and len(node.args) > 1
+            absent = method in ("get", "setdefault") or (method == "pop" and len(node.args) > 1)
             if absent and first in names() and holder(node.func.value):
                 yield node.lineno
             folder = isinstance(node.func.value, ast.Attribute) and node.func.value.attr in ("name", "stem")

@@ -138,3 +138,46 @@ def test_shortened_training_ends_at_the_same_alpha():
 def test_settings_of_the_later_parts_are_checked(change, message):
     with pytest.raises(ExperimentError, match=message):
         Experiment(**change)
+
+
+STAGES = ("autoencoder", "pretrain", "blend", "decoder")
+ALL = ("baselines", *STAGES, *TASKS)
+OURS = {"linear_path": True, "mask_input": True, "mask_grid": "native", "view_size": (72, 144), "crop_from": (72, 144),
+        "smoothing": 1, "backbone": "globe", "departures": "climatology"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "changes", "changed"), [
+    ({}, {"seed": 1}, ALL), ({}, {"level": 500}, ALL), ({}, {"embedding": 8}, ALL), ({}, {"noise": 0.1}, ALL),
+    ({}, {"downstream_split": (0.5, 0.2)}, ("baselines", *TASKS)),
+    ({}, {"mask_ratio": (0.1, 0.2)}, (*STAGES, *TASKS)), ({}, {"batch_size": 6}, (*STAGES, *TASKS)),
+    ({}, {"plateau_patience": 3}, (*STAGES, *TASKS)), ({}, {"width": 8}, (*STAGES, *TASKS)),
+    ({}, {"head": "flatten"}, (*STAGES, *TASKS)), ({"backbone": "globe"}, {"head": "flatten"}, ()),
+    ({}, {"decoder_backbone": "globe"}, ("autoencoder", "blend", "decoder", *TASKS)),
+    ({}, {"swaths": 3}, ()), ({"sparsity": "swaths", "mask_grid": "native"}, {"swaths": 3}, ALL),
+    ({}, {"block_size": 3}, ()), ({}, {"attention_heads": 4}, ()), ({}, {"localisation": 0.0}, ()),
+    ({"fusion": "attention"}, {"attention_heads": 4}, ("pretrain", "blend", "decoder", *TASKS)),
+    ({}, {"fusion": "gnn"}, ("pretrain", "blend", "decoder", *TASKS)),
+    ({}, {"crop_from": (90, 180)}, ("pretrain", "blend", "decoder", *TASKS)),
+    ({}, {"temperature": 0.1}, ("pretrain", "blend", "decoder", *TASKS)),
+    ({}, {"blend_decay": 0.1}, ("blend", "decoder", *TASKS)), ({}, {"autoencoder_rate": 0.1}, ("autoencoder",)),
+    ({"objective": "autoencoder"}, {"temperature": 0.1}, ("pretrain", "blend", "decoder")),
+    ({}, {"stride": 3}, ("forecast",)), ({}, {"forecast_steps": 3}, ()),
+    (OURS | {"forecaster": "dynamics"}, {"forecast_steps": 3}, ("forecast",)),
+    (OURS | {"forecaster": "dynamics"}, {"stride": 3}, ()),
+    (OURS | {"forecaster": "dynamics", "diffusion_of": "forecast"}, {"forecast_steps": 3}, ("forecast", "diffusion")),
+    (OURS, {"localisation": 0.0}, ALL), ({}, {"diffusion_steps": 5}, ("diffusion",)),
+    ({}, {"classification_epochs": 5}, ("classification",)),
+    (OURS | {"classifier": "date"}, {"classification_epochs": 5}, ()),
+    ({}, {"leads": 5, "draws": 3, "start_every": 2, "climatology_window": 4, "forecast_seeds": (1,)}, ()),
+    ({}, {"device": "cpu", "precision": "32-true", "storage": "memory", "checkpoint_every": 1.0, "runs": "x"}, ()),
+], ids=str)
+def test_a_digest_holds_what_a_stage_uses(given, changes, changed):
+    before = Experiment(**given)
+    after = before.replace(**changes)
+    assert tuple(stage for stage in ALL if before.digest(stage) != after.digest(stage)) == changed
+
+
+def test_asking_for_the_digest_touches_no_data(monkeypatch):
+    """Nothing is loaded or fitted to name a folder."""
+    monkeypatch.setattr("sparta_core.data.days.opened", lambda data: pytest.fail("the data was opened"))
+    assert len(Experiment.from_preset("demo").digest("diffusion")) == 8

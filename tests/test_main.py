@@ -50,7 +50,7 @@ def test_what_it_trains_is_what_a_notebook_trains(tiny, tmp_path, flags):
 def test_flags_may_stand_between_stages(tiny, capsys, flags):
     experiment = tiny(**SETTINGS)
     command.main(["pretrain", *flags(experiment), "--cost", "autoencoder"])
-    assert [line.split("-")[0] for line in capsys.readouterr().out.splitlines()[:2]] == ["autoencoder", "pretrain"]
+    assert [line.split("-")[0] for line in capsys.readouterr().out.splitlines()[:2]] == ["pretrain", "autoencoder"]
 
 
 @pytest.mark.parametrize("name", ["pretrain", "diffusion"])
@@ -107,7 +107,7 @@ def test_epochs_that_are_done_cost_nothing(tiny, monkeypatch, flags):
     (["audit", "--levle", "500", "bundled"], r"^there is no flag --levle \(did you mean --level\?\)"),
     (["prepare", "--resolutoin", "5"], r"^there is no flag --resolutoin \(did you mean --resolution\?\)"),
     (["bars", "again"], "^'again' is one word too many"),
-    (["--seed", "1", "decodr"], r"^stage is 'decodr'; choose one of: autoencoder, .* \(did you mean decoder\?\)$"),
+    (["--seed", "1", "decodr"], r"^stage is 'decodr'; choose one of: pretrain, .* \(did you mean decoder\?\)$"),
     (["prepair", "--years", "1999"], r"^stage or command is 'prepair'; .* \(did you mean prepare\?\)$"),
     (["--preset", "demmo", "decoder"], r"^preset is 'demmo'; choose one of: paper, .* \(did you mean demo\?\)$"),
     (["--runs", "", "decoder"], "^runs is ''; it must be the path of a folder$"),

@@ -90,7 +90,7 @@ ALL = {"preset": ("demmo", "preset is 'demmo'; choose one of: paper, "), "runs":
 SEED = {"seed": ("abc", "seed is 'abc'; it must be of type int")}
 MODEL = SEED | {"fusion": ("GNN", "fusion is 'GNN'; choose one of: early, attention, gnn, hybrid (did you mean gnn?)"),
                 "hard_negatives": ("maybe", "hard_negatives is 'maybe'; it must be of type bool"),
-                "cycle_weight": ("-1", "cycle_weight is -1.0; it must be at least 0")}  # fmt: skip
+                "cycle_weight": ("-1", "cycle_weight is -1; it must be at least 0")}  # fmt: skip
 WRONG = {
     "01": ALL | SEED | {"data": ("", "data is ''; it must be 'bundled', or"),
                         "prepare_years": ("abc", "prepare_years is 'abc'; it must be a year, or the first and the")},

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from sparta_core.data.domain import Domain
+from sparta_core.data.stations import nearest_points, read_stations
 from sparta_core.errors import ExperimentError
 from sparta_core.observe import Observation
 from sparta_core.observe.masks import random_points
 from sparta_core.settings import setting
-from sparta_core.views.stations import nearest_points, read_stations
 
 if TYPE_CHECKING:
     from sparta_core.experiment import Experiment

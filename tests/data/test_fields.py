@@ -282,7 +282,6 @@ BAD = {
     "back": (pick(*range(30), 5), {}, "goes back in time after 2003-12-30"),
     "few": (pick(*range(6)), {}, "the 6 days of .* leave none for downstream_validation"),
     "days": (lambda d: d, {"days": 401}, "has 400 days, not days=401"),
-    "no days": (lambda d: d, {"days": 0}, "has 400 days, not days=0"),
     "dates": (lambda d: d.assign_coords(time=np.arange(400)), {}, "no coordinate time of dates"),
     "constant": (lambda d: d.assign(geopotential=d["geopotential"] * 0 + 12000).assign(
         geopotential=lambda e: e["geopotential"].assign_attrs(units="m2 s-2")), {},

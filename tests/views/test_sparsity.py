@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from sparta_core.data.domain import Domain
+from sparta_core.data.stations import nearest_points, read_stations
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.observe.masks import random_points
 from sparta_core.observe.sparsity import Sparsity, noise_matrices
 from sparta_core.processes import Part
 from sparta_core.views.augment import Views
-from sparta_core.views.stations import nearest_points, read_stations
 from tests.globe import axes
 
 GRID = (32, 64)

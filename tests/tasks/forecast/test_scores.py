@@ -28,7 +28,7 @@ def scored(tiny):
 
 def test_every_model_lead_variable_and_seed(scored):
     experiment, made = scored
-    assert list(made.model.values) == ["climatology", "damped persistence", "linear inverse model", "persistence",
+    assert list(made.model.values) == ["climatology", "persistence", "damped persistence", "linear inverse model",
                                        "autoencoder", "SPARTA"]  # fmt: skip
     assert list(made.lead.values) == list(range(1, 14)) and list(made.seed.values) == [0, 42]
     assert list(made["variable"].values) == list(experiment.variables)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from sparta_core.data.domain import Domain
+from sparta_core.data.stations import nearest_points, read_stations
 from sparta_core.errors import DataError
-from sparta_core.views.stations import nearest_points, read_stations
 from tests.globe import axes
 
 GRID = (16, 32)

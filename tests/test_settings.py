@@ -43,7 +43,7 @@ def test_what_goes_together_is_taken_as_it_is(changes):
 
 @pytest.mark.parametrize(("changes", "shared"), [
     ({"localisation": 4000.0}, set()), ({"linear_path": False}, set()), ({"backbone": "globe"}, set()),
-    ({"forecaster": "dynamics"}, {"autoencoder", "decoder"}), ({"forecast_steps": 3}, {"autoencoder", "decoder"}),
+    ({"forecaster": "dynamics"}, {"autoencoder", "decoder"}), ({"forecast_steps": 3}, {"autoencoder", "decoder", "forecast"}),
 ])
 def test_models_are_shared_where_what_they_are_made_of_agrees(changes, shared):
     one = Experiment(**LINEAR)
