@@ -29,6 +29,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.reports import gridded_reports
 from sparta_core.tasks.embeddings import CHUNK, decode
+from sparta_core.training.device import prepare_process
 from sparta_core.training.stages import representation
 from sparta_core.training.workbench import Workbench
 
@@ -59,7 +60,8 @@ class Standardised(NamedTuple):
 
 
 def trained(experiment: Experiment) -> TrainedModel:
-    """The model of `experiment`, loaded; what is not trained yet is trained first."""
+    """The model of `experiment`, loaded; what is not trained yet is trained first. Prepares the process for it."""
+    prepare_process()
     return TrainedModel(representation(experiment), Workbench.of(experiment))
 
 
