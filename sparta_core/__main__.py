@@ -17,10 +17,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from sparta_core.catalogue import described
 from sparta_core.commands import COMMANDS, parsed
 from sparta_core.errors import SpartaError
 from sparta_core.evaluation.plan import STAGES, costs, train
-from sparta_core.experiment import Experiment, defaults, described
+from sparta_core.experiment import Experiment, defaults
 from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
 from sparta_core.progress import duration

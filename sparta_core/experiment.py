@@ -8,25 +8,16 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from sparta_core.catalogue import Trained, all_sections, names, owner, slots, trainings
 from sparta_core.errors import ExperimentError
 from sparta_core.presets import PRESETS
-from sparta_core.settings import Choice, Section, Seed, Uses, as_tuples, describe, escaped, sections, setting
+from sparta_core.settings import Choice, Section, Seed, as_tuples, setting
 from sparta_core.typed import check_choice, nearest, plain
 
-# Where sections and kinds are found, in the order in which they are needed; in a folder those that are named come
-# first, tasks and baselines as tables have them, and the others after them by name.
-PACKAGES = (
-    "sparta_core.experiment", "sparta_core.data.days", "sparta_core.data.departures", "sparta_core.views.augment",
-    "sparta_core.observe", "sparta_core.views.sampling", "sparta_core.encoders", "sparta_core.fusions",
-    "sparta_core.decoders", "sparta_core.training.device", "sparta_core.training.schedules",
-    "sparta_core.training.fit", "sparta_core.objectives",
-    "sparta_core.tasks.reconstruction", "sparta_core.tasks.forecast", "sparta_core.tasks",
-    "sparta_core.baselines.climatology", "sparta_core.baselines.persistence", "sparta_core.baselines",
-)  # fmt: skip
 S = TypeVar("S", bound=Section)
 
 
@@ -43,32 +34,6 @@ class Machine(Section):
 
 class Randomness(Section):
     seed: Seed = setting(0, "of the initial weights, views and batches")
-
-
-class Trained(Section):
-    """What has a folder of its own: a stage of a representation, or a task, which `needs` others first."""
-
-    name: ClassVar[str] = ""
-
-    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.name = name
-
-    def needs(self, experiment: "Experiment") -> tuple[str, ...]:
-        """What must be trained before it, by name."""
-        return ()
-
-    def sections(self, experiment: "Experiment") -> Uses:
-        """The sections whose settings its result depends on, besides its own and those of what it needs."""
-        return self.uses
-
-    def learns_from(self, experiment: "Experiment") -> str:
-        """The split of the days that it learns from."""
-        return "train"
-
-    def folder(self, experiment: "Experiment") -> str:
-        """What tells its folder from that of other models of the same preset and seed."""
-        return ""
 
 
 class Experiment:
@@ -93,7 +58,7 @@ class Experiment:
         _check_names(given)
         given = {"preset": "paper"} | {name: as_tuples(value) for name, value in given.items()}
         kinds = {slot: base.kind(given.get(slot, base.default)) for slot, base in slots().items()}
-        every = {section: section.of(given) for section in _sections()}
+        every = {section: section.of(given) for section in all_sections()}
         values = {name: getattr(every[owner(kinds, name)], name) for name in names() if name not in kinds}
         values |= {slot: kind.name for slot, kind in kinds.items()}
         vars(self).update(given=given, kinds=kinds, every=every, flat={name: values[name] for name in names()})
@@ -139,7 +104,7 @@ class Experiment:
         _check_names(changes)
         settings = {"preset": preset, **PRESETS[preset], **changes}
         together = defaults() | settings
-        usual = [section.usual(together) for section in _sections()]
+        usual = [section.usual(together) for section in all_sections()]
         return cls(**{name: value for each in (*usual, settings) for name, value in each.items()})
 
     def replace(self, **changes: Any) -> "Experiment":
@@ -235,63 +200,9 @@ def check_path(name: str, path: str, what: str) -> None:
 
 
 @cache
-def _sections() -> list[type[Section]]:
-    return sections(PACKAGES)
-
-
-@cache
-def slots() -> dict[str, type[Choice]]:
-    """What chooses a kind: the base of the kinds by the name of the setting."""
-    bases = {section.__mro__[1]: None for section in _sections() if issubclass(section, Choice) and section.name}
-    return {base.slot: base for base in bases}  # type: ignore[attr-defined]
-
-
-@cache
-def trainings() -> dict[str, type[Trained]]:
-    """Every stage, in the order of the recipes that have them, and task by its name."""
-    every = {section.name: section for section in _sections() if issubclass(section, Trained) and section.name}
-    recipes: Any = slots()["objective"].kinds().values()
-    stages = [name for recipe in recipes for name in recipe.stages]
-    return {name: every[name] for name in (*stages, *every)}
-
-
-@cache
-def names() -> tuple[str, ...]:
-    """The flat names of all settings, in the order of use; that of a choice before its kinds' own."""
-    every: dict[str, None] = {}
-    for section in _sections():
-        every |= {section.slot: None} if issubclass(section, Choice) else {}
-        every |= dict.fromkeys(section.model_fields)
-    return tuple(every)
-
-
-@cache
 def defaults() -> dict[str, Any]:
     """The paper's value of every setting."""
     return Experiment().flat
-
-
-def described() -> dict[str, str]:
-    """Of every setting, in the order of use, a line of help with its unit, range and default."""
-    lines: dict[str, str] = {}
-    for section in _sections():
-        if issubclass(section, Choice):
-            base = slots()[section.slot]
-            kinds = [f"{name}: {_first_line(kind)}" for name, kind in base.kinds().items()]
-            text = f"{_first_line(base)} ({'; '.join(kinds)}; the paper's: {base.default})"
-            lines.setdefault(base.slot, escaped(text))
-        lines |= {name: describe(field) for name, field in section.model_fields.items() if name not in lines}
-    return lines
-
-
-def _first_line(section: type[Section]) -> str:
-    return (section.__doc__ or "").partition("\n")[0].rstrip(".")
-
-
-def owner(kinds: dict[str, type[Choice]], name: str) -> type[Section]:
-    """The section that has a setting: of several kinds that have it the one that is chosen."""
-    owners = [section for section in _sections() if name in section.model_fields]
-    return next((section for section in owners if section in kinds.values()), owners[0])
 
 
 def _check_names(given: dict[str, Any]) -> None:

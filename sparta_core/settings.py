@@ -103,7 +103,7 @@ class Choice(Section):
     @classmethod
     def kinds(cls: type[S]) -> "dict[str, type[S]]":
         """All kinds by name, the default one first."""
-        base: Any = next(parent for parent in cls.__mro__ if "slot" in vars(parent) and not vars(parent)["name"])
+        base: Any = base_of(cls)
         load(base.__module__)
         every: list[Any] = [kind for kind in _DEFINED if issubclass(kind, base)]
         kinds = {kind.name: kind for kind in every if kind.name}
@@ -122,6 +122,11 @@ class Choice(Section):
     def resolved(self, experiment: "Experiment") -> "Choice":
         """The kind that it stands for: itself, unless it says that it is as another setting is."""
         return self
+
+
+def base_of(kind: Any) -> type[Choice]:
+    """The base of a kind, which names the setting that chooses."""
+    return next(parent for parent in kind.__mro__ if "slot" in vars(parent) and not vars(parent)["name"])
 
 
 @cache

@@ -7,12 +7,12 @@ from typing import get_args
 import pytest
 
 import sparta_core
-from sparta_core.experiment import _sections, names, slots
+from sparta_core.catalogue import all_sections, names, slots
 
 ROOT = Path(sparta_core.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 # Settings whose values are names: of kinds, or of a few.
-NAMED = set(slots()) | {name for section in _sections() for name, field in section.model_fields.items()
+NAMED = set(slots()) | {name for section in all_sections() for name, field in section.model_fields.items()
                         if all(isinstance(value, str) for value in get_args(field.annotation) or [0])}  # fmt: skip
 HOLDERS = {"settings", "given", "changes", "record", "experiment", "flat"}  # what holds settings by name
 SPLITS = {"split", "rsplit", "partition", "rpartition", "removeprefix", "removesuffix"}

@@ -4,9 +4,10 @@ from typing import get_args
 
 import pytest
 
+from sparta_core.catalogue import all_sections, slots
 from sparta_core.encoders import resnet18
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import Experiment, _sections, slots
+from sparta_core.experiment import Experiment
 from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
 from sparta_core.tasks.diffusion import sampling
 from sparta_core.training import device
@@ -41,7 +42,7 @@ def test_a_kind_that_is_none_is_refused(slot, name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_names_of_a_setting_are_those_that_its_tables_hold(name):
-    field = next(section.model_fields[name] for section in _sections() if name in section.model_fields)
+    field = next(section.model_fields[name] for section in all_sections() if name in section.model_fields)
     for table in TABLES[name]:
         assert tuple(table) == get_args(field.annotation)
 

@@ -12,8 +12,9 @@ import sparta_core
 ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. Networks know no data but the domain that fields are on;
 # what is observed knows no network; training knows no objective and no task.
-LAYERS = ["errors", "typed", "presets", "progress", "files", "draws", "modes", "processes", "settings", "experiment",
-          "domain", "data", "observe", "views", "layers", "encoders", "fusions", "decoders", "models", "losses",
+LAYERS = ["errors", "typed", "presets", "progress", "files", "draws", "modes", "processes", "settings", "catalogue",
+          "experiment", "domain", "data", "observe", "views", "layers", "encoders", "fusions", "decoders", "models",
+          "losses",
           "training", "objectives", "metrics", "baselines", "tasks", "evaluation", "plotting", "explorer", "reports",
           "apply", "parameters", "commands", "__main__"]  # fmt: skip
 NETWORKS = ("layers", "encoders", "fusions", "decoders", "models")

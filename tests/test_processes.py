@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sparta_core.catalogue import names
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import names
 from sparta_core.processes import Share
 from sparta_core.training import device, stages
 from sparta_core.training.workbench import Workbench

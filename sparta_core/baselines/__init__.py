@@ -8,12 +8,13 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from sparta_core.catalogue import Trained
 from sparta_core.data.days import DataSettings, DownstreamSplit
 from sparta_core.data.departures import Departures
 from sparta_core.data.fields import Fields
 from sparta_core.encoders import Latent
 from sparta_core.encoders.linear_path import LinearPath
-from sparta_core.experiment import Experiment, Randomness, Trained
+from sparta_core.experiment import Experiment, Randomness
 from sparta_core.observe import DownstreamMask, Errors, Observation
 from sparta_core.settings import Section, Uses
 from sparta_core.views.augment import ViewSettings

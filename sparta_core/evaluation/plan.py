@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sparta_core.experiment import Experiment, trainings
+from sparta_core.catalogue import trainings
+from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.processes import agreed
 from sparta_core.progress import duration

@@ -8,8 +8,9 @@ from typing import ClassVar, NamedTuple
 import pandas as pd
 import xarray as xr
 
+from sparta_core.catalogue import Trained, trainings
 from sparta_core.data.days import DownstreamSplit
-from sparta_core.experiment import Experiment, Trained, trainings
+from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.observe import DownstreamMask

@@ -9,12 +9,13 @@ from typing import ClassVar
 
 from torch import nn
 
+from sparta_core.catalogue import Trained
 from sparta_core.data.days import DataSettings
 from sparta_core.data.departures import Departures
 from sparta_core.encoders import Encoder
 from sparta_core.encoders.linear_path import LinearPath
 from sparta_core.errors import ExperimentError
-from sparta_core.experiment import Experiment, Randomness, Trained
+from sparta_core.experiment import Experiment, Randomness
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe import Errors, MaskRatio, Observation
 from sparta_core.settings import Section

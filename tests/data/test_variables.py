@@ -1,16 +1,10 @@
 """The table of variables: against the standard atmosphere and records of the weather, and that no name means two."""
 
-import doctest
 
 import pytest
 
-from sparta_core.data import climatology, conventions, times, variables
+from sparta_core.data import conventions
 from sparta_core.data.variables import UNITS, VARIABLES, Variable, geopotential_bounds, variable
-
-
-@pytest.mark.parametrize("module", [variables, conventions, climatology, times])
-def test_the_examples_hold(module):
-    assert doctest.testmod(module).failed == 0 < doctest.testmod(module).attempted
 
 
 def test_bounds_of_geopotential_hold_the_standard_atmosphere_and_extremes_of_the_weather():

@@ -7,14 +7,22 @@ import xarray as xr
 
 from sparta_core.commands import bars_command
 from sparta_core.errors import ExperimentError
-from sparta_core.evaluation import bars as module
 from sparta_core.evaluation.bars import bars
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.forecast import calibration
+from sparta_core.tasks.forecast import task as forecast
+from sparta_core.tasks.reconstruction import task as reconstruction
 from sparta_core.tasks.season import Season
 
 LEADS, VARIABLES = [1, 2, 3, 10], ["t", "z"]
-SEASON = {"model_classification": (Season, "score"), "baseline_classification": (Season, "score_baselines")}
+# Where each scorer is looked up by the task that asks it.
+PLACES = {
+    "model_reconstruction": (reconstruction, "model_reconstruction"),
+    "baseline_reconstruction": (reconstruction, "baseline_reconstruction"),
+    "model_scores": (forecast, "model_scores"), "baseline_scores": (forecast, "baseline_scores"),
+    "forecast_ensemble_scores": (forecast, "forecast_ensemble_scores"),
+    "model_classification": (Season, "score"), "baseline_classification": (Season, "score_baselines"),
+}  # fmt: skip
 
 
 def by_lead(values, **models):
@@ -46,7 +54,7 @@ def scores(monkeypatch):
                                               {"model": ["means", "logistic"], "ratio": [0.2, 0.9]}),
     }  # fmt: skip
     for name in made:
-        monkeypatch.setattr(*SEASON.get(name, (module, name)), lambda *_, name=name: made[name])
+        monkeypatch.setattr(*PLACES[name], lambda *_, name=name: made[name])
     return made
 
 
@@ -88,7 +96,7 @@ def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypat
         asked.append((experiment.seed, experiment.forecast_seeds))
         return scores["model_reconstruction"] * (1 if experiment.seed == 3 else 3)
 
-    monkeypatch.setattr(module, "model_reconstruction", of_a_seed)
+    monkeypatch.setattr(reconstruction, "model_reconstruction", of_a_seed)
     found = bars(Experiment(), [3, 4])
     assert set(asked) == {(3, (3,)), (4, (4,))}
     row = found.loc["reconstruction below optimal interpolation"]

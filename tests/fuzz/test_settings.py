@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparta_core import __main__ as command
+from sparta_core.catalogue import names
 from sparta_core.errors import ExperimentError, SpartaError
-from sparta_core.experiment import Experiment, names
+from sparta_core.experiment import Experiment
 from sparta_core.training.runs import Run
 
 FIELDS = list(names())

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from sparta_core import files
+from sparta_core.catalogue import names
 from sparta_core.errors import ExperimentError, RunError
-from sparta_core.experiment import names
 from sparta_core.training.fit import CHECKPOINT, MODEL
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import autoencoder
