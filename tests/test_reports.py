@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from tests.views.test_stations import GRID, LAT, LON, nearest_by_haversine
 
 from sparta_core.data.plausible import Known
 from sparta_core.errors import DataError
 from sparta_core.reports import gridded_reports
+from tests.data.test_stations import GRID, LAT, LON, nearest_by_haversine
 from tests.globe import axes
 
 DAYS = ["2001-01-01", "2001-01-02", "2001-01-04"]

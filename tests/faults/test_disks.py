@@ -12,10 +12,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from sparta_core.evaluation.plan import STAGES
 from sparta_core.progress import Progress
 from tests.faults.children import REFUSED, UNTOUCHED, start, with_faults
-from tests.faults.works import WORKS, contents
+from tests.faults.works import TRAINS, WORKS, contents
 
 REASONS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
 
@@ -56,7 +55,7 @@ def test_a_disk_that_takes_no_more(without, ends_as_the_whole, tmp_path, name):
         assert ended in (REFUSED, 0), child.said  # 0: what could not be removed was not needed any more
         named |= {refused(child, number)} if ended else set()
         ends_as_the_whole(experiment, name)
-    made = {"model.safetensors", "checkpoint.safetensors", "history.csv"} if name in STAGES else {"reconstruction.nc"}
+    made = {"model.safetensors", "checkpoint.safetensors", "history.csv"} if name in TRAINS else {"reconstruction.nc"}
     assert named == made | {"experiment.json", ".lock"}
 
 

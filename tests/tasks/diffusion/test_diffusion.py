@@ -91,7 +91,7 @@ class GivenEmbeddings(NoisePrediction):
     """The objective, on embeddings that are given."""
 
     def __init__(self, experiment, clean, denoiser):
-        self.modules, self.noising = {"denoiser": denoiser}, noising(experiment)
+        self.network, self.noising = denoiser, noising(experiment)
         self.bench = type("Bench", (), {"experiment": experiment})
         self.clean, self.conditions = clean, torch.zeros_like(clean)
 
@@ -122,7 +122,7 @@ def test_the_condition_and_the_target(tiny):
     experiment = tiny(**QUICK, **SMALL)
     bench, model = Workbench.of(experiment), representation(experiment)
     denoiser = Denoiser(16, (16, 8), kept_signal(experiment).float()).eval()
-    objective = NoisePrediction(bench, Day().pairs(bench, model), denoiser)
+    objective = NoisePrediction(bench, model, Day().pairs(bench, model), denoiser)
     batch = objective.batches("train", generator(3))[0]
     days = bench.fields.split("downstream_train")
     whole = embed(model, bench.views, days, 0.0, generator())[batch]
@@ -139,7 +139,8 @@ def test_the_condition_and_the_target(tiny):
 def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
     experiment = tiny(**QUICK, **SMALL)
     bench = Workbench.of(experiment)
-    objective = NoisePrediction(bench, Day().pairs(bench, representation(experiment)), torch.nn.Identity())
+    model = representation(experiment)
+    objective = NoisePrediction(bench, model, Day().pairs(bench, model), torch.nn.Identity())
     g = generator()
     objective.batches("train", g)
     clean, conditions = objective.clean, objective.conditions

@@ -68,7 +68,7 @@ def test_what_the_objective_minimises_tells_seasons_apart():
     torch.manual_seed(0)
     objective = SeasonCrossEntropy.__new__(SeasonCrossEntropy)
     classifier = SeasonClassifier(16, (12, 6), 0.2)
-    objective.modules, objective.seasons = {"classifier": classifier}, torch.arange(160) % 4
+    objective.network, objective.seasons = classifier, torch.arange(160) % 4
     objective.embeddings = 3 * F.one_hot(objective.seasons, 16).float() + 0.3 * torch.randn(160, 16)
     adam = torch.optim.Adam(classifier.parameters(), 1e-2)
     for _ in range(60):
