@@ -15,10 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 from sparta_core.catalogue import Trained, all_sections, names, owner, slots, trainings
 from sparta_core.errors import ExperimentError
 from sparta_core.presets import PRESETS
-from sparta_core.settings import Choice, Section, Seed, as_tuples, setting
+from sparta_core.settings import Choice, Section, Seed, as_tuples, extra, setting
 from sparta_core.typed import check_choice, nearest, plain
 
 S = TypeVar("S", bound=Section)
+PRESET = "preset"  # the name of the setting that names it
 
 
 class Machine(Section):
@@ -106,6 +107,12 @@ class Experiment:
         together = defaults() | settings
         usual = [section.usual(together) for section in all_sections()]
         return cls(**{name: value for each in (*usual, settings) for name, value in each.items()})
+
+    def told(self) -> dict[str, Any]:
+        """The settings that were given, ready for JSON, with which to make it again on another machine."""
+        here = {name for section in self.every for name, field in section.model_fields.items()
+                if not extra(field)["trains"]}  # fmt: skip
+        return {name: plain(value) for name, value in self.given.items() if name == PRESET or name not in here}
 
     def replace(self, **changes: Any) -> "Experiment":
         """A new experiment with `changes`; this one stays as it is."""

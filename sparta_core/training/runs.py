@@ -23,7 +23,6 @@ from sparta_core.experiment import Experiment
 from sparta_core.files import TEXT_BYTES, read, remove, replace, sealed, sealed_json, unsealed, unsealed_json
 from sparta_core.processes import agreed, first_process
 from sparta_core.training.tensors import Tensors, packed, unpacked
-from sparta_core.typed import plain
 
 RECORD, HISTORY = "experiment.json", "history.csv"
 FORMAT = 2  # of a run's folder
@@ -38,15 +37,14 @@ class Run:
     stage: str
     settings: dict[str, Any]
     data: str
-    experiment: Mapping[str, Any] = field(default_factory=dict)  # all settings that were given, for the score card
+    experiment: Mapping[str, Any] = field(default_factory=dict)  # Experiment.told
 
     @classmethod
     def of(cls, experiment: Experiment, stage: str, data: str, variant: str = "") -> "Run":
         """The run of `stage`; `variant` tells repetitions apart that share all settings (a seed)."""
         name = _only_a_name(f"{stage}-{experiment.digest(stage)}{variant}")
         folder = Path(experiment.runs) / _only_a_name(experiment.name(stage)) / name
-        return cls(folder, stage, experiment.settings(stage), data,
-                   {name: plain(value) for name, value in experiment.given.items()})
+        return cls(folder, stage, experiment.settings(stage), data, experiment.told())
 
     def path(self, name: str) -> Path:
         """Where the file `name` of this run lies; RunError for a name that leads elsewhere."""

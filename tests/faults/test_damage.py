@@ -44,7 +44,7 @@ def run(tmp_path):
     made.save(CHECKPOINT, {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}, {"epoch": 1, "best": 0.1})
     made.save(MODEL, {"a": torch.randn(3).bfloat16()}, {"name": "ü", "best": float("inf")})
     made.write_history([{"epoch": 1, "learning_rate": 1e-4, "training_loss": 0.25}])
-    kept(made, "scores.nc", lambda: xr.Dataset({"mse": 1.0}), leads=5)
+    kept(made, "scores.nc", "some", lambda: xr.Dataset({"mse": 1.0}), lambda scores: [], leads=5)
     return made
 
 
