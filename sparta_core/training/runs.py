@@ -194,8 +194,9 @@ def describe(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     with reading(path, f"move {folder} away to train again"):
         record = unsealed_json(read(path, TEXT_BYTES))
-        if "format" in record and record["format"] == FORMAT:
-            return {name: record[name] for name in ("stage", "data", "settings", "experiment")}
+        version, known = record.pop("format", 1), {name: record[name] for name in ("stage", "data", "settings")}
+        if version == FORMAT:
+            return known | {"experiment": record["experiment"]}
     raise RunError(f"{folder} was written by another version of this package; move it away to train again")
 
 

@@ -39,7 +39,8 @@ EVERY = pytest.mark.parametrize("name", READ)
 @pytest.fixture
 def run(tmp_path):
     """A run with a small file of every kind."""
-    made = Run(tmp_path / "runs" / "demo-seed0" / "baselines-0", "baselines", {"data": "bundled", "rate": 1e-4}, "01ef")
+    made = Run(tmp_path / "runs" / "demo-seed0" / "baselines-0", "baselines", {"data": "bundled", "rate": 1e-4}, "01ef",
+               {"preset": "demo"})  # fmt: skip
     made.open()
     made.save(CHECKPOINT, {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}, {"epoch": 1, "best": 0.1})
     made.save(MODEL, {"a": torch.randn(3).bfloat16()}, {"name": "ü", "best": float("inf")})
