@@ -5,6 +5,7 @@ which finds it by itself, or in a package that names it as an entry point of the
 """
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -165,8 +166,20 @@ def describe(field: FieldInfo) -> str:
     unit, values = extra(field)["unit"], _choices(field.annotation)
     bounds = _bounds(field.annotation, field.metadata)
     parts = [f"in {unit}" if unit else "", f"one of {', '.join(values)}" if values else bounds,
-             f"the paper's: {field.default}"]  # fmt: skip
-    return escaped(f"{field.description} ({'; '.join(part for part in parts if part)})")
+             f"the paper's: {as_typed(field.default)}" if field.default != "" else ""]  # fmt: skip
+    told = "; ".join(part for part in parts if part)
+    return escaped(f"{field.description} ({told})" if told else str(field.description))
+
+
+def as_typed(value: Any) -> str:
+    """A value as a person types it behind a flag: JSON, lists of words and numbers with commas alone.
+
+    >>> as_typed((0.6, 0.2)), as_typed(None), as_typed(True), as_typed("bundled")
+    ('0.6,0.2', 'null', 'true', 'bundled')
+    """
+    if isinstance(value, tuple) and not any(isinstance(entry, tuple) for entry in value):
+        return ",".join(map(as_typed, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def escaped(text: str) -> str:
