@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
-from sparta_core.settings import Choice
+from sparta_core.settings import Amount, Choice, Count, Epochs, Positive, setting
 from sparta_core.tasks.network import TrainsNetwork
 from sparta_core.training.runs import Run
 from sparta_core.training.workbench import Workbench
@@ -17,6 +17,11 @@ class Forecaster(Choice, TrainsNetwork, slot="forecaster", default="lstm"):
     """What steps from a day to the next."""
 
     learns_from: ClassVar[str]  # the split of the days
+    forecast_hidden: Count = setting(128, "size of an LSTM's state, or channels of the dynamics")
+    forecast_epochs: Epochs = setting(100, "epochs of the forecaster")
+    forecast_rate: Positive = setting(1e-2, "learning rate of the forecaster")
+    forecast_batch_size: Count = setting(64, "of the forecaster", "windows")
+    forecast_weight_decay: Amount = setting(1e-6, "of the forecaster")
 
     def setup_of(self, experiment: Experiment) -> str:
         """What it is given, in the score card: days of look-back and between the windows that it learns from."""

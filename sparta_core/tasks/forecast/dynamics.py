@@ -15,7 +15,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.layers.globe import check_groups
 from sparta_core.models.sparta import Sparta
 from sparta_core.modes import inverse_step
-from sparta_core.settings import Amount, Count, Epochs, Positive, setting
+from sparta_core.settings import Count, setting
 from sparta_core.tasks.forecast import Forecaster, calibration
 from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics, usual_ahead
 from sparta_core.tasks.network import NetworkObjective
@@ -35,11 +35,6 @@ class Dynamics(Forecaster, name="dynamics"):
 
     learns_from = "train"
     forecast_steps: Count = setting(1, "ahead that the dynamics are trained on, in the end", "days")
-    forecast_hidden: Count = setting(128, "size of the LSTM's state, or channels of the dynamics")
-    forecast_epochs: Epochs = setting(100, "epochs of the forecaster")
-    forecast_rate: Positive = setting(1e-2, "learning rate of the forecaster")
-    forecast_batch_size: Count = setting(64, "of the forecaster", "windows")
-    forecast_weight_decay: Amount = setting(1e-6, "of the forecaster")
 
     def check(self, experiment: Experiment) -> None:
         if not experiment.linear_path:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
+from sparta_core.settings import Count, Share, Uses, setting
 from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.network import NetworkObjective
 from sparta_core.training.fit import Objective
@@ -31,11 +31,6 @@ class LSTM(Forecaster, name="lstm"):
     uses: ClassVar[Uses] = (PlateauSettings,)
     learns_from = "downstream_train"
     stride: Count = setting(1, "between training windows", "days")
-    forecast_hidden: Count = setting(128, "size of the LSTM's state, or channels of the dynamics")
-    forecast_epochs: Epochs = setting(100, "epochs of the forecaster")
-    forecast_rate: Positive = setting(1e-2, "learning rate of the forecaster")
-    forecast_batch_size: Count = setting(64, "of the forecaster", "windows")
-    forecast_weight_decay: Amount = setting(1e-6, "of the forecaster")
     forecast_dropout: Share = setting(0.0, "of the LSTM's outputs")
 
     @classmethod
