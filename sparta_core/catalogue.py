@@ -3,6 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparta_core.errors import ExperimentError
 from sparta_core.settings import Choice, Section, Uses, base_of, describe, escaped, sections
 
 if TYPE_CHECKING:
@@ -70,11 +71,15 @@ def trainings() -> dict[str, type[Trained]]:
 @cache
 def names() -> tuple[str, ...]:
     """The flat names of all settings, in the order of use; that of a choice before its kinds' own."""
-    every: dict[str, None] = {}
+    owners: dict[str, type[Section]] = {}
     for section in all_sections():
-        every |= {section.slot: None} if issubclass(section, Choice) else {}
-        every |= dict.fromkeys(section.model_fields)
-    return tuple(every)
+        own = [*([section.slot] if issubclass(section, Choice) else []), *section.model_fields]
+        for name in own:
+            other = owners.setdefault(name, section)
+            if other is not section and not (issubclass(other, Choice) and issubclass(section, Choice)):
+                raise ExperimentError(f"the setting {name} is {other.__module__}'s and {section.__module__}'s; only "
+                                      "kinds of choices may share one, so rename one")
+    return tuple(owners)
 
 
 def described() -> dict[str, str]:

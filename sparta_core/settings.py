@@ -106,8 +106,12 @@ class Choice(Section):
         """All kinds by name, the default one first."""
         base: Any = base_of(cls)
         load(base.__module__)
-        every: list[Any] = [kind for kind in _DEFINED if issubclass(kind, base)]
-        kinds = {kind.name: kind for kind in every if kind.name}
+        every: list[Any] = [kind for kind in _DEFINED if issubclass(kind, base) and vars(kind)["name"]]
+        kinds = {kind.name: kind for kind in every}
+        for kind in every:
+            if kinds[kind.name] is not kind:
+                raise ExperimentError(f"two kinds of {base.slot} are called {kind.name!r}, in {kind.__module__} and in "
+                                      f"{kinds[kind.name].__module__}; rename one")
         return {name: kinds[name] for name in sorted(kinds, key=lambda name: (name != base.default, name))}
 
     @classmethod
@@ -139,7 +143,12 @@ def load(package: str) -> None:
         if module.ispkg:
             load(f"{package}.{module.name}")
     for point in entry_points(group=package):
-        point.load()
+        try:
+            point.load()
+        except Exception as error:  # whatever another package raises
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ExperimentError(f"the entry point {point.name} = {point.value} of {package} cannot be loaded "
+                                  f"({reason}); mend or remove its package") from error
 
 
 def sections(packages: Sequence[str]) -> list[type[Section]]:

@@ -1,13 +1,17 @@
 """Every name that a setting may take stands for something; every other name is refused, and the known ones listed."""
 
+from importlib.metadata import EntryPoint
 from typing import get_args
 
 import pytest
 
+from sparta_core import catalogue, settings
 from sparta_core.catalogue import all_sections, slots
 from sparta_core.encoders import resnet18
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
+from sparta_core.fusions import Fusion
+from sparta_core.fusions.gnn import GnnChoice
 from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
 from sparta_core.tasks.diffusion import sampling
 from sparta_core.training import device
@@ -62,3 +66,46 @@ def test_a_stage_that_is_none_is_not_built():
         train_stage(Experiment(), "decode")
     with pytest.raises(ExperimentError, match="forecast is a task, not a stage of a representation"):
         stage_of(Experiment(), "forecast")
+
+
+@pytest.fixture
+def defined(monkeypatch):
+    """What a test defines is forgotten after it."""
+    monkeypatch.setattr(settings, "_DEFINED", list(settings._DEFINED))
+
+
+def test_two_kinds_of_one_name_are_refused(defined):
+    class Mine(Fusion, name="gnn"):
+        pass
+
+    said = r"^two kinds of fusion are called 'gnn', in sparta_core\.fusions\.gnn and in .*test_choices; rename one$"
+    with pytest.raises(ExperimentError, match=said):
+        Fusion.kinds()
+
+
+def test_a_kind_may_build_on_another(defined):
+    class Mine(GnnChoice, name="mine"):
+        pass
+
+    assert set(Fusion.kinds()) == {*KINDS["fusion"].split(", "), "mine"} and settings.base_of(Mine) is Fusion
+
+
+def test_a_setting_of_two_sections_is_refused(monkeypatch):
+    class Mine(settings.Section):
+        look_back: int = settings.setting(3, "mine")
+
+    monkeypatch.setattr(settings, "_DEFINED", [one for one in settings._DEFINED if one is not Mine])
+    every = [*all_sections(), Mine]
+    monkeypatch.setattr(catalogue, "all_sections", lambda: every)
+    with pytest.raises(ExperimentError, match=r"^the setting look_back is sparta_core\.tasks\.forecast\.task's and "
+                                              r".*test_choices's; only kinds of choices may share one"):
+        catalogue.names.__wrapped__()
+
+
+def test_a_package_that_cannot_be_loaded_is_one_sentence(monkeypatch):
+    point = EntryPoint("mine", "no_such_module", "sparta_core.fusions")
+    monkeypatch.setattr(settings, "entry_points", lambda group: [point])
+    said = (r"^the entry point mine = no_such_module of sparta_core\.fusions cannot be loaded "
+            r"\(No module named 'no_such_module'\); mend or remove its package$")  # fmt: skip
+    with pytest.raises(ExperimentError, match=said):
+        settings.load.__wrapped__("sparta_core.fusions")
