@@ -71,15 +71,23 @@ def trainings() -> dict[str, type[Trained]]:
 @cache
 def names() -> tuple[str, ...]:
     """The flat names of all settings, in the order of use; that of a choice before its kinds' own."""
-    owners: dict[str, type[Section]] = {}
+    return tuple(owners())
+
+
+@cache
+def owners() -> dict[str, list[type[Section]]]:
+    """The sections that have a setting, by its flat name: several, where it is of kinds of choices."""
+    found: dict[str, list[type[Section]]] = {}
     for section in all_sections():
-        own = [*([section.slot] if issubclass(section, Choice) else []), *section.model_fields]
-        for name in own:
-            other = owners.setdefault(name, section)
-            if other is not section and not (issubclass(other, Choice) and issubclass(section, Choice)):
-                raise ExperimentError(f"the setting {name} is {other.__module__}'s and {section.__module__}'s; only "
-                                      "kinds of choices may share one, so rename one")
-    return tuple(owners)
+        slot = [section.slot] if issubclass(section, Choice) else []
+        for name in (*slot, *section.model_fields):
+            having = found.setdefault(name, [])
+            having.append(section)
+            if len(having) > 1 and not all(issubclass(each, Choice) for each in having):
+                modules = f"{having[0].__module__}'s and {section.__module__}'s"
+                raise ExperimentError(f"the setting {name} is {modules}; only kinds of choices may share one, so "
+                                      "rename one")
+    return found
 
 
 def described() -> dict[str, str]:
@@ -101,5 +109,5 @@ def _first_line(section: type[Section]) -> str:
 
 def owner(kinds: dict[str, type[Choice]], name: str) -> type[Section]:
     """The section that has a setting: of several kinds that have it the one that is chosen."""
-    owners = [section for section in all_sections() if name in section.model_fields]
-    return next((section for section in owners if section in kinds.values()), owners[0])
+    having = owners()[name]
+    return next((section for section in having if section in kinds.values()), having[0])

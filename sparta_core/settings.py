@@ -60,11 +60,12 @@ class Section(BaseModel):
     @classmethod
     def of(cls: type[S], given: Mapping[str, Any]) -> S:
         """With those of the values `given` by flat name that are its own."""
-        own = {name: as_tuples(value) for name, value in given.items() if name in cls.model_fields}
+        fields = cls.model_fields  # which pydantic looks up anew each time
+        own = {name: value for name, value in given.items() if name in fields}
         try:
             return cls(**own)
         except ValidationError as error:
-            raise ExperimentError(_sentence(cls.model_fields, error.errors()[0], own)) from None
+            raise ExperimentError(_sentence(fields, error.errors()[0], own)) from None
 
     @classmethod
     def usual(cls, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_a_setting_of_two_sections_is_refused(monkeypatch):
     monkeypatch.setattr(catalogue, "all_sections", lambda: every)
     with pytest.raises(ExperimentError, match=r"^the setting look_back is sparta_core\.tasks\.forecast\.task's and "
                                               r".*test_choices's; only kinds of choices may share one"):
-        catalogue.names.__wrapped__()
+        catalogue.owners.__wrapped__()
 
 
 def test_a_package_that_cannot_be_loaded_is_one_sentence(monkeypatch):

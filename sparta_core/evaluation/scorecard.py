@@ -96,9 +96,9 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
         warnings.warn(f"the scores in {folder} are of the preset {preset!r}, which is no more; they are left out",
                       stacklevel=2)  # fmt: skip
         return
+    experiment = Experiment(**record["experiment"])
+    named = _of_model(experiment, record["stage"])
     for path in files:
-        experiment = Experiment(**record["experiment"])
-        named = _of_model(experiment, record["stage"])
         scores = load_scores(path)
         for model, setup, metric, value in json.loads(scores.attrs["rows"]):
             yield preset, scores.attrs["task"], model or named[0], *named[1:], setup, metric, experiment.seed, value
@@ -106,8 +106,7 @@ def _rows(folder: Path) -> Iterator[tuple[Any, ...]]:
 
 def _of_model(experiment: Experiment, name: str) -> tuple[str, str, str]:
     """The model, its training and its changes, of a run of a stage or a task; of one of the baselines the changes."""
-    trained = experiment.trained(name)
     stages = [each for each in experiment.ancestry(name) if isinstance(experiment.trained(each), Stage)]
     if not stages:
-        return "", "", changes(experiment, trained.name)
+        return "", "", changes(experiment, name)
     return method(experiment, stages[-1]), training(experiment, stages[-1]), changes(experiment, stages[-1])
