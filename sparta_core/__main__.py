@@ -26,7 +26,7 @@ from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
 from sparta_core.progress import duration
 from sparta_core.training.device import prepare_process
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 from sparta_core.typed import check_choice
 
 
@@ -82,7 +82,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def _announce(experiment: Experiment, names: Sequence[str]) -> None:
-    for finding in Workbench.of(experiment).fields.findings:
+    for finding in open_record(experiment).findings:
         _say(str(finding))
     total = 0.0
     for cost in costs(experiment, names):

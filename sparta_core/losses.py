@@ -28,7 +28,6 @@ def reconstruction(decoded: Tensor, truth: Tensor) -> Tensor:
     return F.mse_loss(decoded, truth) * truth.shape[1]
 
 
-def observed_reconstruction(decoded: Tensor, truth: Tensor) -> Tensor:
-    """The same over what was observed of the truth: where it is not NaN."""
-    seen = ~truth.isnan()
-    return (decoded - truth.nan_to_num(0)).square().mul(seen).sum() / seen.sum() * truth.shape[1]
+def observed_reconstruction(decoded: Tensor, truth: Tensor, observed: Tensor) -> Tensor:
+    """The same over what was observed of the truth: where `observed` (B, C, H, W) is 1, not 0."""
+    return (decoded - truth).square().mul(observed).sum() / observed.sum() * truth.shape[1]

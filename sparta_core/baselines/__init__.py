@@ -11,7 +11,7 @@ from torch import Tensor
 from sparta_core.catalogue import Trained
 from sparta_core.data.days import DataSettings, DownstreamSplit
 from sparta_core.data.departures import Departures
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 from sparta_core.encoders import Latent
 from sparta_core.encoders.linear_path import LinearPath
 from sparta_core.experiment import Experiment, Randomness
@@ -23,7 +23,7 @@ from sparta_core.views.augment import ViewSettings
 class Forecasts(Protocol):
     """A forecaster that is fitted."""
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+    def forecast(self, record: Record, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
         """Standardised fields (N, leads, C, H, W) after the last observed days (N,), lead 1 being the day after.
 
         `analyses` (N, C, H, W) of the last days are seen instead of these as they were.
@@ -35,7 +35,7 @@ class ForecastBaseline(Section):
 
     title: ClassVar[str] = ""  # in tables and figures
 
-    def fit(self, fields: Fields, leads: int) -> Forecasts:
+    def fit(self, record: Record, leads: int) -> Forecasts:
         """Fit it on the training days, for forecasts of so many leads."""
         raise NotImplementedError
 
@@ -50,9 +50,9 @@ class Baselines(Trained, name="baselines"):
         return (*super().sections(experiment), *map(type, experiment.all_of(ForecastBaseline)))
 
 
-def fit_baselines(experiment: Experiment, fields: Fields, leads: int) -> dict[str, Forecasts]:
+def fit_baselines(experiment: Experiment, record: Record, leads: int) -> dict[str, Forecasts]:
     """All baselines of forecasts, by the name they carry in tables and figures."""
-    return {baseline.title: baseline.fit(fields, leads) for baseline in experiment.all_of(ForecastBaseline)}
+    return {baseline.title: baseline.fit(record, leads) for baseline in experiment.all_of(ForecastBaseline)}
 
 
 def target_days(last_days: Tensor, leads: int) -> Tensor:

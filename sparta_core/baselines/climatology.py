@@ -1,47 +1,45 @@
-"""Climatology: what is usual on the date."""
+"""Climatology: what is normal on the date."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sparta_core.baselines import ForecastBaseline
-from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
-from sparta_core.data.fields import Fields
+from sparta_core.data.climatology import climatology_at, days_of_year
+from sparta_core.data.record import Record
 
 
 class ClimatologyBaseline(ForecastBaseline):
     title: ClassVar[str] = "climatology"
 
-    def fit(self, fields: Fields, leads: int) -> "Climatology":
-        return Climatology.fit(fields)
+    def fit(self, record: Record, leads: int) -> "Climatology":
+        return Climatology.fit(record)
 
 
 @dataclass(frozen=True, eq=False)
 class Climatology:
     """Mean and three harmonics of the day of year, by least squares at every variable and grid point.
 
-    Of fields that are departures from just that it is 0, to rounding.
+    Of fields that are anomalies from just that it is 0, to rounding.
     """
 
     coefficients: Tensor  # (7, C, H, W)
 
     @classmethod
-    def fit(cls, fields: Fields) -> "Climatology":
-        days = fields.split("train")
-        return cls(fit_climatology(days, fields.day_of_year[: len(days)], fields.source))
+    def fit(cls, record: Record) -> "Climatology":
+        """Fit it on the training days; DataError where these have gaps."""
+        return cls(record.fitted_climatology)
 
-    def at(self, day_of_year: np.ndarray) -> Tensor:
-        """The climatology of days of the year (...): (..., C, H, W)."""
-        return climatology_at(self.coefficients, day_of_year)
+    def at_dates(self, dates: np.ndarray) -> Tensor:
+        """The climatology of dates (...): (..., C, H, W)."""
+        return climatology_at(self.coefficients, days_of_year(dates))
 
-    def departures(self, fields: Fields, days: Tensor | range, analyses: Tensor | None = None) -> Tensor:
+    def anomalies(self, record: Record, days: Tensor | range, analyses: Tensor | None = None) -> Tensor:
         """Days (T,) of the record, or analyses of them, minus their climatology, (T, C, H, W)."""
-        index = np.asarray(days.cpu() if isinstance(days, Tensor) else days)
-        whole = fields.take(torch.from_numpy(index)) if analyses is None else analyses
-        return whole - self.at(fields.day_of_year[index])
+        full = record.take(days).values if analyses is None else analyses
+        return full - self.at_dates(record.dates(days))
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
-        return self.at(days_of_year(fields.dates_after(last_days, leads)))
+    def forecast(self, record: Record, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+        return self.at_dates(record.dates_ahead(record.dates(last_days), leads))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sparta_core.baselines import ForecastBaseline
 from sparta_core.baselines.climatology import Climatology
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 from sparta_core.modes import eofs, inverse_step
 
 MODES = 400
@@ -18,13 +18,13 @@ RIDGE = 0.1  # of the mean eigenvalue, on the diagonal
 class LinearInverseModelBaseline(ForecastBaseline):
     title: ClassVar[str] = "linear inverse model"
 
-    def fit(self, fields: Fields, leads: int) -> "LinearInverseModel":
-        return LinearInverseModel.fit(fields, Climatology.fit(fields))
+    def fit(self, record: Record, leads: int) -> "LinearInverseModel":
+        return LinearInverseModel.fit(record, Climatology.fit(record))
 
 
 @dataclass(frozen=True, eq=False)
 class LinearInverseModel:
-    """One day's step of the leading EOFs of departures, by ridge regression, repeated (Penland, 1989).
+    """One day's step of the leading EOFs of anomalies, by ridge regression, repeated (Penland, 1989).
 
     Departures are in units of each variable's std, as the fields are, and not weighted by area.
     """
@@ -34,18 +34,18 @@ class LinearInverseModel:
     step: Tensor  # (K, K): tomorrow = today @ step
 
     @classmethod
-    def fit(cls, fields: Fields, climatology: Climatology, modes: int = MODES) -> "LinearInverseModel":
-        x = climatology.departures(fields, fields.splits["train"])
+    def fit(cls, record: Record, climatology: Climatology, modes: int = MODES) -> "LinearInverseModel":
+        x = climatology.anomalies(record, record.splits["train"])
         x = x.flatten(1)
         patterns = eofs(x, modes)
         return cls(climatology, patterns, inverse_step(x @ patterns.T, RIDGE))
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
-        now = self.climatology.departures(fields, last_days, analyses)
+    def forecast(self, record: Record, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+        now = self.climatology.anomalies(record, last_days, analyses)
         score = now.flatten(1) @ self.eofs.T
         scores = []
         for _ in range(leads):
             score = score @ self.step
             scores.append(score)
-        departures = (torch.stack(scores, 1) @ self.eofs).unflatten(2, now.shape[1:])
-        return self.climatology.forecast(fields, last_days, leads) + departures
+        anomalies = (torch.stack(scores, 1) @ self.eofs).unflatten(2, now.shape[1:])
+        return self.climatology.forecast(record, last_days, leads) + anomalies

@@ -6,13 +6,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from sparta_core.baselines import ForecastBaseline
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 
 
 class PersistenceBaseline(ForecastBaseline):
     title: ClassVar[str] = "persistence"
 
-    def fit(self, fields: Fields, leads: int) -> "Persistence":
+    def fit(self, record: Record, leads: int) -> "Persistence":
         return Persistence()
 
 
@@ -20,8 +20,9 @@ class PersistenceBaseline(ForecastBaseline):
 class Persistence:
     """Tomorrow, and every day after, as today."""
 
-    def forecast(self, fields: Fields, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
-        now = fields.take(last_days) if analyses is None else analyses
-        whole = now + fields.usual(fields.dates(last_days))
-        departures = whole[:, None] - fields.usual(fields.dates_after(last_days, leads))
-        return departures.expand(-1, leads, -1, -1, -1)
+    def forecast(self, record: Record, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
+        now = record.take(last_days).values if analyses is None else analyses
+        dates = record.dates(last_days)
+        full = now + record.climatology_of(dates)
+        later = full[:, None] - record.climatology_ahead(dates, leads)
+        return later.expand(-1, leads, -1, -1, -1)

@@ -80,6 +80,7 @@ class Days:
     splits: dict[str, range]
     land_sea_mask: np.ndarray | None  # (H, W), 1 on land
     source: str  # one line for titles and logs
+    license: str
     where: str  # for errors
     kept: str
     level: int  # hPa
@@ -105,7 +106,8 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
         return Days(
             values, time, absent, chosen["latitude"].values, chosen["longitude"].values, experiment.variables,
             tuple(chosen[name].attrs["units"] for name in experiment.variables), splits, mask,
-            str(dataset.attrs.get("source", where)), where, kept, experiment.level)
+            *(str(dataset.attrs.get(name, missing)) for name, missing in (("source", where), ("license", ""))), where,
+            kept, experiment.level)
 
 
 def split_days(

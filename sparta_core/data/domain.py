@@ -82,6 +82,12 @@ class Domain:
         """Add `width` cells on every side of maps (B, C, H, W), as `pad_globe` does."""
         return pad_globe(x, width, self.periodic_x)
 
+    def resized(self, shape: tuple[int, int]) -> "Domain":
+        """The domain of fields that are enlarged to a shape: equal steps through the cells, evenly beyond the ends."""
+        latitude, longitude = (_resized(axis, size) for axis, size in
+                               zip((self.latitude, self.longitude), shape, strict=True))  # fmt: skip
+        return Domain(latitude, longitude, self.step)
+
     def contains(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         """Say which places (N,), in degrees, lie in the cells; an axis of one point holds all."""
         inside = np.ones(latitude.shape, bool)
@@ -136,3 +142,11 @@ def _edges(axis: np.ndarray) -> np.ndarray:
         return np.array([-90.0, 90.0])
     inner = (axis[:-1] + axis[1:]) / 2
     return np.concatenate([[2 * axis[0] - inner[0]], inner, [2 * axis[-1] - inner[-1]]])
+
+
+def _resized(axis: np.ndarray, size: int) -> np.ndarray:
+    """The centres of `size` equal steps through the cells of `axis`, extended evenly at its ends."""
+    count = len(axis)
+    place = (np.arange(size) + 0.5) * count / size - 0.5
+    ends = 2 * axis[0] - axis[1], 2 * axis[-1] - axis[-2]
+    return np.interp(place, np.arange(-1, count + 1), np.concatenate([ends[:1], axis, ends[1:]]))

@@ -37,6 +37,7 @@ class Variable:
     aloft: bool = False  # whether it is at a pressure: others, such as the pressure at sea level, need no level
     positive: bool = False
     static: bool = False  # without a time, and kept where a source has it
+    standard_name: str = ""  # the CF conventions'
 
 
 def geopotential_bounds(level: float) -> Range:
@@ -50,17 +51,18 @@ def geopotential_bounds(level: float) -> Range:
 
 VARIABLES = {variable.name: variable for variable in (
     Variable("2m_temperature", Label("2 m temperature", "K", "plasma"), "K", ("t2m",), ("tas", "temperature_2m", "t2"),
-             bounds=(160, 345), spread=(2, 60)),  # K; observed: 184 to 330
+             bounds=(160, 345), spread=(2, 60), standard_name="air_temperature"),  # K; observed: 184 to 330
     Variable("u_component_of_wind", Label("u wind, {level} hPa", "m/s", "PuOr_r", signed=True), "m s-1", ("u",),
-             ("ua", "u_wind"), bounds=(-150, 150), spread=(1.5, 60), aloft=True),  # jets reach 110
+             ("ua", "u_wind"), bounds=(-150, 150), spread=(1.5, 60), aloft=True,
+             standard_name="eastward_wind"),  # jets reach 110
     Variable("v_component_of_wind", Label("v wind, {level} hPa", "m/s", "PuOr_r", signed=True), "m s-1", ("v",),
-             ("va", "v_wind"), bounds=(-150, 150), spread=(1.5, 60), aloft=True),
+             ("va", "v_wind"), bounds=(-150, 150), spread=(1.5, 60), aloft=True, standard_name="northward_wind"),
     # A height zg is told from a geopotential by its values.
     Variable("geopotential", Label("geopotential, {level} hPa", "m²/s²"), "m2 s-2", ("z",),
-             ("zg", "geopotential_height"), bounds=geopotential_bounds, aloft=True),
+             ("zg", "geopotential_height"), bounds=geopotential_bounds, aloft=True, standard_name="geopotential"),
     Variable("specific_humidity", Label("specific humidity, {level} hPa", "g/kg", "YlGnBu", factor=1000), "kg kg-1",
              ("q",), ("hus", "huss"), bounds=(-1e-3, 0.06),  # spectral models go a little below 0
-             spread=(0, 0.02), aloft=True, positive=True),
+             spread=(0, 0.02), aloft=True, positive=True, standard_name="specific_humidity"),
     Variable("temperature", short=("t",), others=("ta",), bounds=(130, 345), spread=(1, 60), aloft=True),  # any level
     Variable("land_sea_mask", short=("lsm",), static=True),
     Variable("geopotential_at_surface", static=True),

@@ -16,7 +16,7 @@ from sparta_core.progress import duration
 from sparta_core.settings import Section
 from sparta_core.tasks import Measure, task_of, tasks
 from sparta_core.training.device import Device
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 
 # What the paper's models take over from the experiment that they stand beside.
 SHARED: tuple[type[Section], ...] = (Device, Storage, Randomness, DataSettings, DownstreamSplit, DownstreamMask,
@@ -62,7 +62,7 @@ def _named(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
 
 def trained(variants: Mapping[str, Experiment]) -> dict[str, Experiment]:
     """Those whose representation is finished."""
-    return {name: one for name, one in variants.items() if Workbench.of(one).run(one.representation).finished}
+    return {name: one for name, one in variants.items() if run_of(one, one.representation).finished}
 
 
 def compare(variants: Mapping[str, Experiment], seeds: Sequence[int], names: Sequence[str] | None = None
@@ -86,7 +86,7 @@ def compare(variants: Mapping[str, Experiment], seeds: Sequence[int], names: Seq
 def _scored(experiment: Experiment, name: str) -> pd.DataFrame:
     task = task_of(experiment, name)
     task.score(experiment)
-    rows = pd.concat([rows_of(run, name) for run in task.runs(Workbench.of(experiment))])
+    rows = pd.concat([rows_of(run, name) for run in task.runs(experiment)])
     keys = [column for column in rows.columns if column != "value"]
     return rows.groupby(keys, as_index=False, sort=False).value.mean()  # over the forecast's own seeds
 
@@ -104,7 +104,7 @@ def baseline_values(experiment: Experiment, measures: Sequence[Measure]) -> dict
         task = task_of(experiment, measure.task)
         if task.benchmark:
             task.score_baselines(experiment)
-            run = task.baselines(Workbench.of(experiment))
+            run = task.baselines(experiment)
             rows = measure.of(rows_of(run, task.name)).set_index("model").value
             made[measure.label] = {task.benchmark: float(rows[task.benchmark])} if task.benchmark in rows else {}
     return made

@@ -11,9 +11,9 @@ from sparta_core.processes import agreed
 from sparta_core.progress import duration
 from sparta_core.tasks import Task
 from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.runs import Run
-from sparta_core.training.stages import Stage, job, train_stage
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.stages import Stage, fresh, job, train_stage
 
 STAGES = tuple(name for name, kind in trainings().items() if issubclass(kind, Stage | Task))
 
@@ -44,29 +44,27 @@ def train(experiment: Experiment, name: str) -> None:
 
 def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
     """Of each training that is not finished; a few steps of fresh modules are timed, nothing is kept."""
-    bench = Workbench.of(experiment)
     for name in experiment.ancestry(*names):
-        for run, make in _jobs(bench, name):
+        for run, make in _jobs(experiment, name):
             if not agreed(run.finished):
-                yield _cost(bench, name, run, make())
+                yield _cost(experiment, name, run, make())
 
 
-def _jobs(bench: Workbench, name: str) -> list[tuple[Run, Callable[[], Job]]]:
-    trained = bench.experiment.trained(name)
+def _jobs(experiment: Experiment, name: str) -> list[tuple[Run, Callable[[], Job]]]:
+    trained = experiment.trained(name)
     if isinstance(trained, Task):
-        return [(run, partial(_untaught, make, bench)) for run, make in trained.trainings(bench)]
-    return [(bench.run(name), partial(job, bench, name))]
+        return [(run, partial(_untaught, make, experiment)) for run, make in trained.trainings(experiment)]
+    return [(run_of(experiment, name), partial(job, experiment, name))]
 
 
-def _untaught(make: Callable[[Sparta], Job], bench: Workbench) -> Job:
+def _untaught(make: Callable[[Sparta], Job], experiment: Experiment) -> Job:
     """A task's training on the embeddings of an encoder that is not trained."""
-    model = bench.build(bench.experiment.representation).to(bench.device)
-    return make(model.eval().requires_grad_(False))
+    return make(fresh(experiment, experiment.representation).eval().requires_grad_(False))
 
 
-def _cost(bench: Workbench, name: str, run: Run, job: Job) -> Cost:
-    part = bench.experiment.learns_from(name)
+def _cost(experiment: Experiment, name: str, run: Run, job: Job) -> Cost:
+    part = experiment.learns_from(name)
     done = run.record(CHECKPOINT).get("epoch", 0)
     steps, seconds = timed_epoch(job)
     left = job.schedule.epochs - done
-    return Cost(run.folder.name, len(bench.fields.splits[part]), steps, left, left * seconds)
+    return Cost(run.folder.name, len(open_record(experiment).splits[part]), steps, left, left * seconds)

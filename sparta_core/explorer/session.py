@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from sparta_core.baselines.interpolation import ObservationGrid, Observed
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.latent.scores import analogues, tsne
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 PLANES = ("PCA", "t-SNE")
 SPLIT = "downstream"
@@ -45,12 +44,13 @@ class Session:
         if not experiments:
             raise ExperimentError("there is no model to explore; name at least one experiment")
         self.experiments = dict(experiments)
-        self.benches = {name: Workbench.of(experiment) for name, experiment in experiments.items()}
-        self.fields = next(iter(self.benches.values())).fields
-        for name, bench in self.benches.items():
-            if not bench.fields.same_days(self.fields):
+        self.records = {name: open_record(experiment) for name, experiment in experiments.items()}
+        self.record = next(iter(self.records.values()))
+        days = self.record.fingerprint, self.record.splits
+        for name, record in self.records.items():
+            if (record.fingerprint, record.splits) != days:
                 raise DataError(f"{name} was trained on other days than the first model; explore them apart")
-        self.days = self.fields.splits[SPLIT]
+        self.days = self.record.splits[SPLIT]
         self._models: dict[str, Sparta] = {}
         self._embeddings: dict[str, Tensor] = {}
         self._pca: dict[str, PCA] = {}
@@ -65,9 +65,7 @@ class Session:
     def embeddings(self, name: str) -> Tensor:
         """All days, whole, under a model: (days, E)."""
         if name not in self._embeddings:
-            bench = self.benches[name]
-            generator = torch.Generator(bench.device)
-            self._embeddings[name] = embed(self.model(name), bench.views, bench.fields.split(SPLIT), 0.0, generator)
+            self._embeddings[name] = embed(self.model(name), self.records[name].split(SPLIT))
         return self._embeddings[name]
 
     def plane(self, name: str, method: str) -> NDArray[np.float64]:
@@ -90,22 +88,25 @@ class Session:
     @torch.no_grad()
     def frame(self, name: str, day: int, ratio: float, variable: int) -> Frame:
         """Day `day`, counted from the first shown, with a fraction `ratio` hidden by a draw that is the day's own."""
-        bench, model = self.benches[name], self.model(name)
-        fields = bench.fields
-        index = torch.tensor([self.days[day]], device=bench.device)
-        grid = ObservationGrid.of(self.experiments[name].mask_grid, fields, bench.views)
-        observed = Observed.draw(grid, fields, index, ratio, seed=day)
-        generator = torch.Generator(bench.device).manual_seed(day)
-        whole = fields.take(index)
-        embedding = model.encoder(bench.views.sparse(whole, generator, ratio))
-        assert model.decoder is not None
-        made, seen = model.decoder(embedding), torch.where(observed.seen, observed.values, torch.nan)
-        square = ((made - whole)[0, variable].square() * fields.cell_area[:, None]).mean()
-        rmse = float(square.sqrt() * fields.std[variable])
-        dates = fields.dates(index)
-        truth_here, seen_here, made_here = (
-            fields.physical(days, dates)[0, variable].cpu().numpy() for days in (whole, seen, made))
-        return Frame(truth_here, seen_here, made_here, rmse, embedding[0])
+        record, model = self.records[name], self.model(name)
+        truth = record.take(torch.tensor([self.days[day]], device=record.device))
+        observed = model.views.observe(truth, torch.Generator(record.device).manual_seed(day), ratio)
+        embedding = embed(model, observed)
+        reconstruction = decode(model, embedding)
+        square = ((reconstruction - truth.with_gaps)[0, variable].square() * record.cell_area[:, None]).mean()
+        rmse = float(square.sqrt() * record.std[variable])
+        fields, seen, made = (self._physical(name, days, truth.dates, variable) for days in
+                              (truth.with_gaps, observed.with_gaps, reconstruction))  # fmt: skip
+        return Frame(fields, seen, made, rmse, embedding[0])
+
+    def _physical(self, name: str, fields: Tensor, dates: NDArray[np.datetime64], variable: int) -> NDArray[np.float32]:
+        """One variable (H, W), or on the grid on which values are hidden, of one day's standardised fields."""
+        record, view = self.records[name], self.model(name).views
+        native = fields.shape[-2:] == record.grid
+        climatology = record.climatology_of(dates)
+        full = fields + (climatology if native or not climatology.ndim else view.enlarged(climatology))
+        field: NDArray[np.float32] = (full[0, variable] * record.std[variable] + record.mean[variable]).cpu().numpy()
+        return field
 
     def analogues(self, name: str, day: int) -> list[tuple[int, float]]:
         """The past days nearest in latent space, whole days, nearest first, each with its distance."""
@@ -119,13 +120,14 @@ class Session:
         """
         step = max(1, len(self.days) // 100)
         days = slice(self.days.start, self.days.stop, step)
-        values = self.fields.physical(self.fields.take(days), self.fields.dates(days))[:, variable].cpu().numpy()
+        sample = self.record.take(days)
+        values = self.record.physical(sample.with_gaps, sample.dates)[:, variable].cpu().numpy()
         low, high = np.percentile(values, (0.5, 99.5))
         return float(low), float(high), float(np.percentile(np.abs(values - values.mean(0)), 99.5))
 
     def date(self, day: int) -> str:
         """The date of a day counted from the first shown."""
-        return str(self.fields.time[self.days[day]])
+        return str(self.record.time[self.days[day]])
 
 
 def _flat(embeddings: Tensor) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ class Explorer:
         self._maps: dict[int, MapPicture] = {}
         self.level = next(iter(experiments.values())).level
         self.labels = [label(name, self.level, units)
-                       for name, units in zip(self.session.fields.variables, self.session.fields.units, strict=True)]
+                       for name, units in zip(self.session.record.variables, self.session.record.units, strict=True)]
         shown = [(one.name, number) for number, one in enumerate(self.labels)]
         wide = {"style": {"description_width": "6em"}, "layout": widgets.Layout(width="24em")}
         self.model = widgets.Dropdown(options=list(experiments), description="model", **wide)
@@ -91,7 +91,7 @@ class Explorer:
         shown = self.labels[self.variable.value]
         self.caption.value = (
             f"<b>{self.session.date(self.day.value)}</b>, {self.ratio.value:.0%} hidden: {shown.name}, "
-            f"root mean squared error {rmse * shown.factor:.3g} {shown.units} ({self.session.fields.source})")
+            f"root mean squared error {rmse * shown.factor:.3g} {shown.units} ({self.session.record.source})")
         for button, found in zip(self.buttons, [*past, *[None] * ANALOGUES], strict=False):
             button.layout.display = "" if found else "none"
             if found:
@@ -100,7 +100,7 @@ class Explorer:
     def _plane(self, name: str, method: str) -> PlanePicture:
         if (name, method) not in self._planes:
             days = self.session.days
-            day_of_year = self.session.fields.day_of_year[days.start : days.stop]
+            day_of_year = self.session.record.day_of_year[days.start : days.stop]
             title = f"{name}, {method} of {len(days)} whole days"
             self._planes[name, method] = PlanePicture(self.session.plane(name, method), day_of_year, title)
         return self._planes[name, method]
@@ -108,7 +108,7 @@ class Explorer:
     def _map(self) -> MapPicture:
         variable = self.variable.value
         if variable not in self._maps:
-            fields = self.session.fields
+            fields = self.session.record
             low, high, apart = self.session.limits(variable)
             name, units = fields.variables[variable], fields.units[variable]
             kinds = {"truth": "field", "what the encoder saw": "field", "reconstruction": "field", "error": "error"}

@@ -1,9 +1,12 @@
 """SPARTA: the encoder, the projector that contrast is measured in, and the decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from sparta_core.data.normaliser import Normaliser
 from sparta_core.decoders import Decoder
 from sparta_core.encoders import Encoder, Latent
 from sparta_core.encoders.linear_path import LinearPathDecoder, LinearPathEncoder
@@ -12,6 +15,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.fusions import Fusion
 from sparta_core.fusions.early import EarlyChoice
 from sparta_core.modes import Modes
+from sparta_core.views.augment import Views
 
 
 class Projector(nn.Sequential):
@@ -50,31 +54,88 @@ def build_decoder(experiment: Experiment, grid: tuple[int, int], modes: Modes | 
 
 
 class Sparta(nn.Module):
-    """The parts that one stage hands to the next; a part that the stage does not have is None."""
+    """A representation: what one stage hands to the next, with all that it takes to use it on fields.
 
-    def __init__(self, encoder: nn.Module, projector: nn.Module | None = None,
-                 decoder: nn.Module | None = None) -> None:  # fmt: skip
+    Args:
+        experiment: Its settings.
+        normaliser: The fields that it knows.
+        modes: Of the linear path, if it has one.
+        parts: By name "encoder", and "projector" and "decoder" where the stage has them.
+    """
+
+    PARTS = ("encoder", "projector", "decoder")
+    encoder: nn.Module
+    projector: nn.Module | None
+    decoder: nn.Module | None
+
+    def __init__(self, experiment: Experiment, normaliser: Normaliser, modes: Modes | None,
+                 parts: Mapping[str, nn.Module]) -> None:  # fmt: skip
         super().__init__()
-        self.encoder, self.projector, self.decoder = encoder, projector, decoder
+        self.experiment, self.normaliser, self.modes = experiment, normaliser, modes
+        self.views = Views(experiment, normaliser.domain)
+        for name in self.PARTS:
+            self.register_module(name, parts.get(name))
 
     @classmethod
-    def build(cls, experiment: Experiment, parts: Sequence[str], grid: tuple[int, int], modes: Modes | None = None,
+    def build(cls, experiment: Experiment, parts: Sequence[str], normaliser: Normaliser, modes: Modes | None = None,
               baseline: bool = False) -> "Sparta":  # fmt: skip
-        """Fresh modules for the `parts`, on fields of the experiment's variables and `grid` (H, W)."""
-        if experiment.linear_path and grid != experiment.view_size:
+        """Build fresh modules for the `parts`, of whatever global randomness there is.
+
+        Raises:
+            ExperimentError: For a linear path on another grid than the fields'.
+        """
+        grid = normaliser.grid
+        if modes is not None and grid != experiment.view_size:
             raise ExperimentError(f"view_size is {experiment.view_size}, the data's grid {grid}; "
                                   "linear_path needs them equal")
-        encoder = build_encoder(experiment, modes, baseline)
-        projector = Projector(experiment.embedding, experiment.projection) if "projector" in parts else None
-        decoder = build_decoder(experiment, grid, modes, baseline) if "decoder" in parts else None
-        return cls(encoder, projector, decoder)
+        made: dict[str, nn.Module] = {"encoder": build_encoder(experiment, modes, baseline)}
+        if "projector" in parts:
+            made["projector"] = Projector(experiment.embedding, experiment.projection)
+        if "decoder" in parts:
+            made["decoder"] = build_decoder(experiment, grid, modes, baseline)
+        return cls(experiment, normaliser, modes, made)
 
     @property
     def parts(self) -> dict[str, nn.Module]:
         """The parts that are there, by name."""
-        return dict(self.named_children())
+        return {name: module for name, module in self.named_children() if name in self.PARTS}
+
+    @property
+    def device(self) -> torch.device:
+        """What computes."""
+        return self.normaliser.device
+
+    def attached(self) -> dict[str, Tensor]:
+        """What a file keeps of it beside the weights, so that nobody needs the days that it learned from."""
+        modes = {} if self.modes is None else {f"modes.{name}": x for name, x in self.modes._asdict().items()}
+        return modes | {f"normaliser.{name}": x for name, x in self.normaliser.tensors().items()}
+
+    def about(self) -> dict[str, Any]:
+        """What a file says of it: settings, parts, and the fields that it knows."""
+        return {"experiment": self.experiment.told(), "parts": list(self.parts), "fields": self.normaliser.record()}
+
+    @classmethod
+    def restored(cls, experiment: Experiment, tensors: Mapping[str, Tensor], about: Mapping[str, Any],
+                 device: str | torch.device, baseline: bool) -> "Sparta":  # fmt: skip
+        """Restore a representation from the weights, what was `attached` to them, and what is said `about` it.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: For tensors of another model.
+        """
+        under = {name: {key.removeprefix(f"{name}."): x.to(device) if name == "modes" else x
+                        for key, x in tensors.items() if key.startswith(f"{name}.")}
+                 for name in ("normaliser", "modes", *cls.PARTS)}  # fmt: skip
+        normaliser = Normaliser.restored(under["normaliser"], about["fields"]).to(device)
+        if normaliser.variables != experiment.variables:
+            raise ValueError(f"its variables are {', '.join(normaliser.variables)}")
+        modes = Modes(**under["modes"]) if under["modes"] else None
+        model = cls.build(experiment, about["parts"], normaliser, modes, baseline)
+        for name, part in model.parts.items():
+            part.load_state_dict(under[name])
+        return model.to(device)
 
     def forward(self, view: Tensor) -> Tensor:
         """Views (B, C, h, w) to reconstructed standardised fields (B, C, H, W)."""
         assert self.decoder is not None
-        return self.decoder(self.encoder(view))
+        decoded: Tensor = self.decoder(self.encoder(view))
+        return decoded

@@ -1,16 +1,14 @@
 """The autoencoder, the paper's baseline: masked days in, whole days out."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from torch import nn
-
+from sparta_core.data.record import Record
 from sparta_core.decoders import Decoder
+from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.objectives.days import DayObjective, Reconstruction
 from sparta_core.settings import Epochs, Positive, Uses, setting
 from sparta_core.training.stages import REPRESENTATION, Stage
-from sparta_core.training.workbench import Workbench
 
 
 class Autoencoder(Stage, name="autoencoder"):
@@ -23,8 +21,8 @@ class Autoencoder(Stage, name="autoencoder"):
     autoencoder_epochs: Epochs = setting(180, "epochs of the autoencoder")
     autoencoder_rate: Positive = setting(1e-3, "learning rate of the autoencoder")
 
-    def objective(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> DayObjective:
-        return Reconstruction(bench, parts)
+    def objective(self, record: Record, model: Sparta) -> DayObjective:
+        return Reconstruction(record, model)
 
 
 class Autoencoding(Recipe, name="autoencoder"):

@@ -1,18 +1,17 @@
 """Stage 2: from contrast to reconstruction (paper, section 5.2)."""
 
-from collections.abc import Mapping
 from math import exp
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
 
+from sparta_core.data.record import Record
 from sparta_core.decoders import Decoder
 from sparta_core.fusions import Fusion
+from sparta_core.models.sparta import Sparta
 from sparta_core.objectives.contrastive import Contrast, Contrasted
 from sparta_core.objectives.days import DayObjective, Days, Losses
 from sparta_core.settings import Amount, Epochs, Positive, Uses, setting
-from sparta_core.training.workbench import Workbench
 
 
 class Blend(Contrasted, name="blend"):
@@ -25,8 +24,8 @@ class Blend(Contrasted, name="blend"):
     blend_rate: Positive = setting(1e-4, "learning rate of stage 2")
     blend_decay: Amount = setting(0.01, "alpha = exp(-blend_decay epoch)", "1 / epochs")
 
-    def objective(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> DayObjective:
-        return BlendedLoss(bench, parts)
+    def objective(self, record: Record, model: Sparta) -> DayObjective:
+        return BlendedLoss(record, model)
 
     def scaled(self, share: float) -> dict[str, Any]:
         """So that alpha ends where it did."""

@@ -1,20 +1,19 @@
 """Contrast between days (paper, sections 3.3 to 3.5), and stage 1, which trains on it alone."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
 from sparta_core.fusions import Fusion
 from sparta_core.losses import cycle_consistency, nt_xent
+from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.objectives.days import DayObjective, Days, Losses
 from sparta_core.settings import Amount, Count, Epochs, Positive, Section, Uses, setting
-from sparta_core.training.modes import modes_of
 from sparta_core.training.stages import REPRESENTATION, Stage
-from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Crops
 
 SMALLEST = 1e-6  # of the largest variance: components with less are in its units
@@ -51,8 +50,8 @@ class Pretrain(Contrasted, name="pretrain"):
     pretrain_epochs: Epochs = setting(100, "epochs of stage 1")
     pretrain_rate: Positive = setting(1e-4, "learning rate of stage 1")
 
-    def objective(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> DayObjective:
-        return Contrast(bench, parts)
+    def objective(self, record: Record, model: Sparta) -> DayObjective:
+        return Contrast(record, model)
 
 
 class Contrastive(Recipe, name="contrastive"):
@@ -78,12 +77,12 @@ class Contrast(DayObjective):
 
     trains: tuple[str, ...] = ("encoder", "projector")
 
-    def __init__(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> None:
-        self.hard_negatives = bench.experiment.hard_negatives
-        super().__init__(bench, parts)
-        self.unit = torch.ones((), device=bench.device)
-        if bench.experiment.linear_path:  # scores are as large as their modes: unscaled, a few would be all of a loss
-            variance = modes_of(bench.experiment, bench.fields).variance
+    def __init__(self, record: Record, model: Sparta) -> None:
+        self.hard_negatives = model.experiment.hard_negatives
+        super().__init__(record, model)
+        self.unit = torch.ones((), device=record.device)
+        if model.modes is not None:  # scores are as large as their modes: unscaled, a few would be all of a loss
+            variance = model.modes.variance
             self.unit = variance.clamp_min(SMALLEST * variance.max()).sqrt()
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:

@@ -1,26 +1,27 @@
 """What every objective on batches of days shares, and reconstruction (paper, equation 9)."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 from zlib import crc32
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
 from sparta_core.losses import observed_reconstruction, reconstruction
+from sparta_core.models.sparta import Sparta
 from sparta_core.processes import Part, Share
 from sparta_core.training.fit import Objective
-from sparta_core.training.workbench import Workbench
 from sparta_core.views.sampling import Sampler
 
 Losses = dict[str, Tensor]
 
 
 class Days(NamedTuple):
-    """This process's `part` of a batch: whole standardised days, one tensor (b, C, H, W) of them for each role."""
+    """This process's `part` of a batch: whole days, one sample (b, C, H, W) of them for each role."""
 
     part: Part
-    roles: list[Tensor]
+    roles: list[Sample]
 
 
 class DayObjective(Objective):
@@ -29,14 +30,14 @@ class DayObjective(Objective):
     trains: tuple[str, ...] = ("encoder", "decoder")
     hard_negatives = True  # batches with negatives are what all variants of the autoencoder share
 
-    def __init__(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> None:
-        self.modules, self.share = parts, Share.here()
-        self.experiment, self.fields, self.views = bench.experiment, bench.fields, bench.views
-        self.loads_ahead = self.fields.elsewhere
-        for name, module in parts.items():
+    def __init__(self, record: Record, model: Sparta) -> None:
+        self.modules, self.share = model.parts, Share.here()
+        self.record, self.experiment, self.views = record, model.experiment, model.views
+        self.loads_ahead = record.needs_transfer
+        for name, module in self.modules.items():
             module.train(name in self.trains).requires_grad_(name in self.trains)
         self.samplers = {
-            part: Sampler.of(self.experiment, part, self.fields.splits[part], self.hard_negatives)
+            part: Sampler.of(self.experiment, part, record.splits[part], self.hard_negatives)
             for part in ("train", "validation")
         }
 
@@ -50,18 +51,20 @@ class DayObjective(Objective):
 
     def load(self, batch: Tensor) -> Days:
         part = self.share.part(batch.shape[1])
-        return Days(part, [self.fields.take(part.of(days)) for days in batch])
+        return Days(part, [self.record.take(part.of(days)) for days in batch])
 
-    def reconstruct(self, truth: Tensor, part: Part, generator: torch.Generator) -> Tensor:
+    def reconstruct(self, truth: Sample, part: Part, generator: torch.Generator) -> Tensor:
         """Rec(dec(enc(mask(enlarge(x)))), x): the loss of whole fields rebuilt from sparse ones."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and "encoder" in self.trains):
             embedding = self.modules["encoder"](self.views.sparse(truth, generator, part=part))
         return self.rebuilt(embedding, truth, part)
 
-    def rebuilt(self, embedding: Tensor, truth: Tensor, part: Part) -> Tensor:
-        """Rec(dec(z), x) of this process's `part` of a batch."""
-        loss = observed_reconstruction if self.experiment.gaps else reconstruction
-        return self.share.weighted(loss(self.modules["decoder"](embedding), truth), part)
+    def rebuilt(self, embedding: Tensor, truth: Sample, part: Part) -> Tensor:
+        """Rec(dec(z), x) of this process's `part` of a batch, over what the data have of it."""
+        decoded = self.modules["decoder"](embedding)
+        loss = (observed_reconstruction(decoded, truth.values, truth.observed) if self.record.gaps
+                else reconstruction(decoded, truth.values))  # fmt: skip
+        return self.share.weighted(loss, part)
 
 
 class Reconstruction(DayObjective):
@@ -71,4 +74,4 @@ class Reconstruction(DayObjective):
 
     def losses(self, batch: Days, epoch: int, generator: torch.Generator) -> Losses:
         loss = self.reconstruct(batch.roles[0], batch.part, generator)
-        return {"loss": loss, "mse": loss / len(self.fields.variables)}
+        return {"loss": loss, "mse": loss / len(self.record.variables)}

@@ -1,13 +1,11 @@
 """Stage 3: the decoder alone, on the frozen embeddings of masked days."""
 
-from collections.abc import Mapping
 
-from torch import nn
-
+from sparta_core.data.record import Record
+from sparta_core.models.sparta import Sparta
 from sparta_core.objectives.contrastive import Contrasted
 from sparta_core.objectives.days import DayObjective, Reconstruction
 from sparta_core.settings import Epochs, Positive, setting
-from sparta_core.training.workbench import Workbench
 
 
 class DecoderStage(Contrasted, name="decoder"):
@@ -18,8 +16,8 @@ class DecoderStage(Contrasted, name="decoder"):
     decoder_epochs: Epochs = setting(200, "epochs of stage 3")
     decoder_rate: Positive = setting(1e-4, "learning rate of stage 3")
 
-    def objective(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> DayObjective:
-        return DecoderReconstruction(bench, parts)
+    def objective(self, record: Record, model: Sparta) -> DayObjective:
+        return DecoderReconstruction(record, model)
 
 
 class DecoderReconstruction(Reconstruction):
@@ -27,6 +25,6 @@ class DecoderReconstruction(Reconstruction):
 
     trains: tuple[str, ...] = ("decoder",)
 
-    def __init__(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> None:
-        self.hard_negatives = bench.experiment.hard_negatives
-        super().__init__(bench, parts)
+    def __init__(self, record: Record, model: Sparta) -> None:
+        self.hard_negatives = model.experiment.hard_negatives
+        super().__init__(record, model)

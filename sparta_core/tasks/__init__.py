@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 import xarray as xr
 
 from sparta_core.catalogue import Trained, trainings
 from sparta_core.data.days import DownstreamSplit
+from sparta_core.data.sample import Sample
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.observe import DownstreamMask
 from sparta_core.settings import Uses
-from sparta_core.training.fit import Job
+from sparta_core.training.fit import Job, finish
+from sparta_core.training.records import run_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.tensors import Tensors
 from sparta_core.typed import check_choice
 
 
@@ -61,23 +64,23 @@ class Task(Trained):
 
     uses: ClassVar[Uses] = (DownstreamSplit, DownstreamMask, Recipe)
     benchmark: ClassVar[str] = ""  # the baseline that a model should beat
+    full_fields: ClassVar[bool] = False  # whether `predict` takes these instead of anomalies
 
     def needs(self, experiment: Experiment) -> tuple[str, ...]:
         return (experiment.representation,)
 
-    def trainings(self, bench: Workbench) -> list[Training]:
+    def trainings(self, experiment: Experiment) -> list[Training]:
         """What it trains: several where it has several seeds, nothing where it only scores."""
         return []
 
     def train(self, experiment: Experiment) -> None:
         """Train what is not trained yet."""
-        bench = Workbench.of(experiment)
-        for run, job in self.trainings(bench):
-            bench.finish(run, partial(_on_representation, job, experiment))
+        for run, job in self.trainings(experiment):
+            finish(run, partial(_on_representation, job, experiment))
 
-    def runs(self, bench: Workbench) -> list[Run]:
+    def runs(self, experiment: Experiment) -> list[Run]:
         """Where its scores lie."""
-        return [run for run, _ in self.trainings(bench)] or [bench.run(bench.experiment.representation)]
+        return [run for run, _ in self.trainings(experiment)] or [run_of(experiment, experiment.representation)]
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         """The model's scores, kept beside its runs; trains what is missing."""
@@ -87,9 +90,30 @@ class Task(Trained):
         """The baselines' scores on the same days, along a dimension model."""
         raise NotImplementedError
 
-    def baselines(self, bench: Workbench) -> Run:
+    def baselines(self, experiment: Experiment) -> Run:
         """Where these lie."""
-        return bench.run("baselines", f"-{self.name}")
+        return run_of(experiment, "baselines", f"-{self.name}")
+
+    def state(self, model: Sparta) -> Tensors:
+        """What predicting takes besides the representation `model`, for a model's file; trains what is missing."""
+        return {}
+
+    def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
+        """Make of anybody's days what the task makes of days.
+
+        Args:
+            model: The representation.
+            state: What `state` gave, or a file.
+            days: (T, C, H, W) as they are observed: anomalies, or full fields if it takes `full_fields`.
+            **options: The task's own.
+
+        Returns:
+            A Dataset with the names, units and coordinates of the CF conventions, along time where it is of days.
+
+        Raises:
+            ExperimentError: For a task that makes nothing of days.
+        """
+        raise ExperimentError(f"{self.name} makes nothing of days; choose another task")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """What a comparison shows of it."""

@@ -3,20 +3,30 @@
 import torch
 from torch import Tensor
 
+from sparta_core.data.sample import Sample
 from sparta_core.models.sparta import Sparta
-from sparta_core.views.augment import Views
 
 CHUNK = 256  # days at once: enough to fill a device, little enough for any
 
 
 @torch.no_grad()
-def embed(model: Sparta, views: Views, days: Tensor, ratio: float | Tensor, generator: torch.Generator) -> Tensor:
-    """Standardised days (T, C, H, W) to embeddings (T, E), a fraction `ratio`, one or one a day (T,), dropped."""
-    if isinstance(ratio, float) and ratio == 0:
-        return torch.cat([model.encoder(views.full(chunk)) for chunk in days.split(CHUNK)])
-    ratios = torch.as_tensor(ratio, dtype=days.dtype, device=days.device).expand(len(days))
+def embed(model: Sparta, days: Sample, ratio: float | Tensor = 0.0, generator: torch.Generator | None = None) -> Tensor:
+    """Embed days with a frozen encoder.
+
+    Args:
+        model: The representation.
+        days: (T, C, H, W) standardised anomalies, as they are observed.
+        ratio: The share of their values that is hidden before, one or one a day (T,); 0.0: nothing.
+        generator: Draws what is hidden.
+
+    Returns:
+        (T, E) embeddings.
+    """
+    if generator is None or (isinstance(ratio, float) and ratio == 0):
+        return torch.cat([model.encoder(model.views.shown(chunk)) for chunk in days.split(CHUNK)])
+    ratios = torch.as_tensor(ratio, dtype=days.values.dtype, device=days.values.device).expand(len(days))
     chunks = zip(days.split(CHUNK), ratios.split(CHUNK), strict=True)
-    return torch.cat([model.encoder(views.sparse(chunk, generator, own)) for chunk, own in chunks])
+    return torch.cat([model.encoder(model.views.sparse(chunk, generator, own)) for chunk, own in chunks])
 
 
 class Embedder:
@@ -26,30 +36,30 @@ class Embedder:
     are embedded once.
     """
 
-    def __init__(self, model: Sparta, views: Views) -> None:
-        self.model, self.views = model, views
+    def __init__(self, model: Sparta) -> None:
+        self.model = model
         self.last: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
-        self.kept: dict[str, Tensor] = {}
+        self.cached: dict[str, Tensor] = {}
 
-    def __call__(self, part: str, days: Tensor, ratio: float | Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, part: str, days: Sample, ratio: float | Tensor, generator: torch.Generator) -> Tensor:
         before = generator.get_state()
         if part not in self.last or not torch.equal(self.last[part][0], before):
-            made = embed(self.model, self.views, days, ratio, generator)
-            self.last[part] = (before, generator.get_state(), made)
-        _, after, made = self.last[part]
+            embeddings = embed(self.model, days, ratio, generator)
+            self.last[part] = (before, generator.get_state(), embeddings)
+        _, after, embeddings = self.last[part]
         generator.set_state(after)
-        return made
+        return embeddings
 
-    def whole(self, part: str, days: Tensor) -> Tensor:
+    def whole(self, part: str, days: Sample) -> Tensor:
         """The embeddings (T, E) of a part's whole days."""
-        if part not in self.kept:
-            self.kept[part] = embed(self.model, self.views, days, 0.0, torch.Generator(days.device))
-        return self.kept[part]
+        if part not in self.cached:
+            self.cached[part] = embed(self.model, days)
+        return self.cached[part]
 
 
 @torch.no_grad()
 def decode(model: Sparta, embeddings: Tensor) -> Tensor:
-    """Embeddings (..., E) to standardised fields (..., C, H, W)."""
+    """Decode embeddings (..., E) to standardised fields (..., C, H, W)."""
     assert model.decoder is not None
     flat = embeddings.reshape(-1, embeddings.shape[-1])
     fields = torch.cat([model.decoder(chunk) for chunk in flat.split(CHUNK)])

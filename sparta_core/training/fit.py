@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -16,9 +16,11 @@ from torch.optim import Adam, Optimizer
 
 from sparta_core.errors import RunError
 from sparta_core.experiment import Experiment
+from sparta_core.processes import agreed
 from sparta_core.progress import Progress
 from sparta_core.settings import Amount, Section, setting
 from sparta_core.training.checkpoint import State
+from sparta_core.training.device import make_fabric
 from sparta_core.training.epoch import Losses, Means, ahead, named
 from sparta_core.training.runs import Run
 from sparta_core.training.schedules import Schedule
@@ -77,7 +79,10 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One training: what trains and how long, where it computes and where it is kept."""
+    """One training: what trains and how long, where it computes and where it is kept.
+
+    Beside the weights it keeps the tensors that are `attached` to them, and what is to be said `about` them.
+    """
 
     objective: Objective
     schedule: Schedule
@@ -85,6 +90,8 @@ class Job:
     run: Run
     fabric: Fabric
     seed: int
+    attached: Mapping[str, Tensor] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -98,6 +105,20 @@ def seeded(seed: int, *purpose: str) -> Iterator[int]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(value)
         yield value
+
+
+def fabric_of(experiment: Experiment, run: Run) -> Fabric:
+    """What places and runs the modules of a training; unfinished work goes on in the precision it began with."""
+    return make_fabric(experiment, run.record(CHECKPOINT).get("precision"))
+
+
+def finish(run: Run, job: Callable[[], Job]) -> None:
+    """Do the training that `job` makes, unless it is done; one that another process is at is waited for."""
+    if not agreed(run.finished):
+        with run.alone():
+            if not agreed(run.finished):
+                fit(job())
+    run.drop(CHECKPOINT)  # not with the training: who is killed between the two finishes it here
 
 
 def fit(job: Job) -> None:
@@ -115,7 +136,8 @@ def fit(job: Job) -> None:
             loop.resume()
         loop.train()
     if job.fabric.is_global_zero:
-        job.run.save(MODEL, loop.state.weights(), {"epochs": job.schedule.epochs, "precision": loop.state.precision})
+        about = {"epochs": job.schedule.epochs, "precision": loop.state.precision, **job.about}
+        job.run.save(MODEL, {**loop.state.weights(), **job.attached}, about)
     job.fabric.barrier()  # the others read it next
 
 

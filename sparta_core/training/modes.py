@@ -6,12 +6,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from sparta_core.data.checksums import checksum
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.modes import EARTH_RADIUS, Modes, eofs, localised_eofs
-from sparta_core.processes import agreed
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
 from sparta_core.training.tensors import Tensors
@@ -20,46 +18,40 @@ from sparta_core.typed import plain
 MOST_VALUES = 20480  # of a day whose covariance fits into memory
 
 
-def modes_of(experiment: Experiment, fields: Fields) -> Modes:
-    """As many modes as the embedding has dimensions, on the device of `fields`; fitted if they are not there yet."""
+def modes_of(experiment: Experiment, record: Record) -> Modes:
+    """As many modes as the embedding has dimensions, on the device of `record`; fitted if they are not there yet."""
 
     def fit() -> Tensors:
         print(f"fitting {experiment.embedding} modes of the training days, once", flush=True)
-        return fit_modes(fields, experiment.embedding, experiment.localisation)._asdict()
+        return fit_modes(record, experiment.embedding, experiment.localisation)._asdict()
 
-    tensors = _run(experiment, fields).once(MODEL, fit)
-    return Modes(**{name: tensors[name].to(fields.device) for name in Modes._fields})
-
-
-def modes_checksum(experiment: Experiment, fields: Fields) -> str:
-    """What tells these modes from others of the same days: on another machine their signs may differ."""
-    run = _run(experiment, fields)
-    if not agreed(run.finished):
-        modes_of(experiment, fields)
-    return checksum(run.path(MODEL))[:16]
+    tensors = _run(experiment, record).once(MODEL, fit)
+    return Modes(**{name: tensors[name].to(record.device) for name in Modes._fields})
 
 
-def _run(experiment: Experiment, fields: Fields) -> Run:
+def _run(experiment: Experiment, record: Record) -> Run:
     """Where the modes are kept."""
-    days = fields.fingerprint
-    settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "embedding", "localisation")}
+    days = record.fingerprint
+    settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "departures",
+                                                                "embedding", "localisation")}  # fmt: skip
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     return Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
 
 
-def fit_modes(fields: Fields, count: int, length: float) -> Modes:
+def fit_modes(record: Record, count: int, length: float) -> Modes:
     """`count` modes of the training days, of their covariance damped over `length` km, or as it is where that is 0.
 
     The covariance is of standardised departures, not weighted by area, as the losses are. What the modes leave
     unexplained is measured on the validation days, because they fit the training days too well. ExperimentError for
     more modes than there are, or too large a grid, DataError for days with gaps.
     """
-    days, held_out = fields.split("train").flatten(1), fields.split("validation")
-    if days.isnan().any() or held_out.isnan().any():
-        raise DataError(f"the training or validation days of {fields.source} have gaps, and modes need whole days; set "
+    parts = record.split("train"), record.split("validation")
+    if not all(part.observed.all() for part in parts):
+        raise DataError(f"the training or validation days of {record.source} have gaps, and modes need whole days; set "
                         "linear_path=False, or use data without gaps")
+    days, held_out = parts[0].values.flatten(1), parts[1].values
     if length:
-        patterns, variance = _localised(fields, days, count, length)
+        patterns, variance = _localised(record, days, count, length)
     else:
         patterns = eofs(days, count)
         variance = (days @ patterns.T).square().mean(0)
@@ -71,10 +63,10 @@ def fit_modes(fields: Fields, count: int, length: float) -> Modes:
     return Modes(patterns, variance, rest.square().mean((0, 2, 3)))
 
 
-def _localised(fields: Fields, days: Tensor, count: int, length: float) -> tuple[Tensor, Tensor]:
+def _localised(record: Record, days: Tensor, count: int, length: float) -> tuple[Tensor, Tensor]:
     values = days.shape[1]
     if values > MOST_VALUES:
         raise ExperimentError(f"localisation is {length:g} km, which takes the covariance of all {values} values of a "
                               f"day, at most {MOST_VALUES}; set it to 0, or use a coarser grid")
-    places = fields.domain.positions().flatten(0, 1)
+    places = record.domain.positions().flatten(0, 1)
     return localised_eofs(days, count, places.to(days.device), length / EARTH_RADIUS)

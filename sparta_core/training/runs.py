@@ -22,16 +22,16 @@ from sparta_core.errors import RunError
 from sparta_core.experiment import Experiment
 from sparta_core.files import TEXT_BYTES, read, remove, replace, sealed, sealed_json, unsealed, unsealed_json
 from sparta_core.processes import agreed, first_process
-from sparta_core.training.tensors import Tensors, packed, unpacked
+from sparta_core.training.tensors import Tensors, checksum_of, packed, unpacked
 
 RECORD, HISTORY = "experiment.json", "history.csv"
-FORMAT = 2  # of a run's folder
+FORMAT = 3  # of a run's folder
 PATIENCE = 10.0  # seconds between two words of the waiting processes of one launch
 
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of one stage of one experiment, on one set of days (`data`: Fields.fingerprint)."""
+    """The folder of one stage of one experiment, on one set of days (`data`: Record.fingerprint)."""
 
     folder: Path
     stage: str
@@ -101,7 +101,7 @@ class Run:
                     f"{value!r}; move the folder away or use another runs folder")
         if record["data"] != self.data:
             raise RunError(
-                f"{self.folder} was trained on other days, or modes of them, than {self.settings['data']!r} now holds; "
+                f"{self.folder} was trained on other days than {self.settings['data']!r} now holds; "
                 f"move the folder away or use another runs folder")
 
     def save(self, name: str, tensors: Tensors, record: dict[str, Any]) -> None:
@@ -129,6 +129,12 @@ class Run:
         path = self.path(name)
         with reading(path, f"delete it to train {self.stage} again, nothing else is lost"):
             return unpacked(path)
+
+    def checksum(self, name: str) -> str:
+        """The checksum of a saved file's tensors; RunError for a file that `save` did not write."""
+        path = self.path(name)
+        with reading(path, f"delete it to train {self.stage} again, nothing else is lost"):
+            return checksum_of(path)
 
     def record(self, name: str) -> dict[str, Any]:
         """The JSON record of a saved file; empty if there is none, also if another process has just removed it."""

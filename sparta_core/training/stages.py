@@ -5,13 +5,15 @@ What a stage needs is trained first.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor
 
 from sparta_core.catalogue import Trained
 from sparta_core.data.days import DataSettings
 from sparta_core.data.departures import Departures
+from sparta_core.data.record import Record
 from sparta_core.encoders import Encoder
 from sparta_core.encoders.linear_path import LinearPath
 from sparta_core.errors import ExperimentError
@@ -19,10 +21,12 @@ from sparta_core.experiment import Experiment, Randomness
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe import Errors, MaskRatio, Observation
 from sparta_core.settings import Section
-from sparta_core.training.device import arrange
-from sparta_core.training.fit import Job, Objective
+from sparta_core.training.device import arrange, local_device
+from sparta_core.training.fit import MODEL, Job, Objective, fabric_of, finish, seeded
+from sparta_core.training.modes import modes_of
+from sparta_core.training.records import open_record, run_of
+from sparta_core.training.runs import Run, reading
 from sparta_core.training.schedules import PlateauSettings, Schedule
-from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import ViewSettings
 from sparta_core.views.sampling import Batches
 
@@ -62,8 +66,8 @@ class Stage(Trained):
         """What tells the model from others of its family."""
         return "" if self.family else f"_{self.name}"
 
-    def objective(self, bench: Workbench, parts: Mapping[str, nn.Module]) -> Objective:
-        """What it minimises, on the modules that are its parts."""
+    def objective(self, record: Record, model: Sparta) -> Objective:
+        """What it minimises on the days of a record, by the parts of a model."""
         raise NotImplementedError
 
 
@@ -76,19 +80,41 @@ def stage_of(experiment: Experiment, name: str) -> Stage:
 
 
 def train_stage(experiment: Experiment, name: str) -> Sparta:
-    """The finished model of a stage, frozen; trains what is missing.
+    """Train a stage, and before it what it needs, as far as that is not done.
 
     Args:
-        experiment: what to train.
-        name: of the stage.
+        experiment: What to train.
+        name: Of the stage.
 
     Returns:
-        Its encoder, and projector and decoder where it has them, on the experiment's device.
+        The finished representation, frozen: encoder, and projector and decoder where the stage has them, on the
+        experiment's device.
     """
-    bench, after = Workbench.of(experiment), stage_of(experiment, name).after
-    run = bench.run(name)
-    bench.finish(run, lambda: job(bench, name, train_stage(experiment, after) if after else None))
-    return bench.load(run)
+    run, after = run_of(experiment, name), stage_of(experiment, name).after
+    finish(run, lambda: job(experiment, name, train_stage(experiment, after) if after else None))
+    return loaded(experiment, run)
+
+
+def loaded(experiment: Experiment, run: Run) -> Sparta:
+    """The finished representation of a stage's run, frozen, on the experiment's device."""
+    with reading(run.path(MODEL), f"delete it to train {run.stage} again, nothing else is lost"):
+        return frozen(experiment, run.stage, *run.load(MODEL))
+
+
+def frozen(experiment: Experiment, stage: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Sparta:
+    """The representation that a file holds, in evaluation mode, on the experiment's device; errors as `restored`'s."""
+    device = torch.device(local_device(experiment.device))
+    model = Sparta.restored(experiment, tensors, about, device, stage_of(experiment, stage).baseline)
+    arrange(model, device.type)
+    return model.eval().requires_grad_(False)
+
+
+def fresh(experiment: Experiment, name: str) -> Sparta:
+    """Fresh modules of a stage, initialised from the experiment's seed, on its device."""
+    record, stage = open_record(experiment), stage_of(experiment, name)
+    modes = modes_of(experiment, record) if experiment.linear_path else None
+    with seeded(experiment.seed, name, "build"):
+        return Sparta.build(experiment, stage.parts, record.normaliser, modes, stage.baseline).to(record.device)
 
 
 autoencoder = partial(train_stage, name="autoencoder")
@@ -102,14 +128,15 @@ def representation(experiment: Experiment) -> Sparta:
     return train_stage(experiment, experiment.representation)
 
 
-def job(bench: Workbench, name: str, earlier: Sparta | None = None) -> Job:
+def job(experiment: Experiment, name: str, earlier: Sparta | None = None) -> Job:
     """The training of a stage, from the modules of the `earlier` one as far as it has them, else from fresh ones."""
-    experiment, run, stage = bench.experiment, bench.run(name), stage_of(bench.experiment, name)
-    model, fabric = bench.build(name), bench.fabric(run)
+    run, stage, model = run_of(experiment, name), stage_of(experiment, name), fresh(experiment, name)
+    fabric = fabric_of(experiment, run)
     for part, module in (earlier.parts if earlier else {}).items():
         if part in model.parts:
             model.parts[part].load_state_dict(module.state_dict())
     arrange(model, fabric.device.type, fabric._precision.precision)
-    parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
-    return Job(stage.objective(bench, parts), Schedule(stage.epochs, stage.rate), experiment, run, fabric,
-               experiment.seed)  # fmt: skip
+    for part, module in model.parts.items():
+        setattr(model, part, fabric.setup_module(module))
+    return Job(stage.objective(open_record(experiment), model), Schedule(stage.epochs, stage.rate), experiment, run,
+               fabric, experiment.seed, model.attached(), model.about() | {"stage": name})  # fmt: skip

@@ -7,14 +7,15 @@ their composition is `L[i] @ x @ R[j].T` with matrices that are computed once, i
 from collections.abc import Callable
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparta_core.data.domain import Domain
+from sparta_core.data.sample import Sample
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.observe import NATIVE, placed
-from sparta_core.observe.sparsity import Sparsity
+from sparta_core.observe.observer import Observer
 from sparta_core.processes import Part
 from sparta_core.settings import Count, Section, setting
 
@@ -86,13 +87,13 @@ def crop_matrices(size_in: int, enlarged: int, size_out: int, width: int) -> Ten
 
 
 class Views(nn.Module):
-    """What the encoder is shown of standardised days (B, C, H, W): views (B, C, h, w).
+    """What the encoder is shown of samples of standardised anomalies (B, C, H, W): views (B, C, h, w).
 
     With `mask_input` views are (B, 2 C, h, w): behind the values, where they are observed, 1 or 0.
 
     Enlarged for the decoder's and the downstream stages; also cropped and smoothed, at a random
-    place per sample, for the contrastive ones (paper, section 3.3.1). Where `days` are `part` of a
-    batch, they are seen as they would be in the whole of it.
+    place per sample, for the contrastive ones (paper, section 3.3.1). Where a sample is `part` of a
+    batch, it is observed as it would be in the whole of it.
     """
 
     rows: Tensor  # (h, H)
@@ -100,72 +101,78 @@ class Views(nn.Module):
     crop_rows: Tensor  # (places, h, H)
     crop_columns: Tensor  # (places, w, W)
 
-    def __init__(self, experiment: Experiment, latitude: np.ndarray, longitude: np.ndarray) -> None:
+    def __init__(self, experiment: Experiment, domain: Domain) -> None:
         super().__init__()
-        self.gaps, self.mask_input = experiment.gaps, experiment.mask_input
-        self.native, self.sparsity = NATIVE[experiment.mask_grid], Sparsity(experiment, latitude, longitude)
-        grid = latitude.size, longitude.size
+        self.mask_input, self.native = experiment.mask_input, NATIVE[experiment.mask_grid]
+        self.grid, self.view_size = domain.shape, experiment.view_size
+        self.observed_on = domain if self.native else domain.resized(experiment.view_size)
+        self.observer = Observer(experiment, self.observed_on)
         (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
         smoothing = experiment.smoothing
-        self.register_buffer("rows", resize_matrix(grid[0], height).float())
-        self.register_buffer("columns", resize_matrix(grid[1], width).float())
-        self.register_buffer("crop_rows", crop_matrices(grid[0], tall, height, smoothing).float())
-        self.register_buffer("crop_columns", crop_matrices(grid[1], wide, width, smoothing).float())
+        self.register_buffer("rows", resize_matrix(self.grid[0], height).float())
+        self.register_buffer("columns", resize_matrix(self.grid[1], width).float())
+        self.register_buffer("crop_rows", crop_matrices(self.grid[0], tall, height, smoothing).float())
+        self.register_buffer("crop_columns", crop_matrices(self.grid[1], wide, width, smoothing).float())
 
-    def full(self, days: Tensor) -> Tensor:
-        """The whole day, enlarged; where it has gaps, with the training mean there."""
-        return self._shown(self.enlarged(days.nan_to_num(0)), lambda: self.enlarged(_there(days)))
+    def observe(self, sample: Sample, generator: torch.Generator, ratio: float | Tensor | None = None,
+                part: Part | None = None) -> Sample:  # fmt: skip
+        """Observe whole fields as the experiment does, on the grid `observed_on`: the fields' own, or the enlarged.
 
-    def sparse(self, days: Tensor, generator: torch.Generator, ratio: float | Tensor | None = None,
+        Args:
+            sample: (b, C, H, W).
+            generator: Draws masks and errors.
+            ratio: The share that is hidden, one or one a field; None draws it from the experiment's range.
+            part: This process's part of a batch.
+
+        Returns:
+            The sample (b, C, H, W) or (b, C, h, w), which `shown` shows to the encoder.
+        """
+        return self.observer(self.before_observing(sample), generator, ratio, part)
+
+    def before_observing(self, sample: Sample) -> Sample:
+        """A sample on the grid on which the experiment hides values."""
+        return sample if self.native else Sample.full(self.enlarged(sample.shown), sample.time)
+
+    def shown(self, sample: Sample) -> Tensor:
+        """Show the encoder a sample, on its own grid or already enlarged: what is not observed is 0, the mean."""
+        native = sample.values.shape[-2:] == self.grid
+        return torch.cat([self.enlarged(plane) if native else plane for plane in self._planes(sample)], 1)
+
+    def _planes(self, sample: Sample) -> list[Tensor]:
+        return [sample.shown, *[sample.observed] * self.mask_input]
+
+    def sparse(self, sample: Sample, generator: torch.Generator, ratio: float | Tensor | None = None,
                part: Part | None = None) -> Tensor:  # fmt: skip
-        """The day with a fraction `ratio` dropped (None: drawn per sample from the experiment's range)."""
-        return self._masked(days, self.enlarged, generator, ratio, part or Part.whole(len(days)))
+        """Show what `observe` leaves of a sample."""
+        return self.shown(self.observe(sample, generator, ratio, part))
 
-    def augmented(self, days: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
-        """A random crop of the enlarged day, smoothed."""
-        places = self._places(part or Part.whole(len(days)), generator)
-        values = self._cropped(days, *places)
-        if not self.native:  # the enlarged day knows no gaps
-            return self._shown(values, lambda: torch.ones_like(values))
-        return self._shown(values, lambda: self._cropped(_there(days), *places))
-
-    def augmented_sparse(self, days: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
-        """A random crop of the enlarged day, smoothed and masked at a ratio of its own."""
-        part = part or Part.whole(len(days))
-        places = self._places(part, generator)
-        return self._masked(days, lambda x: self._cropped(x, *places), generator, None, part)
-
-    def _places(self, part: Part, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return tuple(
-            part.of(torch.randint(len(crops), (part.total,), generator=generator, device=generator.device))
-            for crops in (self.crop_rows, self.crop_columns)
-        )  # type: ignore[return-value]
-
-    def _cropped(self, days: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        # Columns first: it takes a quarter fewer operations.
-        right = self.crop_columns[j].transpose(1, 2)
-        wide = (self._filled(days).flatten(1, 2) @ right).unflatten(1, days.shape[1:3])
-        return self.crop_rows[i][:, None] @ wide
-
-    def enlarged(self, days: Tensor) -> Tensor:
-        """Days on the encoder's grid, (B, C, h, w)."""
-        return self.rows @ self._filled(days) @ self.columns.T
-
-    def _filled(self, days: Tensor) -> Tensor:
-        return days.nan_to_num(0) if self.gaps else days
-
-    def _shown(self, values: Tensor, seen: Callable[[], Tensor]) -> Tensor:
-        """Values of a view, and with `mask_input` behind them where they are seen."""
-        return torch.cat([values, seen()], dim=1) if self.mask_input else values
-
-    def _masked(self, days: Tensor, view: Callable[[Tensor], Tensor], generator: torch.Generator,
-                ratio: float | Tensor | None, part: Part) -> Tensor:  # fmt: skip
-        values, seen = self.sparsity(days if self.native else view(days), ratio, generator, part)
+    def augmented(self, sample: Sample, generator: torch.Generator, part: Part | None = None) -> Tensor:
+        """Show a random crop of the enlarged fields, smoothed."""
+        crop = self._crop(part or Part.whole(len(sample)), generator)
         if self.native:
-            return self._shown(view(values * seen), lambda: view(seen))
-        return self._shown(values.mul_(seen), lambda: seen)
+            return torch.cat(list(map(crop, self._planes(sample))), 1)
+        return torch.cat(self._planes(Sample.full(crop(sample.shown), sample.time)), 1)  # enlarged they know no gaps
 
+    def augmented_sparse(self, sample: Sample, generator: torch.Generator, part: Part | None = None) -> Tensor:
+        """Show a random crop of the enlarged fields, smoothed, of which a share of its own is hidden."""
+        part = part or Part.whole(len(sample))
+        crop = self._crop(part, generator)
+        if self.native:
+            return torch.cat(list(map(crop, self._planes(self.observer(sample, generator, None, part)))), 1)
+        cropped = Sample.full(crop(sample.shown), sample.time)
+        return torch.cat(self._planes(self.observer(cropped, generator, None, part)), 1)
 
-def _there(days: Tensor) -> Tensor:
-    """1 where days have values, 0 in their gaps."""
-    return (~days.isnan()).to(days.dtype)
+    def _crop(self, part: Part, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+        """Cut every sample of a part at a random place of its own."""
+        i, j = (part.of(torch.randint(len(crops), (part.total,), generator=generator, device=generator.device))
+                for crops in (self.crop_rows, self.crop_columns))  # fmt: skip
+        right, left = self.crop_columns[j].transpose(1, 2), self.crop_rows[i][:, None]
+
+        def crop(fields: Tensor) -> Tensor:  # columns first: it takes a quarter fewer operations
+            return left @ (fields.flatten(1, 2) @ right).unflatten(1, fields.shape[1:3])
+
+        return crop
+
+    def enlarged(self, fields: Tensor) -> Tensor:
+        """Fields (..., H, W) on the encoder's grid, (..., h, w)."""
+        return fields if self.grid == self.view_size else self.rows @ fields @ self.columns.T

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from sparta_core.baselines.climatological import climatological_ensemble
+from sparta_core.data.record import Record
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
@@ -24,8 +25,9 @@ from sparta_core.tasks.network import NetworkTask
 from sparta_core.tasks.reconstruction.scores import evenly_spaced
 from sparta_core.training.fit import Objective
 from sparta_core.training.kept import kept
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.schedules import PlateauSettings
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.stages import representation
 
 D = TypeVar("D", bound="Drawn")
 CLIMATOLOGICAL = "climatological ensemble"
@@ -50,7 +52,7 @@ class Drawn(Choice, slot="diffusion_of", default="day"):
         """How many values a condition has."""
         return experiment.embedding
 
-    def pairs(self, bench: Workbench, model: Sparta) -> Pairs:
+    def pairs(self, record: Record, model: Sparta) -> Pairs:
         """What diffusion learns from, by the embeddings of `model`."""
         raise NotImplementedError
 
@@ -87,29 +89,29 @@ class Diffusion(NetworkTask, name="diffusion"):
     def learns_from(self, experiment: Experiment) -> str:
         return experiment.of(Drawn).learns_from
 
-    def build(self, bench: Workbench) -> Denoiser:
-        experiment = bench.experiment
+    def build(self, model: Sparta) -> Denoiser:
+        experiment = model.experiment
         return Denoiser(experiment.embedding, self.diffusion_widths, noising(experiment).alphas_cumprod,
                         self.noise_skip, experiment.of(Drawn).condition_size(experiment))  # fmt: skip
 
-    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
-        return NoisePrediction(bench, model, bench.experiment.of(Drawn).pairs(bench, model), network)
+    def objective(self, record: Record, model: Sparta, network: nn.Module) -> Objective:
+        return NoisePrediction(record, model, model.experiment.of(Drawn).pairs(record, model), network)
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         return experiment.of(Drawn).score(experiment)
 
     def score_baselines(self, experiment: Experiment, days: int | None = None) -> xr.Dataset:
         """The scores of `day.diffusion_scores`, less the latent ones, of the climatological ensemble."""
-        bench = Workbench.of(experiment)
 
         def score() -> xr.Dataset:
-            fields, chosen = bench.fields, evenly_spaced(bench.fields, days).to(bench.device)
+            record = open_record(experiment)
+            chosen = evenly_spaced(record, days)
             ensemble = climatological_ensemble(experiment).members(chosen, experiment.draws, experiment.seed)
-            scores = ensemble_scores(fields, ensemble, chosen)
-            return scores.merge(mean_scores(fields, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
+            scores = ensemble_scores(record, ensemble, chosen)
+            return scores.merge(mean_scores(record, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
 
         name = "diffusion.nc" if days is None else f"diffusion-{days}days.nc"
-        return kept(self.baselines(bench), name, self.name, score, rows(experiment, days), draws=experiment.draws,
+        return kept(self.baselines(experiment), name, self.name, score, rows(experiment, days), draws=experiment.draws,
                     days=days, window=experiment.climatology_window)  # fmt: skip
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
@@ -119,6 +121,6 @@ class Diffusion(NetworkTask, name="diffusion"):
 
 def train_denoiser(experiment: Experiment) -> Denoiser:
     """The finished denoiser of an experiment's diffusion, frozen, on its device; trains what is missing."""
-    bench, task = Workbench.of(experiment), experiment.of(Diffusion)
-    denoiser: Denoiser = task.trained(bench, bench.run(task.name), experiment.seed)
+    task, model = experiment.of(Diffusion), representation(experiment)
+    denoiser: Denoiser = task.trained(model, run_of(experiment, task.name), experiment.seed)
     return denoiser

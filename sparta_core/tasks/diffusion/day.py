@@ -4,6 +4,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.diffusion import Diffusion, Drawn, train_denoiser
@@ -13,8 +14,8 @@ from sparta_core.tasks.diffusion.scores import draw_scores, rows
 from sparta_core.tasks.embeddings import Embedder, embed
 from sparta_core.tasks.reconstruction.scores import evenly_spaced
 from sparta_core.training.kept import kept
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 
 class Day(Drawn, name="day"):
@@ -22,12 +23,12 @@ class Day(Drawn, name="day"):
 
     learns_from = "downstream_train"
 
-    def pairs(self, bench: Workbench, model: Sparta) -> Pairs:
+    def pairs(self, record: Record, model: Sparta) -> Pairs:
         """Embeddings of a part's whole days, and of the same days under a fresh mask every epoch."""
-        embedder, ratio = Embedder(model, bench.views), bench.experiment.downstream_mask_ratio
+        embedder, ratio = Embedder(model), model.experiment.downstream_mask_ratio
 
         def pairs(part: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-            days = bench.fields.split(f"downstream_{part}")
+            days = record.split(f"downstream_{part}")
             return embedder.whole(part, days), embedder(part, days, ratio, generator)
 
         return pairs
@@ -50,10 +51,9 @@ def draw_days(experiment: Experiment, days: Tensor) -> tuple[Tensor, Tensor]:
         ExperimentError: unless its diffusion is of days.
     """
     Day.chosen(experiment)
-    bench, denoiser = Workbench.of(experiment), train_denoiser(experiment)
-    masks, noise = (torch.Generator(bench.device).manual_seed(experiment.seed) for _ in range(2))
-    conditions = embed(representation(experiment), bench.views, bench.fields.take(days),
-                       experiment.downstream_mask_ratio, masks)  # fmt: skip
+    record, denoiser = open_record(experiment), train_denoiser(experiment)
+    masks, noise = (torch.Generator(record.device).manual_seed(experiment.seed) for _ in range(2))
+    conditions = embed(representation(experiment), record.take(days), experiment.downstream_mask_ratio, masks)
     return conditions, sample(denoiser, experiment, conditions, noise)
 
 
@@ -62,16 +62,16 @@ def diffusion_scores(experiment: Experiment, days: int | None = None) -> xr.Data
 
     With `crps_skill` over the climatological ensemble, of each variable.
     """
-    bench, task = Workbench.of(experiment), experiment.of(Diffusion)
+    task = experiment.of(Diffusion)
 
     def score() -> xr.Dataset:
-        chosen = evenly_spaced(bench.fields, days).to(bench.device)
-        scores = draw_scores(bench, chosen, *draw_days(experiment, chosen))
+        chosen = evenly_spaced(open_record(experiment), days)
+        scores = draw_scores(experiment, chosen, *draw_days(experiment, chosen))
         reference = task.score_baselines(experiment, days).crps.isel(model=0, drop=True)
         return scores.assign(crps_skill=1 - scores.crps / reference)
 
     sampler = experiment.sampler
     name = "diffusion.nc" if days is None else f"diffusion-{sampler}-{days}days.nc"
-    return kept(bench.run(task.name), name, task.name, score, rows(experiment, days), sampler=sampler,
+    return kept(run_of(experiment, task.name), name, task.name, score, rows(experiment, days), sampler=sampler,
                 steps=SAMPLERS[sampler].steps(experiment), draws=experiment.draws, days=days,
                 window=experiment.climatology_window)  # fmt: skip

@@ -12,6 +12,7 @@ import xarray as xr
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
@@ -20,7 +21,6 @@ from sparta_core.tasks.diffusion.noise import Pairs
 from sparta_core.tasks.diffusion.sampling import sample
 from sparta_core.tasks.embeddings import embed
 from sparta_core.tasks.forecast import Forecaster, trained_forecaster
-from sparta_core.tasks.forecast.calibration import calibrated
 from sparta_core.tasks.forecast.dynamics import Dynamics
 from sparta_core.tasks.forecast.ensembles import (
     TASK,
@@ -33,7 +33,7 @@ from sparta_core.tasks.forecast.ensembles import (
 )
 from sparta_core.tasks.forecast.latent_dynamics import LAGS
 from sparta_core.training.kept import kept
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 
 LEADS = 10  # days ahead
 EVERY = 2  # days between two forecasts to learn from
@@ -53,9 +53,9 @@ class ForecastError(Drawn, name="forecast"):
     def condition_size(self, experiment: Experiment) -> int:
         return 2 * experiment.embedding + LEADS
 
-    def pairs(self, bench: Workbench, model: Sparta) -> Pairs:
+    def pairs(self, record: Record, model: Sparta) -> Pairs:
         """The errors of a part's forecasts, the same every epoch: to forecast again would take longer than that."""
-        errors = cache(lambda part: scaled_errors(bench, model, part))
+        errors = cache(lambda part: scaled_errors(record, model, part))
         return lambda part, generator: errors(part)
 
     def score(self, experiment: Experiment) -> xr.Dataset:
@@ -63,24 +63,24 @@ class ForecastError(Drawn, name="forecast"):
 
 
 @torch.no_grad()
-def scaled_errors(bench: Workbench, model: Sparta, part: str) -> tuple[Tensor, Tensor]:
+def scaled_errors(record: Record, model: Sparta, part: str) -> tuple[Tensor, Tensor]:
     """Errors (N, E) of forecasts from a part's sparse days, scaled, and their conditions; all leads of each forecast.
 
     DataError where there are too few days.
     """
-    experiment, days = bench.experiment, bench.fields.splits[part]
-    starts = torch.arange(0, len(days) - LAGS - LEADS + 1, EVERY, device=bench.device)
+    experiment, days, device = model.experiment, record.splits[part], record.device
+    starts = torch.arange(0, len(days) - LAGS - LEADS + 1, EVERY, device=device)
     if len(starts) < 2:
         raise DataError(f"the {part} days are {len(days)}, too few for two look-backs of {LAGS} days and {LEADS} "
                         "leads; use more days")
-    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
-    hidden, truth = experiment.downstream_mask_ratio, bench.fields.split(part)
-    sparse, full = (embed(model, bench.views, truth, ratio, generator) for ratio in (hidden, 0.0))
+    generator = torch.Generator(device).manual_seed(experiment.seed)
+    hidden, truth = experiment.downstream_mask_ratio, record.split(part)
+    sparse, full = (embed(model, truth, ratio, generator) for ratio in (hidden, 0.0))
     last = starts + LAGS - 1
-    past = sparse[starts[:, None] + torch.arange(LAGS, device=bench.device)]
-    seed, forecaster = experiment.forecast_seeds[0], experiment.of(Forecaster)
-    forecasts = forecaster.forecasts(bench, seed, past, last + days.start, LEADS, hidden)
-    errors = full[last[:, None] + torch.arange(1, LEADS + 1, device=bench.device)] - forecasts
+    past = sparse[starts[:, None] + torch.arange(LAGS, device=device)]
+    forecaster = trained_forecaster(experiment, experiment.forecast_seeds[0])
+    forecasts = forecaster.forecasts(past, record.dates(last + days.start), LEADS, hidden)
+    errors = full[last[:, None] + torch.arange(1, LEADS + 1, device=device)] - forecasts
     scaled = errors / errors.square().mean(0).sqrt().clamp_min(SMALLEST)
     return scaled.flatten(0, 1), conditions_on(past[:, -1], forecasts)
 
@@ -101,9 +101,8 @@ def forecast_members(experiment: Experiment, last: Tensor, forecasts: Tensor, ra
     unless diffusion is of forecasts.
     """
     ForecastError.chosen(experiment)
-    seed = experiment.forecast_seeds[0]
-    measured = calibrated(Workbench.of(experiment), trained_forecaster(experiment, seed), seed, ratio)
-    std = measured.errors[:, : forecasts.shape[1]].square().mean(0).sqrt()
+    errors = trained_forecaster(experiment, experiment.forecast_seeds[0]).calibration(ratio)["errors"]
+    std = errors[:, : forecasts.shape[1]].square().mean(0).sqrt()
     draws = sample(train_denoiser(experiment), experiment, conditions_on(last, forecasts), generator)
     return forecasts[:, None] + std * draws.unflatten(0, forecasts.shape[:2]).transpose(1, 2)
 
@@ -113,15 +112,14 @@ def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None
 
     Of the look-backs a share `ratio` is hidden, or the experiment's.
     """
-    bench = Workbench.of(experiment)
     hidden = experiment.downstream_mask_ratio if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        generator = torch.Generator(bench.device).manual_seed(experiment.seed)
         last, near = near_forecasts(experiment, experiment.forecast_seeds[0], hidden)
+        generator = torch.Generator(near.device).manual_seed(experiment.seed)
         drawn = forecast_members(experiment, last, near, hidden, generator)
-        return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
+        return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=hidden)
 
     rows = partial(ensemble_rows, f"{ensemble_setup(experiment, hidden)}_diffusion")
-    return kept(bench.run("diffusion"), file_of(hidden), TASK, score, rows, sampler=experiment.sampler,
+    return kept(run_of(experiment, "diffusion"), file_of(hidden), TASK, score, rows, sampler=experiment.sampler,
                 **scored_ensemble(experiment))  # fmt: skip

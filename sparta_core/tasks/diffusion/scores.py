@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.metrics import ensembles
@@ -20,8 +20,8 @@ from sparta_core.tasks.diffusion.sampling import CONDITIONS_AT_ONCE
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast.scores import training_range
 from sparta_core.training.kept import Rows
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 SIGMA = 20.0  # of latent density
 NEIGHBOUR = 5  # of realism
@@ -45,11 +45,11 @@ def rows(experiment: Experiment, days: int | None = None) -> Callable[[xr.Datase
     return shown
 
 
-def draw_scores(bench: Workbench, days: Tensor, conditions: Tensor, draws: Tensor) -> xr.Dataset:
+def draw_scores(experiment: Experiment, days: Tensor, conditions: Tensor, draws: Tensor) -> xr.Dataset:
     """Score draws of days by the decoder of the experiment's representation.
 
     Args:
-        bench: with the days.
+        experiment: Whose they are.
         days: (N,) indices of the record.
         conditions: (N, E), embeddings of the days as they are observed.
         draws: (N, M, E), embeddings.
@@ -59,16 +59,16 @@ def draw_scores(bench: Workbench, days: Tensor, conditions: Tensor, draws: Tenso
         `conditional_std` over the draws of one day, mean `latent_density` and `realism`; of each variable ssim,
         psnr (dB), crps (the variable's unit), spread_skill, and ranks (rank).
     """
-    fields, model, mean = bench.fields, representation(bench.experiment), draws.mean(1)
+    record, model, mean = open_record(experiment), representation(experiment), draws.mean(1)
 
     def decoded(embeddings: Tensor) -> Tensor:
-        dates = fields.dates(days).reshape(-1, *[1] * (embeddings.dim() - 2))
-        return fields.physical(decode(model, embeddings), dates)
+        dates = record.dates(days).reshape(-1, *[1] * (embeddings.dim() - 2))
+        return record.physical(decode(model, embeddings), dates)
 
-    real = embed(model, bench.views, fields.split("downstream_test"), 0.0, torch.Generator(bench.device))
-    scores = ensemble_scores(fields, decoded(draws), days).merge(mean_scores(fields, decoded(mean), days))
+    real = embed(model, record.split("downstream_test"))
+    scores = ensemble_scores(record, decoded(draws), days).merge(mean_scores(record, decoded(mean), days))
     return scores.assign(
-        direct_rrmse=mean_scores(fields, decoded(conditions), days).rrmse, std=float(draws.std()),
+        direct_rrmse=mean_scores(record, decoded(conditions), days).rrmse, std=float(draws.std()),
         conditional_std=float(draws.std(1).mean()), latent_density=float(latent_density(mean, real).mean()),
         realism=float(realism(mean, real).mean()))
 
@@ -106,24 +106,24 @@ def _embeddings(*sets: Tensor) -> list[Tensor]:
     return [generated.double(), real.double()]
 
 
-def ensemble_scores(fields: Fields, ensemble: Tensor, days: Tensor) -> xr.Dataset:
+def ensemble_scores(record: Record, ensemble: Tensor, days: Tensor) -> xr.Dataset:
     """crps, spread_skill and ranks of an ensemble (N, M, C, H, W) in physical units for days (N,) of the record."""
-    truth, area = fields.physical(fields.take(days), fields.dates(days)), fields.cell_area
+    truth, area = record.physical(record.take(days).values, record.dates(days)), record.cell_area
     ranks = ensembles.rank_histogram(ensemble, truth, area).cpu().numpy()
     return xr.Dataset(
         {"crps": ("variable", ensembles.crps(ensemble, truth, area).cpu().numpy()),
          "spread_skill": ("variable", ensembles.spread_skill(ensemble, truth, area).cpu().numpy()),
          "ranks": (("variable", "rank"), ranks)},
-        {"variable": list(fields.variables), "units": ("variable", list(fields.units)),
-         "rank": np.arange(ranks.shape[1])}, {"source": fields.source})  # fmt: skip
+        {"variable": list(record.variables), "units": ("variable", list(record.units)),
+         "rank": np.arange(ranks.shape[1])}, {"source": record.source})  # fmt: skip
 
 
-def mean_scores(fields: Fields, drawn: Tensor, days: Tensor) -> xr.Dataset:
+def mean_scores(record: Record, drawn: Tensor, days: Tensor) -> xr.Dataset:
     """rrmse, mean of the paper's batches, ssim and psnr of single fields (N, C, H, W) in physical units."""
-    truth = fields.physical(fields.take(days), fields.dates(days))
+    truth = record.physical(record.take(days).values, record.dates(days))
     drawn, truth = drawn[:, None], truth[:, None]  # one lead
     pairs = zip(drawn.split(CONDITIONS_AT_ONCE), truth.split(CONDITIONS_AT_ONCE), strict=True)
-    span = training_range(fields)
+    span = training_range(record)
     return xr.Dataset({
         "rrmse": float(np.mean([float(metrics.rrmse(*pair)) for pair in pairs])),
         "ssim": ("variable", metrics.ssim(drawn, truth, *span)[0].cpu().numpy()),

@@ -6,17 +6,16 @@ there.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from sparta_core.data.fields import Fields
+from sparta_core.data.normaliser import Normaliser
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.embeddings import decode, embed
-from sparta_core.tasks.forecast import run_of
-from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics, usual_ahead
-from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
+from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics
 
 HORIZON = 30  # days: a forecast beyond them is the climatology
 STARTS = 120  # forecasts of validation days
@@ -27,29 +26,16 @@ AT_ONCE = 32  # of forecasts
 class Calibration(NamedTuple):
     """How right forecasts of validation days were."""
 
-    damping: Tensor  # (HORIZON, C) of the forecast departures that came true, falling with the lead
+    damping: Tensor  # (HORIZON, C) of the forecast anomalies that came true, falling with the lead
     errors: Tensor  # (S, HORIZON, E) what the damped forecasts of S days had wrong, as large as their fields' errors
 
 
-def calibrated(bench: Workbench, model: LatentDynamics, seed: int, ratio: float) -> Calibration:
-    """Of forecasts after look-backs of which a share `ratio` is hidden; kept beside the run.
-
-    Damping is by regression of what came on what was forecast. DataError where there are too few validation days.
-    """
-    name = f"calibration-{ratio:g}.safetensors"
-    tensors = run_of(bench, seed).once(name, lambda: _measured(bench, model, ratio)._asdict())
-    return Calibration(**{name: tensors[name].to(bench.device) for name in Calibration._fields})
-
-
 @torch.no_grad()
-def damped_forecasts(bench: Workbench, model: LatentDynamics, seed: int, past: Tensor, last_days: Tensor, leads: int,
-                     ratio: float) -> Tensor:  # fmt: skip
-    """Damped embeddings (N, leads, E) after look-backs (N, L, E) that end on last_days (N,) of the record.
-
-    `ratio` is the share of values that the look-backs do not see. Beyond HORIZON they are the climatology's, 0.
-    """
-    damping = calibrated(bench, model, seed, ratio).damping[:leads]
-    near = _scaled(model, _rollouts(bench, model, past, last_days, len(damping)), damping)
+def damped_forecasts(model: LatentDynamics, calibration: Calibration, normaliser: Normaliser, past: Tensor,
+                     dates: np.ndarray, leads: int) -> Tensor:  # fmt: skip
+    """Damped embeddings (N, leads, E) after look-backs (N, L, E) that end on dates (N,); beyond HORIZON they are 0."""
+    damping = calibration.damping[:leads]
+    near = _scaled(model, _rollouts(model, normaliser, past, dates, len(damping)), damping)
     return torch.cat([near, near.new_zeros(len(past), leads - len(damping), near.shape[2])], 1)
 
 
@@ -70,32 +56,36 @@ def members(forecasts: Tensor, measured: Calibration, count: int, generator: tor
 
 
 @torch.no_grad()
-def _measured(bench: Workbench, model: LatentDynamics, ratio: float) -> Calibration:
-    decoder = representation(bench.experiment)
-    fields, area = bench.fields, bench.fields.cell_area[:, None]
-    past, last_days = _validation_look_backs(bench, decoder, ratio)
-    made = _rollouts(bench, model, past, last_days, HORIZON)
-    products = torch.zeros(2, HORIZON, len(fields.variables), dtype=torch.float64, device=bench.device)
-    for day, forecast in zip(last_days, made, strict=True):
-        truth, mine = _coming(fields, day), model.fields(forecast, fields.values)
-        products += torch.stack([(mine * other * area).sum((2, 3)).double() for other in (truth, mine)])
+def measured(record: Record, model: Sparta, dynamics: LatentDynamics, ratio: float) -> Calibration:
+    """Measure it on forecasts after look-backs of which a share `ratio` is hidden.
+
+    Damping is by regression of what came on what was forecast. DataError where there are too few validation days.
+    """
+    area = record.cell_area[:, None]
+    past, last_days = _validation_look_backs(record, model, ratio)
+    rollouts = _rollouts(dynamics, record, past, record.dates(last_days), HORIZON)
+    products = torch.zeros(2, HORIZON, len(record.variables), dtype=torch.float64, device=record.device)
+    for day, forecast in zip(last_days, rollouts, strict=True):
+        truth = _coming(record, day)
+        fields = dynamics.fields(forecast, truth)
+        products += torch.stack([(fields * other * area).sum((2, 3)).double() for other in (truth, fields)])
     share = (products[0] / products[1]).clamp(0, 1).cummin(0).values.float()
-    forecasts, errors = _scaled(model, made, share), []
+    forecasts, errors = _scaled(dynamics, rollouts, share), []
     squares = torch.zeros_like(products[0])
     for day, forecast in zip(last_days, forecasts, strict=True):
-        truth = _coming(fields, day)
-        errors.append(truth.flatten(1) @ model.patterns.T - forecast)
-        squares += ((truth - decode(decoder, forecast)).square() * area).sum((2, 3)).double()
-    return Calibration(share, _as_large(model, torch.stack(errors), squares, fields))
+        truth = _coming(record, day)
+        errors.append(truth.flatten(1) @ dynamics.patterns.T - forecast)
+        squares += ((truth - decode(model, forecast)).square() * area).sum((2, 3)).double()
+    return Calibration(share, _as_large(dynamics, torch.stack(errors), squares, record))
 
 
-def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, fields: Fields) -> Tensor:
+def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, record: Record) -> Tensor:
     """Errors (S, L, E) of embeddings, made so large that their fields' sums of squares are `squares` (L, C).
 
     The modes do not hold all of a field's error, and no variable can be scaled in them alone: its modes are the others'
     too. So the sums of squares are kept as quadratic forms of all scales, which are then found in a few rounds.
     """
-    products = sum(_products(model, one, fields) for one in errors)
+    products = sum(_products(model, one, record) for one in errors)
     scale = torch.ones_like(squares)
     for _ in range(ROUNDS):
         large = torch.einsum("lu,lvuw,lw->lv", scale, products, scale)
@@ -103,35 +93,35 @@ def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, fields: Fi
     return _scaled(model, errors, scale.to(errors))
 
 
-def _products(model: LatentDynamics, errors: Tensor, fields: Fields) -> Tensor:
+def _products(model: LatentDynamics, errors: Tensor, record: Record) -> Tensor:
     """Of errors (L, E), over the globe, the products (L, C, C, C) in each variable's field of what two make there.
 
     What a variable makes are the fields of the modes that its own error is made of.
     """
-    count = len(fields.variables)
-    area = fields.cell_area[:, None].expand(fields.grid).flatten()
+    count = len(record.variables)
+    area = record.cell_area[:, None].expand(record.grid).flatten()
     own = (errors @ model.patterns).unflatten(1, (count, -1))
     modes = torch.einsum("lun,kun->luk", own, model.patterns.unflatten(1, (count, -1)))
     made = (modes @ model.patterns).unflatten(2, (count, -1))
     return torch.einsum("luvn,lwvn->lvuw", made * area, made).double()
 
 
-def _validation_look_backs(bench: Workbench, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:
+def _validation_look_backs(record: Record, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:
     """Embeddings (S, LAGS, E) of validation days, evenly spaced, and the last of each (S,) in the record."""
-    days = bench.fields.splits["validation"]
+    days, device = record.splits["validation"], record.device
     count = len(days) - LAGS - HORIZON + 1
     if count < 2:
         raise DataError(f"the validation days are {len(days)}, too few for look-backs of {LAGS} days and {HORIZON} "
                         "leads; use more days")
-    starts = torch.linspace(0, count - 1, min(STARTS, count), device=bench.device).round().long()
-    generator = torch.Generator(bench.device).manual_seed(bench.experiment.seed + 1)
-    seen = embed(model, bench.views, bench.fields.split("validation"), ratio, generator)
-    return seen[starts[:, None] + torch.arange(LAGS, device=bench.device)], days.start + starts + LAGS - 1
+    starts = torch.linspace(0, count - 1, min(STARTS, count), device=device).round().long()
+    generator = torch.Generator(device).manual_seed(model.experiment.seed + 1)
+    embeddings = embed(model, record.split("validation"), ratio, generator)
+    return embeddings[starts[:, None] + torch.arange(LAGS, device=device)], days.start + starts + LAGS - 1
 
 
-def _coming(fields: Fields, day: Tensor) -> Tensor:
+def _coming(record: Record, day: Tensor) -> Tensor:
     """The HORIZON days after a day of the record, (HORIZON, C, H, W)."""
-    return fields.take(slice(int(day) + 1, int(day) + 1 + HORIZON))
+    return record.take(slice(int(day) + 1, int(day) + 1 + HORIZON)).values
 
 
 def _scaled(model: LatentDynamics, embeddings: Tensor, shares: Tensor) -> Tensor:
@@ -140,7 +130,8 @@ def _scaled(model: LatentDynamics, embeddings: Tensor, shares: Tensor) -> Tensor
     return fields.flatten(2) @ model.patterns.T
 
 
-def _rollouts(bench: Workbench, model: LatentDynamics, past: Tensor, last_days: Tensor, leads: int) -> Tensor:
-    """What the dynamics make of look-backs (N, L, E), (N, leads, E)."""
-    chunks = zip(past[:, -LAGS:].split(AT_ONCE), last_days.split(AT_ONCE), strict=True)
-    return torch.cat([model(days, usual_ahead(bench.fields, last, leads)) for days, last in chunks])
+def _rollouts(model: LatentDynamics, normaliser: Normaliser, past: Tensor, dates: np.ndarray, leads: int) -> Tensor:
+    """What the dynamics make of look-backs (N, L, E) that end on dates (N,), (N, leads, E)."""
+    starts = range(0, len(past), AT_ONCE)
+    climatologies = (normaliser.climatology_ahead(dates[first : first + AT_ONCE], leads) for first in starts)
+    return torch.cat(list(map(model, past[:, -LAGS:].split(AT_ONCE), climatologies)))

@@ -11,12 +11,12 @@ from sparta_core.baselines.climatological import climatological_ensemble
 from sparta_core.experiment import Experiment
 from sparta_core.metrics import ensembles
 from sparta_core.tasks.embeddings import decode
-from sparta_core.tasks.forecast import Forecaster, run_of
+from sparta_core.tasks.forecast import Forecaster, forecaster_run, trained_forecaster
 from sparta_core.tasks.forecast.scores import SHOWN, by_lead, scored
 from sparta_core.tasks.forecast.windows import last_observed, look_backs
 from sparta_core.training.kept import Rows, kept
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 TASK = "ensemble forecast"
 LEADS = 10
@@ -32,16 +32,15 @@ def forecast_ensemble_scores(experiment: Experiment, ratio: float | None = None)
 
 
 def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
-    bench, forecaster = Workbench.of(experiment), experiment.of(Forecaster)
     hidden = experiment.downstream_mask_ratio if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        generator = torch.Generator(bench.device).manual_seed(seed)
         _, near = near_forecasts(experiment, seed, hidden)
-        drawn = forecaster.members(bench, seed, near, hidden, generator)
-        return ensemble_by_lead(bench, drawn).assign_attrs(mask_ratio=hidden)
+        generator = torch.Generator(near.device).manual_seed(seed)
+        drawn = trained_forecaster(experiment, seed).members(near, hidden, experiment.draws, generator)
+        return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=hidden)
 
-    run, rows = run_of(bench, seed), partial(ensemble_rows, ensemble_setup(experiment, hidden))
+    run, rows = forecaster_run(experiment, seed), partial(ensemble_rows, ensemble_setup(experiment, hidden))
     return kept(run, file_of(hidden), TASK, score, rows, **scored_ensemble(experiment)).assign_coords(seed=seed)
 
 
@@ -68,25 +67,25 @@ def scored_ensemble(experiment: Experiment) -> dict[str, int]:
 
 
 def near_forecasts(experiment: Experiment, seed: int, ratio: float) -> tuple[Tensor, Tensor]:
-    """The last day seen (N, E) of every test window, and the forecasts after it (N, leads, E)."""
-    windows, last_days = look_backs(experiment, ratio)
-    forecasts = experiment.of(Forecaster).forecasts
+    """The last day (N, E) of every test window as it is observed, and the forecasts after it (N, leads, E)."""
+    record, forecaster = open_record(experiment), trained_forecaster(experiment, seed)
+    past, last_days = look_backs(record, representation(experiment), ratio)
     leads = min(LEADS, experiment.leads)
-    return windows[:, -1], forecasts(Workbench.of(experiment), seed, windows, last_days, leads, ratio)
+    return past[:, -1], forecaster.forecasts(past, record.dates(last_days), leads, ratio)
 
 
-def ensemble_by_lead(bench: Workbench, drawn: Tensor) -> xr.Dataset:
+def ensemble_by_lead(experiment: Experiment, drawn: Tensor) -> xr.Dataset:
     """The scores (lead, variable) of members' embeddings (N, M, leads, E), forecast after the test windows."""
-    fields, last_days, model = bench.fields, last_observed(bench), representation(bench.experiment)
-    reference = climatological_ensemble(bench.experiment)
+    record, model = open_record(experiment), representation(experiment)
+    last_days, reference = last_observed(experiment, record), climatological_ensemble(experiment)
     made: dict[str, list[np.ndarray]] = {"crps": [], "crps_reference": [], "crps_skill": [], "spread_skill": []}
     for lead, own in enumerate(drawn.unbind(2), 1):
         days = last_days + lead
-        truth = fields.physical(fields.take(days), fields.dates(days))
-        ensemble = fields.physical(decode(model, own), fields.dates(days)[:, None])
-        climate = reference.members(days, drawn.shape[1], bench.experiment.seed)
-        mine, theirs = (ensembles.crps(one, truth, fields.cell_area) for one in (ensemble, climate))
-        values = (mine, theirs, 1 - mine / theirs, ensembles.spread_skill(ensemble, truth, fields.cell_area))
+        truth = record.physical(record.take(days).values, record.dates(days))
+        ensemble = record.physical(decode(model, own), record.dates(days)[:, None])
+        climate = reference.members(days, drawn.shape[1], experiment.seed)
+        mine, theirs = (ensembles.crps(one, truth, record.cell_area) for one in (ensemble, climate))
+        values = (mine, theirs, 1 - mine / theirs, ensembles.spread_skill(ensemble, truth, record.cell_area))
         for rows, value in zip(made.values(), values, strict=True):
             rows.append(value.cpu().numpy())
-    return by_lead(fields, {name: np.stack(rows) for name, rows in made.items()})
+    return by_lead(record, {name: np.stack(rows) for name, rows in made.items()})

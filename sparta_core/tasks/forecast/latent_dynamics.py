@@ -1,14 +1,13 @@
 """A day's step in latent space: the linear inverse model of the embeddings, and what convolutions add to it.
 
-The convolutions see the last days as fields, the sums of their modes, beside what is usual on the day to come: weather
-is carried by the wind that there is, and no linear step knows it.
+The convolutions see the last days as fields, the sums of their modes, beside the climatology of the day to come:
+weather is carried by the wind that there is, and no linear step knows it.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparta_core.data.fields import Fields
 from sparta_core.layers.globe import GROUP, GlobeBlock, GlobeConv
 
 LAGS = 3  # days that the convolutions see
@@ -18,24 +17,24 @@ PATCH = 2  # grid points a side that the convolutions take together: a quarter o
 class LatentDynamics(nn.Module):
     """Embeddings of the last `lags` days (B, lags, E) to those of the days after them (B, leads, E).
 
-    `usual` (B, leads, C, H, W) is what the days to come depart from. Starts as the linear inverse model: the last layer
+    `climatology` (B, leads, C, H, W) is that of the days to come. Starts as the linear inverse model: the last layer
     of the convolutions is 0. An embedding longer than `limit`, beyond any day, is shortened to it.
     """
 
     patterns: Tensor  # (E, C H W)
-    still: Tensor  # (S, H, W) fields that every day shares
+    static: Tensor  # (S, H, W) fields that every day shares
     step: Tensor  # (E, E): tomorrow = today @ step
     limit: Tensor
 
-    def __init__(self, patterns: Tensor, still: Tensor, channels: int, lags: int, width: int, blocks: int) -> None:
+    def __init__(self, patterns: Tensor, static: Tensor, channels: int, lags: int, width: int, blocks: int) -> None:
         super().__init__()
         size = len(patterns)
         self.lags = lags
         self.register_buffer("patterns", patterns, persistent=False)
-        self.register_buffer("still", still, persistent=False)
+        self.register_buffer("static", static, persistent=False)
         self.register_buffer("step", torch.eye(size))
         self.register_buffer("limit", torch.tensor(torch.inf))
-        inputs = channels * (lags + 2) + len(still)
+        inputs = channels * (lags + 2) + len(static)
         self.layers = nn.Sequential(
             nn.PixelUnshuffle(PATCH), GlobeConv(PATCH**2 * inputs, width), *(GlobeBlock(width) for _ in range(blocks)),
             nn.GroupNorm(width // GROUP, width), nn.GELU(), GlobeConv(width, PATCH**2 * channels),
@@ -43,17 +42,17 @@ class LatentDynamics(nn.Module):
         nn.init.zeros_(self.layers[-2].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.layers[-2].bias)  # type: ignore[arg-type]
 
-    def forward(self, past: Tensor, usual: Tensor) -> Tensor:
-        days, fields = list(past.unbind(1)), [self.fields(day, usual) for day in past.unbind(1)]
-        for ahead in usual.unbind(1):
+    def forward(self, past: Tensor, climatology: Tensor) -> Tensor:
+        days, fields = list(past.unbind(1)), [self.fields(day, climatology) for day in past.unbind(1)]
+        for ahead in climatology.unbind(1):
             linear = days[-1] @ self.step
-            shown = [*fields[-self.lags :], self.fields(linear, usual), ahead,
-                     self.still.expand(len(past), *self.still.shape)]  # fmt: skip
+            shown = [*fields[-self.lags :], self.fields(linear, climatology), ahead,
+                     self.static.expand(len(past), *self.static.shape)]  # fmt: skip
             added = self._padded(torch.cat(shown, 1)).float()
             day = linear + added.flatten(1) @ self.patterns.T
             day = day * (self.limit / day.norm(dim=1, keepdim=True).clamp_min(1e-9)).clamp_max(1)
             days.append(day)
-            fields.append(self.fields(day, usual))
+            fields.append(self.fields(day, climatology))
         return torch.stack(days[self.lags :], 1)
 
     def fields(self, embedding: Tensor, like: Tensor) -> Tensor:
@@ -65,9 +64,3 @@ class LatentDynamics(nn.Module):
         height, width = x.shape[-2:]
         made: Tensor = self.layers(F.pad(x, (0, -width % PATCH, 0, -height % PATCH), mode="replicate"))
         return made[..., :height, :width]
-
-
-def usual_ahead(fields: Fields, last_days: Tensor, leads: int) -> Tensor:
-    """What the days after last_days (N,) of the record depart from, (N, leads, C, H, W)."""
-    return fields.usual(fields.dates_after(last_days, leads)).expand(
-        len(last_days), leads, len(fields.variables), *fields.grid)

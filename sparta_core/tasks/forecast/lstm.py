@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.data.normaliser import Normaliser
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
@@ -15,7 +18,7 @@ from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.network import NetworkObjective
 from sparta_core.training.fit import Objective
 from sparta_core.training.schedules import PlateauSettings, Schedule
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.tensors import Tensors
 
 # The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
 SETUPS: dict[tuple[int, int], dict[str, Any]] = {
@@ -42,23 +45,27 @@ class LSTM(Forecaster, name="lstm"):
     def setup_of(self, experiment: Experiment) -> str:
         return f"LB{experiment.look_back}_S{self.stride}"
 
-    def check_days(self, bench: Workbench) -> None:
+    def look_back_of(self, experiment: Experiment) -> int:
+        look_back: int = experiment.look_back
+        return look_back
+
+    def check_days(self, experiment: Experiment, record: Record) -> None:
         for part in ("train", "validation"):
-            training_starts(bench.experiment, part, len(bench.fields.splits[f"downstream_{part}"]))
+            training_starts(experiment, part, len(record.splits[f"downstream_{part}"]))
 
-    def build(self, bench: Workbench) -> nn.Module:
-        return LSTMForecaster(bench.experiment.embedding, self.forecast_hidden, self.forecast_dropout)
+    def build(self, model: Sparta) -> nn.Module:
+        return LSTMForecaster(model.experiment.embedding, self.forecast_hidden, self.forecast_dropout)
 
-    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
-        return NextEmbedding(bench, model, network)
+    def objective(self, record: Record, model: Sparta, network: nn.Module) -> Objective:
+        return NextEmbedding(record, model, network)
 
     def schedule(self) -> Schedule:
         return Schedule(self.forecast_epochs, self.forecast_rate, self.forecast_weight_decay)
 
-    def forecasts(self, bench: Workbench, seed: int, past: Tensor, last_days: Tensor, leads: int, ratio: float
-                  ) -> Tensor:  # fmt: skip
-        forecaster = self.of_seed(bench, seed)
-        return torch.cat([forecaster(chunk, leads) for chunk in past.split(64)])
+    @torch.no_grad()
+    def forecasts(self, network: nn.Module, calibration: Tensors, normaliser: Normaliser, past: Tensor,
+                  dates: np.ndarray, leads: int) -> Tensor:  # fmt: skip
+        return torch.cat([network(chunk, leads) for chunk in past.split(64)])
 
 
 class LSTMForecaster(nn.Module):
@@ -91,22 +98,21 @@ class NextEmbedding(NetworkObjective):
     Every day is embedded once per epoch, under a fresh mask; the windows are cut from that.
     """
 
-    def __init__(self, bench: Workbench, model: Sparta, forecaster: nn.Module) -> None:
-        super().__init__(bench, model, forecaster)
+    def __init__(self, record: Record, model: Sparta, forecaster: nn.Module) -> None:
+        super().__init__(record, model, forecaster)
         self.embeddings = torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """Start days (B,) of the windows of one epoch, in random order, every `stride` days."""
-        experiment = self.bench.experiment
-        days = self.bench.fields.split(f"downstream_{part}")
+        experiment, days = self.experiment, self.record.split(f"downstream_{part}")
         ratio = experiment.downstream_mask_ratio
         self.embeddings = self.embed(part, days, ratio, generator)
-        starts = training_starts(experiment, part, len(days)).to(days.device)
-        order = torch.randperm(len(starts), generator=generator, device=days.device)
+        starts = training_starts(experiment, part, len(days)).to(self.record.device)
+        order = torch.randperm(len(starts), generator=generator, device=self.record.device)
         return list(starts[order].split(experiment.forecast_batch_size))
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
-        steps = torch.arange(self.bench.experiment.look_back + 1, device=batch.device)
+        steps = torch.arange(self.experiment.look_back + 1, device=batch.device)
         windows = self.embeddings[batch[:, None] + steps]
         return {"loss": F.mse_loss(self.network(windows[:, :-1]), windows[:, -1:])}
 

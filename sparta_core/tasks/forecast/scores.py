@@ -10,18 +10,18 @@ from torch import Tensor
 
 from sparta_core.baselines import ForecastBaseline, Forecasts, fit_baselines, target_days
 from sparta_core.baselines.climatology import Climatology
-from sparta_core.baselines.interpolation import EofInterpolation, ObservationGrid, Observed
-from sparta_core.data.fields import Fields
+from sparta_core.baselines.interpolation import EofInterpolation
+from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
 from sparta_core.metrics import fields as metrics
 from sparta_core.tasks import by_model
 from sparta_core.tasks.embeddings import decode
-from sparta_core.tasks.forecast import Forecaster, run_of
+from sparta_core.tasks.forecast import Forecaster, forecaster_run
 from sparta_core.tasks.forecast.windows import forecast_embeddings, last_observed
 from sparta_core.training.kept import Rows, kept
+from sparta_core.training.records import open_record, run_of, views_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 TASK = "forecast"
 SHOWN = (1, 5, 10, 25, 50, 75, 100)  # leads in the score card
@@ -47,24 +47,24 @@ def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
 
     They see the last day whole, or of which `ratio` is hidden by optimal interpolation.
     """
-    bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
-        last_days = last_observed(bench)
-        seen = analyses(bench, last_days, ratio) if ratio else None
-        scores = [_scores(bench.fields, last_days, _chunked(bench.fields, model, last_days, experiment.leads, seen))
-                  for model in fit_baselines(experiment, bench.fields, experiment.leads).values()]  # fmt: skip
+        record = open_record(experiment)
+        last_days = last_observed(experiment, record)
+        start = analyses(experiment, last_days, ratio) if ratio else None
+        scores = [_scores(record, last_days, _chunked(record, model, last_days, experiment.leads, start))
+                  for model in fit_baselines(experiment, record, experiment.leads).values()]  # fmt: skip
         return xr.concat(scores, xr.Variable("model", names)).assign_attrs(mask_ratio=ratio)
 
     names = [baseline.title for baseline in experiment.all_of(ForecastBaseline)]
     setup = f"analyses_mask{ratio:g}" if ratio else WHOLE_FIELDS
-    return kept(baselines_run(bench), file_of(ratio, 0.0), TASK, score, partial(_rows, setup), baselines=names,
+    return kept(baselines_run(experiment), file_of(ratio, 0.0), TASK, score, partial(_rows, setup), baselines=names,
                 **scored(experiment))  # fmt: skip
 
 
-def baselines_run(bench: Workbench) -> Run:
+def baselines_run(experiment: Experiment) -> Run:
     """Where the baselines' scores lie: they depend on the test windows, and so on the look-back."""
-    return bench.run("baselines", f"-lookback{bench.experiment.look_back}")
+    return run_of(experiment, "baselines", f"-lookback{experiment.look_back}")
 
 
 def setup_of(experiment: Experiment, ratio: float) -> str:
@@ -90,16 +90,17 @@ def file_of(ratio: float, usual: float) -> str:
     return FILE if ratio == usual else f"scores-mask{ratio:g}.nc"
 
 
-def analyses(bench: Workbench, days: Tensor, ratio: float) -> Tensor:
+def analyses(experiment: Experiment, days: Tensor, ratio: float) -> Tensor:
     """Days (N,) of the record, a share `ratio` of each hidden, by optimal interpolation: (N, C, H, W)."""
-    experiment, fields = bench.experiment, bench.fields
-    method = EofInterpolation(Climatology.fit(fields), fields, experiment.embedding)
-    grid = ObservationGrid.of(experiment.mask_grid, fields, bench.views)
-    return method(Observed.draw(grid, fields, days, ratio, experiment.seed))
+    record = open_record(experiment)
+    views, method = views_of(experiment), EofInterpolation(Climatology.fit(record), record, experiment.embedding)
+    generator = torch.Generator(record.device).manual_seed(experiment.seed)
+    return method(views.observe(record.take(days), generator, ratio), views)
 
 
-def _chunked(fields: Fields, model: Forecasts, last_days: Tensor, leads: int, seen: Tensor | None) -> Iterator[Tensor]:
-    return iter(model.forecast(fields, last_days, leads, seen).split(LEADS_AT_ONCE, dim=1))
+def _chunked(record: Record, model: Forecasts, last_days: Tensor, leads: int, start: Tensor | None
+             ) -> Iterator[Tensor]:  # fmt: skip
+    return iter(model.forecast(record, last_days, leads, start).split(LEADS_AT_ONCE, dim=1))
 
 
 def model_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
@@ -111,33 +112,33 @@ def model_scores(experiment: Experiment, ratio: float | None = None) -> xr.Datas
 
 
 def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
-    bench, own = Workbench.of(experiment), experiment.downstream_mask_ratio
+    own = experiment.downstream_mask_ratio
     hidden = own if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        model = representation(experiment)
+        record, model = open_record(experiment), representation(experiment)
         embeddings = forecast_embeddings(experiment, seed, hidden)
         chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
-        return _scores(bench.fields, last_observed(bench), chunks).assign_attrs(mask_ratio=hidden)
+        return _scores(record, last_observed(experiment, record), chunks).assign_attrs(mask_ratio=hidden)
 
     rows = partial(_rows, setup_of(experiment, hidden))
-    scores = kept(run_of(bench, seed), file_of(hidden, own), TASK, score, rows, **scored(experiment))
+    scores = kept(forecaster_run(experiment, seed), file_of(hidden, own), TASK, score, rows, **scored(experiment))
     return scores.assign_coords(seed=seed)
 
 
-def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:
+def _scores(record: Record, last_days: Tensor, forecasts: Iterator[Tensor]) -> xr.Dataset:
     """All scores of standardised forecasts (N, L, C, H, W) that come a few leads at a time."""
-    climatology = Climatology.fit(fields)
-    low, high = training_range(fields)
-    area = fields.cell_area
+    climatology = Climatology.fit(record)
+    low, high = training_range(record)
+    area = record.cell_area
     rows: dict[str, list[Tensor]] = {}
     first = 0
     for forecast in forecasts:
         leads = forecast.shape[1]
         days = target_days(last_days, first + leads)[:, first:].to(forecast.device)
-        usual = climatology.forecast(fields, last_days + first, leads)
-        dates = fields.dates(days)
-        f, o, c = (fields.physical(x, dates) for x in (forecast, fields.take(days), usual))
+        normal, dates = climatology.forecast(record, last_days + first, leads), record.dates(days)
+        truth = record.take(days.flatten()).values.unflatten(0, days.shape)
+        f, o, c = (record.physical(x, dates) for x in (forecast, truth, normal))
         error = metrics.rmse(f, o, area)
         made = {
             "rrmse": metrics.rrmse(f, o), "rmse": error, "bias": metrics.bias(f, o, area),
@@ -147,25 +148,25 @@ def _scores(fields: Fields, last_days: Tensor, forecasts: Iterator[Tensor]) -> x
         for name, value in made.items():
             rows.setdefault(name, []).append(value.cpu())
         first += leads
-    return by_lead(fields, {name: torch.cat(values).numpy() for name, values in rows.items()})
+    return by_lead(record, {name: torch.cat(values).numpy() for name, values in rows.items()})
 
 
-def by_lead(fields: Fields, scores: dict[str, np.ndarray]) -> xr.Dataset:
+def by_lead(record: Record, scores: dict[str, np.ndarray]) -> xr.Dataset:
     """Scores (lead) or (lead, variable), from lead 1 on, with their coordinates and units."""
     data = {name: (("lead", "variable")[: values.ndim], values) for name, values in scores.items()}
     dataset = xr.Dataset(data, {
         "lead": ("lead", np.arange(1, len(next(iter(scores.values()))) + 1), {"units": "days"}),
-        "variable": list(fields.variables), "units": ("variable", list(fields.units)),
-    }, {"source": fields.source})  # fmt: skip
+        "variable": list(record.variables), "units": ("variable", list(record.units)),
+    }, {"source": record.source})  # fmt: skip
     for name in dataset:
         dataset[name].attrs["units"] = UNITS.get(str(name), "the variable's")
     return dataset
 
 
-def training_range(fields: Fields) -> tuple[Tensor, Tensor]:
+def training_range(record: Record) -> tuple[Tensor, Tensor]:
     """Physical minimum and maximum (C,) of the downstream training days, which scale SSIM and PSNR."""
-    days = fields.splits["downstream_train"]
-    values = fields.physical(fields.split("downstream_train"), fields.time[days.start : days.stop])
+    days = record.split("downstream_train")
+    values = record.physical(days.values, days.dates)
     return values.amin((0, 2, 3)), values.amax((0, 2, 3))
 
 

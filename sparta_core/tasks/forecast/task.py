@@ -1,19 +1,27 @@
 """The task of forecasting: what it trains, its scores, measures and targets."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
+import numpy as np
+import torch
 import xarray as xr
 from pydantic import Field
 
+from sparta_core.data.labelled import labelled
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Count, Seed, Uses, setting
 from sparta_core.tasks import Measure, Target, Task, Training, mean_over
-from sparta_core.tasks.forecast import Forecaster, run_of, trained_forecaster
+from sparta_core.tasks.embeddings import decode, embed
+from sparta_core.tasks.forecast import Forecaster, forecaster_run, restored, trained_forecaster
 from sparta_core.tasks.forecast.ensembles import forecast_ensemble_scores
 from sparta_core.tasks.forecast.scores import TASK, WHOLE_FIELDS, baseline_scores, baselines_run, model_scores, setup_of
+from sparta_core.tasks.forecast.windows import starts
+from sparta_core.tasks.network import PART
 from sparta_core.training.runs import Run
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.tensors import Tensors
 
 NEAR, FAR = range(1, 6), range(10, 101)  # leads
 AT_ONCE = ("damped persistence", "linear inverse model")  # what forecasts of near leads should beat
@@ -36,9 +44,9 @@ class Forecast(Task, name=TASK):
     def learns_from(self, experiment: Experiment) -> str:
         return experiment.of(Forecaster).learns_from
 
-    def trainings(self, bench: Workbench) -> list[Training]:
-        forecaster = bench.experiment.of(Forecaster)
-        return [forecaster.training(bench, run_of(bench, seed), seed) for seed in self.forecast_seeds]
+    def trainings(self, experiment: Experiment) -> list[Training]:
+        kind = experiment.of(Forecaster)
+        return [kind.training(experiment, forecaster_run(experiment, seed), seed) for seed in self.forecast_seeds]
 
     def train(self, experiment: Experiment) -> None:
         for seed in self.forecast_seeds:
@@ -50,8 +58,61 @@ class Forecast(Task, name=TASK):
     def score_baselines(self, experiment: Experiment) -> xr.Dataset:
         return baseline_scores(experiment)
 
-    def baselines(self, bench: Workbench) -> Run:
-        return baselines_run(bench)
+    def baselines(self, experiment: Experiment) -> Run:
+        return baselines_run(experiment)
+
+    def state(self, model: Sparta) -> Tensors:
+        """The first seed's network, and its calibrations of whole days and of days as sparse as tasks see them."""
+        forecaster = trained_forecaster(model.experiment, self.forecast_seeds[0])
+        state = {f"{PART}.{name}": x for name, x in forecaster.network.state_dict().items()}
+        for ratio in dict.fromkeys((0.0, model.experiment.downstream_mask_ratio)):
+            # In half precision: errors need three digits, and are most of what there is to keep.
+            state |= {f"calibration.{ratio!r}.{name}": x.half() for name, x in forecaster.calibration(ratio).items()}
+        return state
+
+    @torch.no_grad()
+    def predict(self, model: Sparta, state: Tensors, days: Sample, leads: int = 10, members: int | None = None,
+                every: int | None = None, seed: int = 0, **options: Any) -> xr.Dataset:  # fmt: skip
+        """Forecast the days after those given.
+
+        Args:
+            model: The representation.
+            state: The forecaster.
+            days: (T, C, H, W), the last days of a look-back in a row; any that come before are not needed.
+            leads: How many days ahead.
+            members: Of an ensemble; None: one forecast, its mean.
+            every: Forecast from every so many of the days that have a look-back behind them; None: from the last day.
+            seed: Of the ensemble's draws.
+            **options: None.
+
+        Returns:
+            Fields (init_time, lead_time, latitude, longitude), with members (init_time, lead_time, number, ...).
+
+        Raises:
+            DataError: Where days are missing.
+            ExperimentError: For an ensemble of a forecaster that has none.
+        """
+        kind, normaliser = model.experiment.of(Forecaster), model.normaliser
+        last = starts(days.dates, kind.look_back_of(model.experiment), normaliser.domain.step, every)
+        forecaster = restored(model, self.forecast_seeds[0], state)
+        before = torch.arange(1 - kind.look_back_of(model.experiment), 1, device=model.device)
+        rows = torch.from_numpy(last).to(model.device)[:, None] + before
+        needed, place = rows.unique(return_inverse=True)
+        ratio = 1 - float(days[needed].observed.mean())
+        dates = days.dates[last]
+        forecasts = forecaster.forecasts(embed(model, days[needed])[place], dates, leads, ratio)
+        coords: dict[str, Any] = {
+            "init_time": ("init_time", dates, {"standard_name": "forecast_reference_time"}),
+            "lead_time": ("lead_time", normaliser.domain.step * np.arange(1, leads + 1),
+                          {"standard_name": "forecast_period"})}  # fmt: skip
+        valid = normaliser.dates_ahead(dates, leads)
+        if members is not None:
+            generator = torch.Generator(model.device).manual_seed(seed)
+            forecasts = forecaster.members(forecasts, ratio, members, generator).transpose(1, 2)
+            coords["number"] = ("number", np.arange(members), {"standard_name": "realization"})
+            valid = valid[..., None]
+        fields = normaliser.physical(decode(model, forecasts), valid)
+        return labelled(normaliser, fields, coords, f"Forecasts by {self.name}er {kind.name}")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         setup = setup_of(experiment, experiment.downstream_mask_ratio)

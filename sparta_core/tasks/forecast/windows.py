@@ -1,14 +1,17 @@
 """Test windows: the look-backs after which forecasts are scored."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
-from sparta_core.tasks.embeddings import decode, embed
-from sparta_core.tasks.forecast import Forecaster
+from sparta_core.models.sparta import Sparta
+from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.forecast import trained_forecaster
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 
 def forecast_starts(experiment: Experiment, days: range) -> Tensor:
@@ -24,35 +27,56 @@ def forecast_starts(experiment: Experiment, days: range) -> Tensor:
     return torch.arange(days.start, days.start + count, experiment.start_every)
 
 
-def last_observed(bench: Workbench) -> Tensor:
+def last_observed(experiment: Experiment, record: Record) -> Tensor:
     """The last days (N,) of the look-backs of all test windows, in the record."""
-    starts = forecast_starts(bench.experiment, bench.fields.splits["downstream_test"])
-    return (starts + bench.experiment.look_back - 1).to(bench.device)
+    starts = forecast_starts(experiment, record.splits["downstream_test"])
+    return (starts + experiment.look_back - 1).to(record.device)
 
 
-@torch.no_grad()
-def look_backs(experiment: Experiment, ratio: float) -> tuple[Tensor, Tensor]:
+def starts(dates: np.ndarray, look_back: int, step: np.timedelta64, every: int | None) -> np.ndarray:
+    """The last days of look-backs in a series of anybody's: numbers (N,) of its days.
+
+    Args:
+        dates: (T,) of the series, rising.
+        look_back: How many days in a row a look-back has.
+        step: Between two days in a row.
+        every: Take every so many of them; None: the last day's alone.
+
+    Raises:
+        DataError: Where there is none, or the last day has none.
+    """
+    if np.isnat(dates).any():
+        raise DataError("the dataset has no coordinate time of dates, and a forecast needs days in a row; add it")
+    follows = np.concatenate([[False], np.diff(dates) == step])
+    behind = np.arange(len(dates)) - np.maximum.accumulate(np.where(follows, 0, np.arange(len(dates))))
+    last = np.flatnonzero(behind >= look_back - 1)
+    if every is not None and last.size:
+        return last[::every]
+    if last.size and last[-1] == len(dates) - 1:
+        return last[-1:]
+    missing = dates[len(dates) - 1 - behind[-1]] - step
+    raise DataError(f"a forecast takes {look_back} days in a row, and the dataset has {behind[-1] + 1} up to "
+                    f"{str(dates[-1])[:10]}; give {str(missing)[:10]}, too")
+
+
+def look_backs(record: Record, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:
     """Every test window's embeddings (N, L, E), a share `ratio` of each day hidden, and its last day (N,)."""
-    bench = Workbench.of(experiment)
-    last_days, first = last_observed(bench), bench.fields.splits["downstream_test"].start
-    model, generator = representation(experiment), torch.Generator(bench.device).manual_seed(experiment.seed)
-    past = embed(model, bench.views, bench.fields.split("downstream_test"), ratio, generator)
-    before = torch.arange(1 - experiment.look_back, 1, device=bench.device)
+    experiment, first = model.experiment, record.splits["downstream_test"].start
+    last_days, generator = last_observed(experiment, record), torch.Generator(record.device)
+    past = embed(model, record.split("downstream_test"), ratio, generator.manual_seed(experiment.seed))
+    before = torch.arange(1 - experiment.look_back, 1, device=record.device)
     return past[last_days[:, None] - first + before], last_days
 
 
-@torch.no_grad()
 def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None = None) -> Tensor:
-    """Forecasts of every test window in latent space: (N, leads, E), from days of which a share `ratio` is hidden.
+    """Forecast after every test window in latent space, (N, leads, E); trains what is missing.
 
-    None stands for the experiment's downstream ratio.
+    Args:
+        experiment: Whose forecaster it is.
+        seed: Of the forecaster.
+        ratio: The share of the look-backs' values that is hidden; None: the experiment's downstream ratio.
     """
     ratio = experiment.downstream_mask_ratio if ratio is None else ratio
-    windows, last_days = look_backs(experiment, ratio)
-    forecaster = experiment.of(Forecaster)
-    return forecaster.forecasts(Workbench.of(experiment), seed, windows, last_days, experiment.leads, ratio)
-
-
-def forecast_fields(experiment: Experiment, embeddings: Tensor) -> Tensor:
-    """Decoded forecasts (..., E) -> (..., C, H, W), standardised."""
-    return decode(representation(experiment), embeddings)
+    forecaster, record = trained_forecaster(experiment, seed), open_record(experiment)
+    past, last_days = look_backs(record, representation(experiment), ratio)
+    return forecaster.forecasts(past, record.dates(last_days), experiment.leads, ratio)

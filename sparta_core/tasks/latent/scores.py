@@ -11,12 +11,13 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 
+from sparta_core.data.sample import Sample
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.embeddings import embed
 from sparta_core.training.kept import Rows, kept
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 TASK, FILE = "latent", "latents.nc"
 DAYS = 256  # the paper's, from the first of the downstream days
@@ -81,26 +82,26 @@ def distance_scores(experiment: Experiment, days: int = DAYS, ratios: Sequence[f
     the latent path is smooth. Of whole days: kmeans_ari and kmeans_nmi with the calendar's seasons, on all
     downstream days. sparse_to_full (ratio): squared distance of a day hidden and whole, over random pairs.
     """
-    bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
-        model, downstream = representation(experiment), bench.fields.split("downstream")
+        record, model = open_record(experiment), representation(experiment)
+        downstream = record.split("downstream")
         first = downstream[:days]
 
-        def embedded(chosen: Tensor, ratio: float) -> Tensor:
-            generator = torch.Generator(bench.device).manual_seed(experiment.seed)
-            return embed(model, bench.views, chosen, ratio, generator).double()
+        def embedded(chosen: Sample, ratio: float) -> Tensor:
+            generator = torch.Generator(record.device).manual_seed(experiment.seed)
+            return embed(model, chosen, ratio, generator).double()
 
         whole = embedded(downstream, 0.0)
         full = whole[: len(first)]
         apart = [(embedded(first, ratio) - full).square().sum(1).mean().item() for ratio in ratios]
-        ari, nmi = season_agreement(whole, bench.fields.season[bench.fields.splits["downstream"]], experiment.seed)
+        ari, nmi = season_agreement(whole, record.season[record.splits["downstream"]], experiment.seed)
         scores = path_scores(embedded(first, experiment.downstream_mask_ratio)).assign_coords(ratio=list(ratios))
         return scores.assign(
             kmeans_ari=ari, kmeans_nmi=nmi, sparse_to_full=("ratio", np.array(apart) / random_pair_distance(full)),
-        ).assign_attrs(mask_ratio=experiment.downstream_mask_ratio, days=len(first), source=bench.fields.source)
+        ).assign_attrs(mask_ratio=experiment.downstream_mask_ratio, days=len(first), source=record.source)
 
-    return kept(bench.run(experiment.representation), FILE, TASK, score, _rows, days=days, ratios=list(ratios),
+    return kept(run_of(experiment, experiment.representation), FILE, TASK, score, _rows, days=days, ratios=list(ratios),
                 mask_ratio=experiment.downstream_mask_ratio)  # fmt: skip
 
 

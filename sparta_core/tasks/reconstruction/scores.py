@@ -10,14 +10,15 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from sparta_core.baselines.interpolation import ObservationGrid, Observed, fit_methods
-from sparta_core.data.fields import Fields
+from sparta_core.baselines.interpolation import fit_methods
+from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.observe import placed
 from sparta_core.tasks import by_model
 from sparta_core.training.kept import Rows, kept
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 
 TASK = "reconstruction"
@@ -38,22 +39,20 @@ def reconstruction_scores(models: Mapping[str, Experiment], ratios: Sequence[flo
 
 def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
     """The same of the experiment's own representation; (mask_grid, ratio)."""
-    bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
-        model, chosen = representation(experiment), evenly_spaced(bench.fields, days)
-        truth = bench.fields.take(chosen)
+        record, model = open_record(experiment), representation(experiment)
+        truth = record.take(evenly_spaced(record, days))
 
-        def error(mask_grid: str, ratio: float) -> float:
-            masked = experiment.replace(mask_grid=mask_grid)
-            views = Views(masked, bench.fields.latitude, bench.fields.longitude).to(bench.device)
-            generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+        def error(views: Views, ratio: float) -> float:
+            generator = torch.Generator(record.device).manual_seed(experiment.seed)
             with torch.no_grad():
                 return _mse(model(views.sparse(truth, generator, ratio)), truth)
 
-        return _table(error, mask_grids(bench), ratios)
+        return _table(error, _views(experiment, record), ratios)
 
-    return kept(bench.run(experiment.representation), FILE, TASK, score, _rows, ratios=list(ratios), days=days)
+    run = run_of(experiment, experiment.representation)
+    return kept(run, FILE, TASK, score, _rows, ratios=list(ratios), days=days)
 
 
 def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
@@ -61,23 +60,20 @@ def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RA
 
     (model, mask_grid, ratio).
     """
-    bench = Workbench.of(experiment)
 
     def score() -> xr.Dataset:
-        chosen = evenly_spaced(bench.fields, days)
-        truth = bench.fields.take(chosen)
-        parts = []
-        for name, method in fit_methods(bench.fields, experiment.embedding).items():
+        record, parts = open_record(experiment), []
+        truth = record.take(evenly_spaced(record, days))
+        for name, method in fit_methods(record, experiment.embedding).items():
 
-            def error(mask_grid: str, ratio: float) -> float:
-                grid = ObservationGrid.of(mask_grid, bench.fields, bench.views)
-                return _mse(method(Observed.draw(grid, bench.fields, chosen, ratio, experiment.seed)), truth)  # noqa: B023
+            def error(views: Views, ratio: float) -> float:
+                generator = torch.Generator(record.device).manual_seed(experiment.seed)
+                return _mse(method(views.observe(truth, generator, ratio), views), truth)  # noqa: B023
 
-            parts.append(_table(error, mask_grids(bench), ratios).expand_dims(model=[name]))
+            parts.append(_table(error, _views(experiment, record), ratios).expand_dims(model=[name]))
         return xr.concat(parts, "model")
 
-    run = bench.run("baselines", f"-{TASK}")
-    return kept(run, FILE, TASK, score, _rows, ratios=list(ratios), days=days)
+    return kept(run_of(experiment, "baselines", f"-{TASK}"), FILE, TASK, score, _rows, ratios=list(ratios), days=days)
 
 
 def _rows(scores: xr.Dataset) -> Rows:
@@ -86,23 +82,30 @@ def _rows(scores: xr.Dataset) -> Rows:
             yield f"{grid}_mask{ratio:g}", "mse", float(scores.mse.sel(mask_grid=grid, ratio=ratio))
 
 
-def evenly_spaced(fields: Fields, count: int | None) -> Tensor:
+def evenly_spaced(record: Record, count: int | None) -> Tensor:
     """`count` downstream test days, evenly spaced, or all: indices (count,), fewer where there are fewer."""
-    test = fields.splits["downstream_test"]
-    return torch.linspace(test.start, test.stop - 1, min(count or len(test), len(test))).round().long()
+    test = record.splits["downstream_test"]
+    spaced = torch.linspace(test.start, test.stop - 1, min(count or len(test), len(test)))
+    return spaced.round().long().to(record.device)
 
 
-def mask_grids(bench: Workbench) -> tuple[str, ...]:
+def mask_grids(experiment: Experiment, record: Record) -> tuple[str, ...]:
     """Both grids on which values can be hidden; one where the encoder sees it itself, or observations have places."""
-    native = bench.experiment.view_size == bench.fields.grid or placed(bench.experiment)
+    native = experiment.view_size == record.grid or placed(experiment)
     return ("native",) if native else ("native", "enlarged")
 
 
-def _table(error: Callable[[str, float], float], grids: Sequence[str], ratios: Sequence[float]) -> xr.Dataset:
-    rows = [[error(grid, float(ratio)) for ratio in ratios] for grid in grids]
-    data = xr.DataArray(rows, {"mask_grid": list(grids), "ratio": list(ratios)}, ("mask_grid", "ratio"))
+def _views(experiment: Experiment, record: Record) -> dict[str, Views]:
+    """Of each grid on which values can be hidden."""
+    return {grid: Views(experiment.replace(mask_grid=grid), record.domain).to(record.device)
+            for grid in mask_grids(experiment, record)}  # fmt: skip
+
+
+def _table(error: Callable[[Views, float], float], views: Mapping[str, Views], ratios: Sequence[float]) -> xr.Dataset:
+    rows = [[error(own, float(ratio)) for ratio in ratios] for own in views.values()]
+    data = xr.DataArray(rows, {"mask_grid": list(views), "ratio": list(ratios)}, ("mask_grid", "ratio"))
     return xr.Dataset({"mse": data.assign_attrs(units="training variance")})
 
 
-def _mse(made: Tensor, truth: Tensor) -> float:
-    return float((made - truth).double().square().nanmean())  # where the data has gaps there is no truth
+def _mse(fields: Tensor, truth: Sample) -> float:
+    return float((fields - truth.with_gaps).double().square().nanmean())  # where the data has gaps there is no truth

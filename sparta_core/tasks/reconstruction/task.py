@@ -1,12 +1,18 @@
 """The task of reconstruction, which trains nothing of its own: its scores, measures and targets."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import xarray as xr
 
+from sparta_core.data.labelled import TIME, labelled
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
 from sparta_core.tasks import Measure, Target, Task, mean_over
+from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.reconstruction.scores import RATIOS, TASK, baseline_reconstruction, model_reconstruction
+from sparta_core.training.tensors import Tensors
 
 DAYS = 128  # that targets are measured on
 
@@ -21,6 +27,12 @@ class Reconstruction(Task, name=TASK):
 
     def score_baselines(self, experiment: Experiment) -> xr.Dataset:
         return baseline_reconstruction(experiment)
+
+    def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
+        """The full fields (time, latitude, longitude), in physical units."""
+        normaliser = model.normaliser
+        fields = normaliser.physical(decode(model, embed(model, days)), days.dates)
+        return labelled(normaliser, fields, {"time": ("time", days.dates, TIME)}, "Days reconstructed from sparse ones")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         return (Measure(TASK, "mse", "reconstruction MSE, 70 % hidden", "native_mask0.7"),)

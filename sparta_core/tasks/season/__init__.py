@@ -1,24 +1,29 @@
 """Which season a sparse day belongs to (paper, section 4.3)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
-from sparta_core.baselines.interpolation import ObservationGrid, Observed
+from sparta_core.data.labelled import CONVENTIONS, TIME
+from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
+from sparta_core.models.sparta import Sparta
 from sparta_core.observe import check_range
 from sparta_core.settings import Choice, Share, Uses, setting
 from sparta_core.tasks import Measure, Target, Task, Training, by_model, mean_over
 from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, Fitted, fit_classifiers
-from sparta_core.tasks.season.labels import full_fields, seasons
+from sparta_core.tasks.season.labels import SEASONS, seasons
 from sparta_core.tasks.season.scores import FEWEST, RELIABILITY, rows, season_scores
 from sparta_core.training.kept import kept
+from sparta_core.training.records import open_record, run_of, views_of
 from sparta_core.training.runs import Run
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.stages import representation
+from sparta_core.training.tensors import Tensors
 
 FILE = "classification.nc"
 RATIOS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -30,15 +35,28 @@ class Classifier(Choice, slot="classifier", default="mlp"):
 
     learns_from: ClassVar[str] = "downstream_train"  # the split of the days
 
-    def trainings(self, bench: Workbench) -> list[Training]:
+    def trainings(self, experiment: Experiment) -> list[Training]:
         """What it trains."""
         return []
 
-    def prepare(self, bench: Workbench) -> None:
-        """Find what it needs besides, and keep it beside the run, unless it is there."""
+    def state(self, model: Sparta) -> Tensors:
+        """What it has learned on the embeddings of `model`, kept beside its run; trains or finds what is missing."""
+        raise NotImplementedError
 
-    def logits(self, bench: Workbench, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
-        """Logits (N, 4) of the seasons of full fields (N, C, H, W), a share `ratio` of each hidden."""
+    def logits(self, model: Sparta, state: Tensors, days: Sample, ratio: float | Tensor = 0.0,
+               generator: torch.Generator | None = None) -> Tensor:  # fmt: skip
+        """Tell the season of full fields.
+
+        Args:
+            model: The representation.
+            state: What the classifier has learned.
+            days: (N, C, H, W) full fields, which keep the climatology of their dates, as they are observed.
+            ratio: The share of their values that is hidden before, one or one a day (N,); 0.0: nothing.
+            generator: Draws what is hidden.
+
+        Returns:
+            (N, 4) logits of SEASONS.
+        """
         raise NotImplementedError
 
 
@@ -47,6 +65,7 @@ class Season(Task, name="classification"):
 
     uses: ClassVar[Uses] = (*Task.uses, Classifier)
     benchmark: ClassVar[str] = LOGISTIC
+    full_fields: ClassVar[bool] = True
     classification_mask_ratio: tuple[Share, Share] = setting(
         (0.2, 0.9), "range of the share of hidden values, drawn for each day")
 
@@ -56,53 +75,65 @@ class Season(Task, name="classification"):
     def learns_from(self, experiment: Experiment) -> str:
         return experiment.of(Classifier).learns_from
 
-    def trainings(self, bench: Workbench) -> list[Training]:
-        return bench.experiment.of(Classifier).trainings(bench)
+    def trainings(self, experiment: Experiment) -> list[Training]:
+        return experiment.of(Classifier).trainings(experiment)
 
     def train(self, experiment: Experiment) -> None:
-        super().train(experiment)
-        experiment.of(Classifier).prepare(Workbench.of(experiment))
+        experiment.of(Classifier).state(representation(experiment))
 
-    def runs(self, bench: Workbench) -> list[Run]:
-        return [bench.run(self.name)]
+    def runs(self, experiment: Experiment) -> list[Run]:
+        return [run_of(experiment, self.name)]
 
     def score(self, experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
         """`season_scores` (ratio, ...) of the test days at each of the `ratios` hidden."""
-        bench = Workbench.of(experiment)
 
         def score() -> xr.Dataset:
-            return scores_by_ratio(bench, ratios, lambda ratio: season_probabilities(experiment, ratio).cpu().numpy())
+            record = open_record(experiment)
+            return scores_by_ratio(record, ratios, lambda ratio: season_probabilities(experiment, ratio).cpu().numpy())
 
-        return self._kept(bench.run(self.name), score, ratios)
+        return self._kept(run_of(experiment, self.name), score, ratios)
 
     def score_baselines(self, experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
         """The same (model, ratio, ...) of the baselines, fitted on the days from which the classifier learns."""
-        bench = Workbench.of(experiment)
 
         def score() -> xr.Dataset:
-            grid = ObservationGrid.of(experiment.mask_grid, bench.fields, bench.views)
-            test = torch.as_tensor(bench.fields.splits["downstream_test"])
+            record, views = open_record(experiment), views_of(experiment)
+            test, generator = record.full(record.splits["downstream_test"]), torch.Generator(record.device)
 
             def scored(classifier: Fitted) -> xr.Dataset:
-                return scores_by_ratio(bench, ratios, lambda ratio: classifier(
-                    Observed.draw(grid, bench.fields, test, ratio, experiment.seed, whole=True)))  # fmt: skip
+                return scores_by_ratio(record, ratios, lambda ratio: classifier(
+                    views.observe(test, generator.manual_seed(experiment.seed), ratio)))  # fmt: skip
 
-            scores = {name: scored(classifier) for name, classifier in fit_classifiers(bench, grid).items()}
+            fitted = fit_classifiers(experiment, record, views)
+            scores = {name: scored(classifier) for name, classifier in fitted.items()}
             # Distances to means say which season, not how surely.
             for name in ("cross_entropy", *RELIABILITY):
                 scores[MEANS][name] = xr.full_like(scores[MEANS][name], np.nan)
             return xr.concat(scores.values(), xr.Variable("model", list(scores)))
 
-        return self._kept(self.baselines(bench), score, ratios, trained_on=list(self.classification_mask_ratio))
+        return self._kept(self.baselines(experiment), score, ratios, trained_on=list(self.classification_mask_ratio))
 
-    def baselines(self, bench: Workbench) -> Run:
+    def baselines(self, experiment: Experiment) -> Run:
         """Named after the days from which they learn, where these are not the paper's."""
-        split = self.learns_from(bench.experiment)
-        return bench.run("baselines", f"-{self.name}" + ("" if split == Classifier.learns_from else f"-{split}"))
+        split = self.learns_from(experiment)
+        learned = "" if split == Classifier.learns_from else f"-{split}"
+        return run_of(experiment, "baselines", f"-{self.name}{learned}")
 
     def _kept(self, run: Run, score: Callable[[], xr.Dataset], ratios: Sequence[float], **settings: object
               ) -> xr.Dataset:  # fmt: skip
         return kept(run, FILE, self.name, score, rows, ratios=list(ratios), fewest_days_of_a_bin=FEWEST, **settings)
+
+    def state(self, model: Sparta) -> Tensors:
+        return model.experiment.of(Classifier).state(model)
+
+    @torch.no_grad()
+    def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
+        """The variable "probability" (time, season)."""
+        probabilities = model.experiment.of(Classifier).logits(model, state, days).softmax(1).cpu().numpy()
+        attributes = {"units": "1", "long_name": "probability of the season"}
+        return xr.Dataset({"probability": (("time", "season"), probabilities, attributes)},
+                          {"time": ("time", days.dates, TIME), "season": list(SEASONS)},
+                          {"Conventions": CONVENTIONS, "title": "Seasons that days belong to"})  # fmt: skip
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         return (Measure(self.name, "cross_entropy", "season, cross-entropy"),)
@@ -126,15 +157,15 @@ def classification_scores(models: Mapping[str, Experiment], ratios: Sequence[flo
 @torch.no_grad()
 def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
     """Probabilities (N, 4) of the seasons of the downstream test days, a share `ratio` of each hidden."""
-    bench = Workbench.of(experiment)
-    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
-    days = full_fields(bench, "downstream_test")
-    return experiment.of(Classifier).logits(bench, days, ratio, generator).softmax(1)
+    record, model, classifier = open_record(experiment), representation(experiment), experiment.of(Classifier)
+    generator = torch.Generator(record.device).manual_seed(experiment.seed)
+    days = record.full(record.splits["downstream_test"])
+    return classifier.logits(model, classifier.state(model), days, ratio, generator).softmax(1)
 
 
-def scores_by_ratio(bench: Workbench, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]
+def scores_by_ratio(record: Record, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]
                     ) -> xr.Dataset:  # fmt: skip
     """`season_scores` (ratio, ...) of the test days' `probabilities` (N, 4) at each ratio."""
-    truth = seasons(bench, "downstream_test").cpu().numpy()
+    truth = seasons(record, "downstream_test").cpu().numpy()
     scores = [season_scores(probabilities(ratio), truth) for ratio in ratios]
-    return xr.concat(scores, xr.Variable("ratio", list(ratios))).assign_attrs(source=bench.fields.source)
+    return xr.concat(scores, xr.Variable("ratio", list(ratios))).assign_attrs(source=record.source)

@@ -14,15 +14,17 @@ from torch.nn import functional as F
 
 from sparta_core.data.climatology import days_of_year, harmonics, seasons_of
 from sparta_core.data.departures import Departures, FromClimatology
+from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
 from sparta_core.encoders.linear_path import LinearPathEncoder
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.tasks.season import Classifier, Season
-from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
-from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
+from sparta_core.tasks.season.labels import SEASONS, seasons
+from sparta_core.training.records import open_record, run_of
+from sparta_core.training.tensors import Tensors
 
 YEAR = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")
 CHUNK = 32  # days at once, with the climatology's eight patterns each
@@ -40,57 +42,51 @@ class Date(Classifier, name="date"):
             raise ExperimentError("classifier is 'date', which tells weather from the usual by the linear path's "
                                   "covariance; set linear_path=True and departures='climatology'")
 
-    def prepare(self, bench: Workbench) -> None:
-        temperature(bench)
+    def state(self, model: Sparta) -> Tensors:
+        """The temperature: by what log likelihoods are divided."""
+        run = run_of(model.experiment, Season.name)
+        return run.once(FILE, lambda: {"temperature": best_temperature(open_record(model.experiment), model)})
 
-    @torch.no_grad()
-    def logits(self, bench: Workbench, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
+    def logits(self, model: Sparta, state: Tensors, days: Sample, ratio: float | Tensor = 0.0,
+               generator: torch.Generator | None = None) -> Tensor:  # fmt: skip
         """Log probabilities (N, 4).
 
         Weather is not quite normal: likelihoods are tempered until the validation days are as likely as can be.
         """
-        logs = date_likelihoods(bench, representation(bench.experiment), days, ratio, generator)
-        return _of_seasons(logs / temperature(bench))
-
-
-def temperature(bench: Workbench) -> float:
-    """By what log likelihoods are divided; found if it is not there yet, and kept beside the run."""
-    tensors = bench.run(Season.name).once(FILE, lambda: {"temperature": _temperature(bench)})
-    return float(tensors["temperature"])
+        return _of_seasons(date_likelihoods(model, days, ratio, generator) / float(state["temperature"]))
 
 
 @torch.no_grad()
-def date_likelihoods(bench: Workbench, model: Sparta, days: Tensor, ratio: float | Tensor,
-                     generator: torch.Generator) -> Tensor:  # fmt: skip
+def date_likelihoods(model: Sparta, days: Sample, ratio: float | Tensor = 0.0,
+                     generator: torch.Generator | None = None) -> Tensor:  # fmt: skip
     """Log likelihoods (N, 365) of the days of a YEAR, up to a constant of each day; float64.
 
-    Of full fields (N, C, H, W), a share `ratio` of each hidden, or of all the same.
+    Of full fields (N, C, H, W), of which a share `ratio` is hidden before, one or one a day (N,), by a generator.
     """
-    assert bench.fields.climatology is not None
+    climatology, likelihoods = model.normaliser.climatology, []
+    assert climatology is not None
     assert isinstance(model.encoder, LinearPathEncoder)
-    climatology, likelihoods = bench.fields.climatology, []
     # An anomaly is the day less a sum of the climatology's patterns: one product for each pair gives all dates.
-    basis = harmonics(days_of_year(YEAR)).to(bench.device)
+    basis = harmonics(days_of_year(YEAR)).to(model.device)
     sums = torch.cat([-basis, basis.new_ones(len(basis), 1)], 1)
-    ratios = torch.as_tensor(ratio, dtype=days.dtype, device=days.device).expand(len(days))
+    ratios = torch.as_tensor(ratio, dtype=days.values.dtype, device=model.device).expand(len(days))
     for some, hidden in zip(days.split(CHUNK), ratios.split(CHUNK), strict=True):
-        values, seen = bench.views.sparse(some, generator, hidden).chunk(2, dim=1)
-        both = torch.cat([climatology.expand(len(some), *climatology.shape), values[:, None]], 1)
-        products = model.encoder.interpolation.products(both, seen)
+        observed = some if generator is None else model.views.observe(some, generator, hidden)
+        both = torch.cat([climatology.expand(len(some), *climatology.shape), observed.shown[:, None]], 1)
+        products = model.encoder.interpolation.products(both, observed.observed)
         likelihoods.append(-torch.einsum("di,nij,dj->nd", sums, products.double(), sums) / 2)
     return torch.cat(likelihoods)
 
 
-def _temperature(bench: Workbench) -> Tensor:
+def best_temperature(record: Record, model: Sparta) -> Tensor:
     """That with which the validation days' seasons have the least cross-entropy."""
-    experiment, days = bench.experiment, full_fields(bench, "validation")
-    generator = torch.Generator(bench.device).manual_seed(experiment.seed)
+    experiment, days = model.experiment, record.full(record.splits["validation"])
+    generator = torch.Generator(record.device).manual_seed(experiment.seed)
     ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
-    logs = date_likelihoods(bench, representation(experiment), days, ratios, generator)
-    truth = seasons(bench, "validation")
+    logits, truth = date_likelihoods(model, days, ratios, generator), seasons(record, "validation")
 
     def cross_entropy(logarithm: float) -> float:
-        return float(F.cross_entropy(_of_seasons(logs / math.exp(logarithm)), truth))
+        return float(F.cross_entropy(_of_seasons(logits / math.exp(logarithm)), truth))
 
     best = minimize_scalar(cross_entropy, bounds=(0, math.log(HOTTEST)), method="bounded")
     return torch.tensor(math.exp(best.x), dtype=torch.float64)

@@ -9,19 +9,21 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.settings import Amount, Count, Epochs, Positive, Share, Uses, setting
 from sparta_core.tasks import Training
 from sparta_core.tasks.embeddings import embed
-from sparta_core.tasks.network import NetworkObjective, TrainsNetwork
+from sparta_core.tasks.network import PART, NetworkObjective, TrainsNetwork
 from sparta_core.tasks.season import Classifier, Season
-from sparta_core.tasks.season.labels import SEASONS, full_fields, seasons
+from sparta_core.tasks.season.labels import SEASONS, seasons
 from sparta_core.training.fit import Objective
+from sparta_core.training.records import run_of
 from sparta_core.training.schedules import PlateauSettings, Schedule
-from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.tensors import Tensors
 from sparta_core.views.sampling import batched
 
 
@@ -37,21 +39,29 @@ class MLP(Classifier, TrainsNetwork, name="mlp"):
     classification_batch_size: Count = setting(64, "of the classifier", "days")
     classification_weight_decay: Amount = setting(1e-2, "of the classifier")
 
-    def trainings(self, bench: Workbench) -> list[Training]:
-        return [self.training(bench, bench.run(Season.name), bench.experiment.seed)]
+    def trainings(self, experiment: Experiment) -> list[Training]:
+        return [self.training(experiment, run_of(experiment, Season.name), experiment.seed)]
 
-    def build(self, bench: Workbench) -> nn.Module:
-        return SeasonClassifier(bench.experiment.embedding, self.classification_widths, self.classification_dropout)
+    def build(self, model: Sparta) -> nn.Module:
+        return SeasonClassifier(model.experiment.embedding, self.classification_widths, self.classification_dropout)
 
-    def objective(self, bench: Workbench, model: Sparta, network: nn.Module) -> Objective:
-        return SeasonCrossEntropy(bench, model, network)
+    def objective(self, record: Record, model: Sparta, network: nn.Module) -> Objective:
+        return SeasonCrossEntropy(record, model, network)
 
     def schedule(self) -> Schedule:
         return Schedule(self.classification_epochs, self.classification_rate, self.classification_weight_decay)
 
-    def logits(self, bench: Workbench, days: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
-        classifier, model = train_classifier(bench.experiment), representation(bench.experiment)
-        return classifier(embed(model, bench.views, days, ratio, generator))
+    def state(self, model: Sparta) -> Tensors:
+        experiment = model.experiment
+        network: nn.Module = self.trained(model, run_of(experiment, Season.name), experiment.seed)
+        return {f"{PART}.{name}": x for name, x in network.state_dict().items()}
+
+    @torch.no_grad()
+    def logits(self, model: Sparta, state: Tensors, days: Sample, ratio: float | Tensor = 0.0,
+               generator: torch.Generator | None = None) -> Tensor:  # fmt: skip
+        network = self.restored(model, Season.name, model.experiment.seed, state)
+        logits: Tensor = network(embed(model, days, ratio, generator))
+        return logits
 
 
 class SeasonClassifier(nn.Sequential):
@@ -70,26 +80,19 @@ class SeasonCrossEntropy(NetworkObjective):
     Every day has a fresh ratio and mask in every epoch.
     """
 
-    def __init__(self, bench: Workbench, model: Sparta, classifier: nn.Module) -> None:
-        super().__init__(bench, model, classifier)
+    def __init__(self, record: Record, model: Sparta, classifier: nn.Module) -> None:
+        super().__init__(record, model, classifier)
         self.embeddings, self.seasons = torch.empty(0), torch.empty(0)
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """Days (B,) of the downstream part, from its first, in random order."""
-        experiment, split = self.bench.experiment, f"downstream_{part}"
-        days = full_fields(self.bench, split)
+        experiment, split = self.experiment, f"downstream_{part}"
+        days = self.record.full(self.record.splits[split])
         ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
         self.embeddings = self.embed(part, days, ratios, generator)
-        self.seasons = seasons(self.bench, split)
-        order = torch.randperm(len(days), generator=generator, device=days.device)
+        self.seasons = seasons(self.record, split)
+        order = torch.randperm(len(days), generator=generator, device=self.record.device)
         return batched(order, experiment.classification_batch_size)
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
         return {"loss": F.cross_entropy(self.network(self.embeddings[batch]), self.seasons[batch])}
-
-
-def train_classifier(experiment: Experiment) -> SeasonClassifier:
-    """The finished network of an experiment, frozen, on its device; trains what is missing. The date needs none."""
-    bench, mlp = Workbench.of(experiment), experiment.of(MLP)
-    classifier: SeasonClassifier = mlp.trained(bench, bench.run(Season.name), experiment.seed)
-    return classifier

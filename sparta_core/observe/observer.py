@@ -1,10 +1,11 @@
-"""Observations of fields: what is seen of them, with which errors. A dropped value becomes 0, the training mean."""
+"""Observing fields: the one way to draw a mask and observations' errors, in training and in scoring."""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sparta_core.data.domain import Domain
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.modes import EARTH_RADIUS
 from sparta_core.observe import Errors, MaskRatio, Observation
@@ -12,40 +13,45 @@ from sparta_core.observe.masks import draw_ratios, random_points
 from sparta_core.processes import Part
 
 
-class Sparsity(nn.Module):
-    """Observations of fields (B, C, H, W) on a grid, as `experiment` makes them."""
+class Observer(nn.Module):
+    """Observe samples on a grid as `experiment` does."""
 
     rows: Tensor  # (H, H), smooths errors along meridians
     circles: Tensor  # (H, W, W), and along each circle of latitude
 
-    def __init__(self, experiment: Experiment, latitude: np.ndarray, longitude: np.ndarray) -> None:
+    def __init__(self, experiment: Experiment, domain: Domain) -> None:
         super().__init__()
-        self.gaps, self.settings = experiment.gaps, experiment.of(Errors)
-        self.mask_ratio = experiment.of(MaskRatio).mask_ratio
-        self.draw = experiment.of(Observation).build(Domain(latitude, longitude))
+        self.settings, self.mask_ratio = experiment.of(Errors), experiment.of(MaskRatio).mask_ratio
+        self.mask = experiment.of(Observation).build(domain)
         if self.settings.noise and self.settings.noise_length:
-            rows, circles = noise_matrices(latitude, longitude, self.settings.noise_length)
+            rows, circles = noise_matrices(domain.latitude, domain.longitude, self.settings.noise_length)
             self.register_buffer("rows", rows.float())
             self.register_buffer("circles", circles.float())
 
-    def forward(self, values: Tensor, ratio: float | Tensor | None, generator: torch.Generator,
-                part: Part) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """This `part`'s observed values, with their errors, and where they are observed (1 or 0), both (b, C, H, W).
+    def forward(self, sample: Sample, generator: torch.Generator, ratio: float | Tensor | None = None,
+                part: Part | None = None) -> Sample:  # fmt: skip
+        """Hide some of a sample's values, and add errors to the others.
 
-        A fraction `ratio`, one or one per sample of the whole batch, is dropped; None draws it from the experiment's.
+        Args:
+            sample: (b, C, H, W), this process's `part` of a batch.
+            generator: Draws mask and errors, of the whole batch.
+            ratio: The share that is hidden, one or one for each of the whole batch; None draws it from mask_ratio.
+            part: None where the sample is the whole batch.
+
+        Returns:
+            The sample as it is observed; what is hidden keeps its value, and is not observed.
         """
-        settings = self.settings
+        settings, values, part = self.settings, sample.values, part or Part.whole(len(sample))
         if ratio is None:
             ratio = draw_ratios(part.total, self.mask_ratio, generator)
         shape = (part.total, *values.shape[1:])
-        seen = part.of(self.draw(shape, ratio, generator).to(values.dtype))
+        observed = part.of(self.mask(shape, ratio, generator).to(values.dtype))
         if settings.variable_dropout:
-            seen = seen * part.of(random_points((*shape[:2], 1, 1), settings.variable_dropout, generator, values.dtype))
-        if self.gaps:
-            seen, values = seen * ~values.isnan(), values.nan_to_num(0)
+            there = random_points((*shape[:2], 1, 1), settings.variable_dropout, generator, values.dtype)
+            observed = observed * part.of(there)
         if settings.noise:
             values = values + settings.noise * part.of(self.errors(shape, generator))
-        return values, seen
+        return Sample(values, observed * sample.observed, sample.time)
 
     def errors(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Random fields of variance 1, correlated over the experiment's noise_length (km)."""

@@ -1,0 +1,48 @@
+"""The card of a model, in Markdown: what it is, what it learned from, how it scored, and how to use it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sparta_core.experiment import Experiment
+
+UNKNOWN = "not said by the data; what they allow holds for this model, too"
+
+
+def card(name: str, size: int, about: Mapping[str, Any]) -> str:
+    """Write the card of a model's file.
+
+    Args:
+        name: Of the file.
+        size: In bytes.
+        about: What the file says of the model.
+
+    Returns:
+        Markdown.
+    """
+    return "\n".join(_lines(name, size, about)) + "\n"
+
+
+def _lines(name: str, size: int, about: Mapping[str, Any]) -> Iterator[str]:
+    fields, experiment = about["fields"], Experiment(**about["experiment"])
+    yield f"# {name}\n"
+    yield (f"A model of the weather from sparse observations, of the preset {experiment.preset!r}; "
+           f"{size / 1e6:.1f} MB, saved by sparta-core {about['version']}. It embeds and reconstructs days"
+           + "".join(f", and holds the task {task}" for task in about["tasks"]) + ".\n")  # fmt: skip
+    yield "## Data\n"
+    variables = ", ".join(f"{variable} ({units})" for variable, units in
+                          zip(fields["variables"], fields["units"], strict=True))  # fmt: skip
+    yield f"- Source: {fields['source']}"
+    yield f"- Statistics and weights: {fields['period']}"
+    yield f"- Variables: {variables}; those on levels at {fields['level']} hPa"
+    yield f"- Licence of the data: {fields['license'] or UNKNOWN}"
+    yield "- Licence of the code that reads it: MIT\n"
+    yield "## Settings that are not the paper's\n"
+    yield from (f"- `{setting}`: {value!r}" for setting, value in experiment.changed(experiment.flat).items())
+    yield "\n## Scores\n"
+    if about["scores"]:
+        yield "| task | set-up | metric | value |\n| --- | --- | --- | --- |"
+        yield from (f"| {task} | {setup} | {metric} | {value:.4g} |" for task, setup, metric, value in about["scores"])
+    else:
+        yield "None: it was saved before it was scored."
+    yield "\n## Use\n\n```python\nfrom sparta_core import load\n"
+    yield f"load({name!r}).reconstruct(\"days.nc\")\n```"

@@ -1,0 +1,129 @@
+"""What users give, xarray's days or a table of stations, as days on a model's grid and in its units.
+
+What is not observed is NaN: stations, swaths, or a variable that is missing as a whole.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from sparta_core.data import grid, times
+from sparta_core.data.audit import beyond
+from sparta_core.data.days import loaded, opened
+from sparta_core.data.moments import Moments
+from sparta_core.data.normaliser import Normaliser
+from sparta_core.data.plausible import Known
+from sparta_core.data.unused import check_unused, unused_variables
+from sparta_core.errors import DataError
+
+GRID_TOLERANCE = 1e-3  # degrees
+WHERE = "the dataset"  # what errors call it
+Given = xr.Dataset | xr.DataArray | str | os.PathLike[str]
+
+
+class GivenDays(NamedTuple):
+    """Days in physical units, NaN where nothing was observed."""
+
+    values: np.ndarray  # (T, C, H, W) float32
+    dates: np.ndarray | None  # (T,) datetime64[D]; None: not known
+    coords: dict[str, xr.DataArray]  # their coordinate time
+    several: bool  # whether it was a dimension
+
+
+def known(normaliser: Normaliser) -> Known:
+    """What a user's values are held against: the training days' grid, units and range."""
+    mean, std = (x.view(-1, 1, 1) for x in (normaliser.mean, normaliser.std))
+    assert normaliser.low is not None and normaliser.high is not None
+    low, high = ((edge * std + mean).cpu().numpy() for edge in (normaliser.low, normaliser.high))
+    return Known(normaliser.latitude, normaliser.longitude, normaliser.variables, normaliser.units, low, high,
+                 normaliser.std.cpu().numpy())  # fmt: skip
+
+
+def given_days(given: Given, normaliser: Normaliser) -> GivenDays:
+    """Read days as `normaliser` knows fields: its variables, grid and units, each date the mean of its moments.
+
+    Raises:
+        DataError: For another grid, level or unit, for values that no training day comes near, and for a date with
+            nothing but NaN.
+    """
+    with _dataset(given) as opened_dataset:
+        dataset = grid.named(opened_dataset)
+        days, when = _selected(dataset, normaliser), times.of_fields(dataset, WHERE)
+        groups = times.grouped(when, days.sizes["time"], WHERE)
+        values = np.full((groups.dates.size, len(normaliser.variables), *normaliser.grid), np.nan, np.float32)
+        training, moments = known(normaliser), when and when.moments.astype("datetime64[D]")
+        for name in map(str, days.data_vars):
+            if days[name].dtype.kind not in "fiu":
+                raise DataError(f"{name} of {WHERE} is of the type {days[name].dtype}; give numbers")
+            exact = loaded(days[name], WHERE).astype(np.float64)
+            _check_values(training, normaliser.level, name, exact, moments)
+            values[:, normaliser.variables.index(name)] = times.daily_mean(exact, groups)
+        dates = None if when is None else groups.dates
+        empty = np.isnan(values).all((1, 2, 3))
+        if empty.any():
+            first = "" if dates is None else f" on {dates[empty.argmax()]}"
+            more = f" and {empty.sum() - 1} more days" if empty.sum() > 1 else ""
+            raise DataError(f"{WHERE} has nothing but NaN{first}{more}; leave such days out")
+        return GivenDays(values, dates, times.labels(days, when, groups), "time" in dataset.dims)
+
+
+@contextmanager
+def _dataset(given: Given) -> Iterator[xr.Dataset]:
+    """What a user gives as a Dataset; what is opened here is closed again. DataError for anything else."""
+    if isinstance(given, xr.Dataset):
+        yield given
+    elif isinstance(given, xr.DataArray):
+        if given.name is None:
+            raise DataError("the DataArray has no name, which says what it is; give array.rename('geopotential')")
+        yield given.to_dataset()
+    elif isinstance(given, str | os.PathLike):
+        if os.fspath(given).lower().endswith((".csv", ".txt")):
+            raise DataError(f"{os.fspath(given)} is a table; read it with model.observations(path), and give that")
+        with opened(os.fspath(given)) as dataset:
+            yield dataset
+    elif isinstance(given, pd.DataFrame):
+        raise DataError("a DataFrame of stations is no days; give model.observations(table)")
+    else:
+        raise DataError(f"give an xarray Dataset with its coordinates, no {type(given).__name__}: xarray.Dataset("
+                        "{'geopotential': (('time', 'latitude', 'longitude'), values, {'units': 'm2 s-2'})}, coords)")
+
+
+def _selected(dataset: xr.Dataset, normaliser: Normaliser) -> xr.Dataset:
+    """The model's variables of a dataset (time, latitude, longitude), on its grid and in its units."""
+    variables = normaliser.variables
+    there = [name for name in variables if name in dataset.data_vars]
+    if not there or not dataset.sizes.get("time", 1):
+        raise DataError(f"{WHERE} has no days of any of {', '.join(variables)}; rename its variables to these")
+    check_unused("variables", unused_variables(dataset, variables), there, variables, WHERE)
+    days = dataset[there].assign_attrs(dataset.attrs)
+    days = days if "time" in days.dims else days.expand_dims("time")
+    units = dict(zip(variables, normaliser.units, strict=True))
+    days = grid.ordered(grid.select(days, there, normaliser.level, WHERE, units), WHERE)
+    for name, own in (("latitude", normaliser.latitude), ("longitude", normaliser.longitude)):
+        axis = days[name].values
+        if axis.shape != own.shape or not np.allclose(axis, own, atol=GRID_TOLERANCE):
+            raise DataError(f"{name} of {WHERE} is {axis.size} from {axis[0]:g} to {axis[-1]:g}, the model's "
+                            f"{own.size} from {own[0]:g} to {own[-1]:g}; regrid it with sparta_core.data.regrid")
+    return days
+
+
+def _check_values(training: Known, level: int, name: str, values: np.ndarray, dates: np.ndarray | None) -> None:
+    """DataError for fields (T, H, W) with values that no atmosphere has, or that no training day comes near."""
+    if np.isinf(values).any():
+        raise DataError(f"{name} of {WHERE} has infinite values; set what was not observed to NaN")
+
+    def place(index: int) -> str:
+        moment, row, column = np.unravel_index(index, values.shape)
+        date = "" if dates is None else f"on {dates[moment]} "
+        return f"{date}at {training.latitude[row]:g} north, {training.longitude[column]:g} east"
+
+    training.check(name, values.reshape(len(values), -1), WHERE, place)
+    moments = Moments.of(values)
+    bad, text = beyond(name, moments.minimum, moments.maximum, level)
+    if bad.size:
+        raise DataError(f"{name} of {WHERE} {text}")

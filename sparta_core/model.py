@@ -1,0 +1,230 @@
+"""Model: a trained representation and its tasks in one file, on anybody's days; xarray in and out."""
+
+import os
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from sparta_core.card import card
+from sparta_core.data.given import Given, GivenDays, given_days, known
+from sparta_core.data.reports import gridded_reports
+from sparta_core.data.sample import Sample
+from sparta_core.data.stations import Table
+from sparta_core.errors import DataError, ExperimentError, RunError, SpartaError
+from sparta_core.evaluation.scorecard import rows_of
+from sparta_core.experiment import Experiment
+from sparta_core.files import replace
+from sparta_core.models.sparta import Sparta
+from sparta_core.tasks import Task, task_of, tasks
+from sparta_core.training.device import prepare_process
+from sparta_core.training.runs import RECORD, reading
+from sparta_core.training.stages import frozen, representation
+from sparta_core.training.tensors import Tensors, packed, unpacked
+
+FORMAT = 1  # of a model's file
+TASKS = ("forecast", "classification")  # that a model holds unless others are named
+
+
+class Model:
+    """A representation, and what its tasks have learned on it.
+
+    Args:
+        sparta: The representation, frozen.
+        state: What each task takes besides, by its name.
+        about: What is said of it: where it was trained, and how it scored.
+
+    Example:
+        Model.of(Experiment.from_preset("demo")).save("model.safetensors")
+        load("model.safetensors").forecast("days.nc", leads=10, members=20).to_netcdf("forecast.nc")
+    """
+
+    def __init__(self, sparta: Sparta, state: Mapping[str, Tensors], about: Mapping[str, Any]) -> None:
+        self.sparta, self.about = sparta, dict(about)
+        self.state = {name: dict(tensors) for name, tensors in state.items()}
+        self.known = known(sparta.normaliser)
+
+    @classmethod
+    def of(cls, experiment: Experiment, names: Iterable[str] = TASKS) -> "Model":
+        """The model of an experiment; trains what is missing.
+
+        Args:
+            experiment: Its settings.
+            names: The tasks that it holds besides embedding and reconstruction.
+
+        Raises:
+            ExperimentError: For a name that is no task's.
+        """
+        prepare_process()
+        chosen = [task_of(experiment, name) for name in names]
+        sparta = representation(experiment)
+        state = {task.name: task.state(sparta) for task in chosen}
+        return cls(sparta, state, {"scores": _scores(experiment, chosen)})
+
+    @property
+    def experiment(self) -> Experiment:
+        """All of its settings."""
+        return self.sparta.experiment
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it as one safetensors file, whole or not at all, and beside it its card, in Markdown.
+
+        The file holds weights, modes, moments, climatology, domain, variables, settings, the package's version and a
+        checksum of all of them, never code.
+
+        Raises:
+            RunError: Where it cannot be written.
+        """
+        path = Path(path)
+        weights = {f"{part}.{key}": x for part, module in self.sparta.parts.items() if part != "projector"
+                   for key, x in module.state_dict().items()}  # fmt: skip
+        tensors = {**weights, **self.sparta.attached(),
+                   **{f"{name}.{key}": x for name, state in self.state.items() for key, x in state.items()}}
+        about = {**self.sparta.about(), "parts": ["encoder", "decoder"], "stage": self.experiment.representation,
+                 "tasks": list(self.state), "version": version("sparta-core"), "format": FORMAT, **self.about}
+        try:
+            replace(path, packed(tensors, about))
+            replace(path.with_suffix(".md"), card(path.name, path.stat().st_size, about).encode())
+        except OSError as error:
+            raise RunError(f"cannot write {path} ({error.strerror or error}); choose another folder") from error
+        return path
+
+    def embed(self, days: Given) -> xr.Dataset:
+        """Embed days: the variable "embedding" (time, feature); Args and errors as `predict`'s."""
+        return self.predict("latent", days)
+
+    def reconstruct(self, days: Given) -> xr.Dataset:
+        """Make of sparse days full fields (time, latitude, longitude), in physical units; Args as `predict`'s."""
+        return self.predict("reconstruction", days)
+
+    def forecast(self, days: Given, leads: int = 10, members: int | None = None, every: int | None = None,
+                 seed: int = 0) -> xr.Dataset:  # fmt: skip
+        """Forecast the days after those given.
+
+        Args:
+            days: As `predict` takes them; as many in a row as the forecaster looks back, or more.
+            leads: How many days ahead.
+            members: Of an ensemble; None: one forecast.
+            every: Forecast from every so many of the days that have a look-back behind them; None: from the last day.
+            seed: Of the ensemble's draws.
+
+        Returns:
+            Fields (init_time, lead_time, latitude, longitude) in physical units, with members (init_time, lead_time,
+            number, latitude, longitude), as WeatherBench-X reads them.
+
+        Raises:
+            DataError: For days that cannot be read, or not enough in a row.
+            ExperimentError: For an ensemble of a forecaster that has none, or no leads.
+        """
+        for name, number in (("leads", leads), ("members", members), ("every", every)):
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+                raise ExperimentError(f"{name} is {number!r}; it must be a whole number above 0")
+        return self.predict("forecast", days, leads=leads, members=members, every=every, seed=seed)
+
+    def season(self, days: Given) -> xr.Dataset:
+        """Tell the season of days: the variable "probability" (time, season); Args as `predict`'s."""
+        return self.predict("classification", days)
+
+    def predict(self, name: str, days: Given, **options: Any) -> xr.Dataset:
+        """Make of days what a task makes of them.
+
+        Args:
+            name: Of the task.
+            days: A Dataset, a variable as a DataArray, or the path of a NetCDF file or Zarr store, in physical units on
+                the model's grid, dimensions in any order. Times are UTC; several moments of one date are averaged, and
+                said. NaN was not observed, nor was a variable that is not there.
+            **options: The task's own.
+
+        Returns:
+            A Dataset with the names, units and coordinates of the CF conventions.
+
+        Raises:
+            DataError: For another grid, level or unit, for values that no training day comes near, and where nothing
+                was observed.
+            ExperimentError: For a task that the model does not hold.
+        """
+        task = task_of(self.experiment, name)
+        needs_state = type(task).state is not Task.state
+        if needs_state and name not in self.state:
+            raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
+                                  f"save it with Model.of(experiment, ['{name}'])")
+        given = given_days(days, self.sparta.normaliser)
+        made = task.predict(self.sparta, self.state.get(name, {}), self._sample(given, task.full_fields), **options)
+        made.attrs["history"] = f"made by sparta-core {version('sparta-core')}"
+        if "time" not in made.dims:
+            return made
+        made = made.assign_coords(given.coords) if given.coords else made.drop_vars("time")
+        return made if given.several else made.isel(time=0)
+
+    def observations(self, table: Table) -> xr.Dataset:
+        """Put what stations measured on the model's grid, for the other methods.
+
+        Args:
+            table: A pandas DataFrame or the path of a CSV with the columns lat, lon, time where there are several days,
+                and any of the model's variables, in its units.
+
+        Returns:
+            (time, latitude, longitude), NaN where no station is; without times (latitude, longitude).
+
+        Raises:
+            DataError: For another table, and for values that no training day comes near.
+        """
+        if not isinstance(table, str | os.PathLike | pd.DataFrame):
+            raise DataError(f"observations takes a pandas DataFrame or the path of a CSV, no {type(table).__name__}; "
+                            "its columns are lat, lon, time, and what was measured")
+        return gridded_reports(table, self.known)
+
+    def _sample(self, given: GivenDays, full: bool) -> Sample:
+        normaliser = self.sparta.normaliser
+        values = torch.from_numpy(given.values).to(normaliser.device)
+        dates = given.dates
+        if full:
+            return Sample.of(normaliser.scaled(values), dates)
+        if normaliser.climatology is not None and (dates is None or np.isnat(dates).any()):
+            raise DataError("the dataset has no coordinate time of dates, and the model knows days as anomalies from "
+                            "the climatology of their date; add it")
+        return Sample.of(normaliser.standardise(values, dates), dates)
+
+
+def load(path: str | os.PathLike[str], device: str = "auto") -> Model:
+    """Load a model from its file, or the representation from a run's.
+
+    Args:
+        path: What `Model.save` wrote, or a stage's model.safetensors.
+        device: What computes.
+
+    Raises:
+        RunError: For a file that is missing, cut short, changed, of another version, or of a task alone.
+    """
+    prepare_process()
+    path = Path(path)
+    if not path.exists():
+        raise RunError(f"there is no model at {path}; make one with Model.of(experiment).save(path)")
+    with reading(path, "copy it again, or save it again where it was trained"):
+        tensors, about = unpacked(path)
+    if about.get("format", FORMAT) != FORMAT or "fields" not in about:
+        raise RunError(f"{path} is no model that this version of sparta-core can read; save it again where it was "
+                       "trained, with Model.of(experiment).save(path)")
+    try:
+        experiment = Experiment(**about["experiment"], device=device)
+    except SpartaError as error:
+        raise RunError(f"{path} was saved by sparta-core {about.get('version', 'of another version')}, whose settings "
+                       f"this version does not take ({error}); install that version, or save it again") from error
+    with reading(path, "save it again where it was trained"):
+        sparta = frozen(experiment, about["stage"], tensors, about)
+    state = {name: {key.removeprefix(f"{name}."): x for key, x in tensors.items() if key.startswith(f"{name}.")}
+             for name in about.get("tasks", ())}  # fmt: skip
+    return Model(sparta, state, {name: about[name] for name in ("scores",) if name in about})
+
+
+def _scores(experiment: Experiment, chosen: Iterable[Task]) -> list[list[Any]]:
+    """What the tasks' kept scores say of it: rows of task, set-up, metric and value."""
+    names = dict.fromkeys([*(task.name for task in chosen), *tasks(experiment)])
+    runs = [(name, run) for name in names for run in task_of(experiment, name).runs(experiment) if run.has(RECORD)]
+    frames = [rows_of(run, name) for name, run in runs]
+    return [[row.task, row.setup, row.metric, float(row.value)] for frame in frames for row in frame.itertuples()]
