@@ -1,7 +1,9 @@
 """Train stages from a terminal: `python -m sparta_core --preset paper --fusion gnn decoder forecast`.
 
 Before that, `prepare` makes a store of ERA5's days, `simulate` one of JCM's, and `audit` says what is in one;
-`bars` holds a model against its baselines. Each tells more with --help.
+`bars` holds a model against its baselines, `export` writes it as one file. `forecast --model model.safetensors --input
+days.nc --output forecast.nc` uses that file on your days, as do `reconstruct`, `embed` and `season`. Each tells more
+with --help.
 
 Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
 moment, the same command goes on after the last whole epoch. Every setting of Experiment is a flag: numbers,
@@ -15,10 +17,12 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sparta_core.catalogue import described
-from sparta_core.commands import COMMANDS, parsed
+from sparta_core.commands import COMMANDS, VERBS, command_of
+from sparta_core.commands.words import parsed
 from sparta_core.errors import SpartaError
 from sparta_core.evaluation.plan import STAGES, costs, train
 from sparta_core.experiment import Experiment, defaults
@@ -35,10 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if words is None else words
     warnings.showwarning = _said
     try:
-        if words and words[0] in COMMANDS:
-            COMMANDS[words[0]](words[1:])
-        else:
-            _train(words)
+        (command_of(words) or partial(_train, words))()
     except SpartaError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
@@ -47,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _train(words: Sequence[str]) -> None:
     if words and not words[0].startswith("-"):
-        check_choice("stage or command", words[0], (*STAGES, *COMMANDS))
+        check_choice("stage or command", words[0], (*STAGES, *COMMANDS, *VERBS))
     options = vars(parsed(_parser(), words))
     names, preset = options.pop("stages"), options.pop("preset")
     for name in names:

@@ -121,9 +121,6 @@ class Model:
             DataError: For days that cannot be read, or not enough in a row.
             ExperimentError: For an ensemble of a forecaster that has none, or no leads.
         """
-        for name, number in (("leads", leads), ("members", members), ("every", every)):
-            if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-                raise ExperimentError(f"{name} is {number!r}; it must be a whole number above 0")
         return self.predict("forecast", days, leads=leads, members=members, every=every, seed=seed)
 
     def season(self, days: Given) -> xr.Dataset:

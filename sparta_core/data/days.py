@@ -106,8 +106,8 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
         return Days(
             values, time, absent, chosen["latitude"].values, chosen["longitude"].values, experiment.variables,
             tuple(chosen[name].attrs["units"] for name in experiment.variables), splits, mask,
-            *(str(dataset.attrs.get(name, missing)) for name, missing in (("source", where), ("license", ""))), where,
-            kept, experiment.level)
+            str(dataset.attrs.get("source", where)), str(dataset.attrs.get("license", "")), where, kept,
+            experiment.level)
 
 
 def split_days(

@@ -25,6 +25,14 @@ from sparta_core.training.tensors import Tensors
 from sparta_core.typed import check_choice
 
 
+class Option(NamedTuple):
+    """A whole number that says more of what `Task.predict` shall make."""
+
+    name: str
+    default: int | None
+    help: str
+
+
 class Training(NamedTuple):
     """One training of a task: its run, and what makes its Job on the modules of a representation."""
 
@@ -64,6 +72,7 @@ class Task(Trained):
 
     uses: ClassVar[Uses] = (DownstreamSplit, DownstreamMask, Recipe)
     benchmark: ClassVar[str] = ""  # the baseline that a model should beat
+    options: ClassVar[tuple[Option, ...]] = ()  # that `predict` takes
     full_fields: ClassVar[bool] = False  # whether `predict` takes these instead of anomalies
 
     def needs(self, experiment: Experiment) -> tuple[str, ...]:

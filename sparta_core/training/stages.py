@@ -66,6 +66,11 @@ class Stage(Trained):
         """What tells the model from others of its family."""
         return "" if self.family else f"_{self.name}"
 
+    def build(self, experiment: Experiment, record: Record) -> Sparta:
+        """A fresh model for a record's fields, of whatever global randomness there is."""
+        modes = modes_of(experiment, record) if experiment.linear_path else None
+        return Sparta.build(experiment, self.parts, record.normaliser, modes, self.baseline)
+
     def objective(self, record: Record, model: Sparta) -> Objective:
         """What it minimises on the days of a record, by the parts of a model."""
         raise NotImplementedError
@@ -111,10 +116,9 @@ def frozen(experiment: Experiment, stage: str, tensors: Mapping[str, Tensor], ab
 
 def fresh(experiment: Experiment, name: str) -> Sparta:
     """Fresh modules of a stage, initialised from the experiment's seed, on its device."""
-    record, stage = open_record(experiment), stage_of(experiment, name)
-    modes = modes_of(experiment, record) if experiment.linear_path else None
+    record = open_record(experiment)
     with seeded(experiment.seed, name, "build"):
-        return Sparta.build(experiment, stage.parts, record.normaliser, modes, stage.baseline).to(record.device)
+        return stage_of(experiment, name).build(experiment, record).to(record.device)
 
 
 autoencoder = partial(train_stage, name="autoencoder")

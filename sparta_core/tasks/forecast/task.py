@@ -10,10 +10,11 @@ from pydantic import Field
 
 from sparta_core.data.labelled import labelled
 from sparta_core.data.sample import Sample
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Count, Seed, Uses, setting
-from sparta_core.tasks import Measure, Target, Task, Training, mean_over
+from sparta_core.tasks import Measure, Option, Target, Task, Training, mean_over
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast import Forecaster, forecaster_run, restored, trained_forecaster
 from sparta_core.tasks.forecast.ensembles import forecast_ensemble_scores
@@ -35,6 +36,11 @@ class Forecast(Task, name=TASK):
 
     uses: ClassVar[Uses] = (*Task.uses, Forecaster)
     benchmark = "climatology"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("leads", 10, "how many days ahead; 10"),
+        Option("members", None, "of an ensemble; if left out, one forecast"),
+        Option("every", None, "forecast from every so many days; if left out, from the last"),
+        Option("seed", 0, "of the ensemble's draws; 0"))
     look_back: Count = setting(30, "what a forecast sees", "days")
     forecast_seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = setting(
         (0,), "a forecaster is trained with each", trains=False)
@@ -92,6 +98,9 @@ class Forecast(Task, name=TASK):
             DataError: Where days are missing.
             ExperimentError: For an ensemble of a forecaster that has none.
         """
+        for name, number in (("leads", leads), ("members", members), ("every", every)):
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+                raise ExperimentError(f"{name} is {number!r}; it must be a whole number above 0")
         kind, normaliser = model.experiment.of(Forecaster), model.normaliser
         last = starts(days.dates, kind.look_back_of(model.experiment), normaliser.domain.step, every)
         forecaster = restored(model, self.forecast_seeds[0], state)
