@@ -85,7 +85,9 @@ class Model:
                    for key, x in module.state_dict().items()}  # fmt: skip
         tensors = {**weights, **self.sparta.attached(),
                    **{f"{name}.{key}": x for name, state in self.state.items() for key, x in state.items()}}
-        about = {**self.sparta.about(), "parts": ["encoder", "decoder"], "stage": self.experiment.representation,
+        about = self.sparta.about()
+        about["experiment"]["data"] = Path(self.experiment.data).name  # the folder is nobody else's
+        about = {**about, "parts": ["encoder", "decoder"], "stage": self.experiment.representation,
                  "tasks": list(self.state), "version": version("sparta-core"), "format": FORMAT, **self.about}
         try:
             replace(path, packed(tensors, about))

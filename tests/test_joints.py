@@ -1,8 +1,8 @@
 """The joints carry what comes next: sketches at toy size of methods that are not built yet, on the package's protocols.
 
-A nowcaster on sequences that never touch each other, with masks inside its encoder and maps beside the vector, which is
-pre-trained and then fine-tuned; and a filter that cycles through days of sparse observations. A generator with a critic,
-two optimisers and a finer grid, is in tests/training/test_optimisers.py.
+A nowcaster on sequences that never touch each other, with masks inside its encoder and maps beside the vector, which
+is pre-trained and then fine-tuned; and a filter that cycles through days of sparse observations. A generator with a
+critic, two optimisers and a finer grid, is in tests/training/test_optimisers.py.
 """
 
 from typing import NamedTuple

@@ -5,6 +5,7 @@ their composition is `L[i] @ x @ R[j].T` with matrices that are computed once, i
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -106,13 +107,18 @@ class Views(nn.Module):
         self.mask_input, self.native = experiment.mask_input, NATIVE[experiment.mask_grid]
         self.grid, self.view_size = domain.shape, experiment.view_size
         self.observed_on = domain if self.native else domain.resized(experiment.view_size)
-        self.observer = Observer(experiment, self.observed_on)
+        self.experiment = experiment
         (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
         smoothing = experiment.smoothing
         self.register_buffer("rows", resize_matrix(self.grid[0], height).float())
         self.register_buffer("columns", resize_matrix(self.grid[1], width).float())
         self.register_buffer("crop_rows", crop_matrices(self.grid[0], tall, height, smoothing).float())
         self.register_buffer("crop_columns", crop_matrices(self.grid[1], wide, width, smoothing).float())
+
+    @cached_property
+    def observer(self) -> Observer:
+        """What draws masks; made when it is first needed: a model in use draws none, and may lack its table of stations."""
+        return Observer(self.experiment, self.observed_on).to(self.rows.device)
 
     def observe(self, sample: Sample, generator: torch.Generator, ratio: float | Tensor | None = None,
                 part: Part | None = None) -> Sample:  # fmt: skip
