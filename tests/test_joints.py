@@ -139,7 +139,7 @@ def test_a_nowcaster_is_pre_trained_and_fine_tuned_on_separate_sequences(tiny):
     tuned = trained(experiment, Nowcasting(record), "-tuned", before.load(MODEL)[0])
     for run in (before, tuned):
         losses = run.history()["validation_loss"]
-        assert losses[-1] < 0.7 * losses[0]
+        assert losses[-1] < 0.9 * losses[0]
     fresh = trained(experiment, Nowcasting(record), "-fresh").history()["training_loss"]
     assert tuned.history()["training_loss"][0] != pytest.approx(fresh[0], rel=1e-6)  # it began elsewhere
 

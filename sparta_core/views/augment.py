@@ -117,7 +117,7 @@ class Views(nn.Module):
 
     @cached_property
     def observer(self) -> Observer:
-        """What draws masks; made when it is first needed: a model in use draws none, and may lack its table of stations."""
+        """What draws masks; made when it is needed: a model in use draws none, and may lack its table of stations."""
         return Observer(self.experiment, self.observed_on).to(self.rows.device)
 
     def observe(self, sample: Sample, generator: torch.Generator, ratio: float | Tensor | None = None,
