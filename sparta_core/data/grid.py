@@ -17,7 +17,7 @@ DIMENSIONS = ("time", "latitude", "longitude")
 
 
 def named(dataset: xr.Dataset, names: Mapping[str, str] = NAMES) -> xr.Dataset:
-    """`dataset` with WeatherBench 2's names where it has short ones."""
+    """Give a dataset WeatherBench 2's names where it has short ones."""
     present = {*dataset.variables, *dataset.dims}
     return dataset.rename({old: new for old, new in names.items() if old in present and new not in present})
 
@@ -55,23 +55,19 @@ def select(dataset: xr.Dataset, variables: Sequence[str], level: float, where: s
     chosen = at_level(dataset[list(variables)], level, where)
     chosen = chosen.drop_vars([name for name in chosen.coords if name not in DIMENSIONS])
     for name in variables:
-        _check_dimensions(chosen[name], name, level, where)
+        dims = [*map(str, chosen[name].dims)]
+        if name == "geopotential" and sorted(dims) == ["latitude", "longitude"]:
+            raise DataError(f"geopotential in {where} has no time, as that of the ground has none; "
+                            f"give the geopotential at {level:g} hPa")
+        if sorted(dims) != sorted(DIMENSIONS):
+            raise DataError(f"{name} in {where} has the dimensions {', '.join(dims) or 'of a number'}; "
+                            f"rename or select until they are {', '.join(DIMENSIONS)}")
         chosen[name] = in_units(chosen[name], name, where, (units or {}).get(name))
     return chosen
 
 
-def _check_dimensions(field: xr.DataArray, name: str, level: float, where: str) -> None:
-    dims = sorted(map(str, field.dims))
-    if name == "geopotential" and dims == ["latitude", "longitude"]:
-        raise DataError(f"geopotential in {where} has no time, as that of the ground has none; "
-                        f"give the geopotential at {level:g} hPa")
-    if dims != sorted(DIMENSIONS):
-        raise DataError(f"{name} in {where} has the dimensions {', '.join(map(str, field.dims)) or 'of a number'}; "
-                        f"rename or select until they are {', '.join(DIMENSIONS)}")
-
-
 def static_fields(dataset: xr.Dataset) -> xr.Dataset:
-    """The fields without a time (land-sea mask, surface geopotential) that `dataset` has."""
+    """Take the fields without a time (land-sea mask, surface geopotential) that a dataset has."""
     fields = {name: dataset[name] for name in STATIC if name in dataset}
     return xr.Dataset({
         name: field.assign_attrs(units=normalised_units(str(field.attrs.get("units", "1"))))
@@ -108,9 +104,17 @@ def in_units(field: xr.DataArray, name: str, where: str, expected: str | None = 
 
 
 def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
-    """`dataset` as (..., time, latitude, longitude), both ascending, longitude in 0..360; lazy stays lazy.
+    """Bring fields into the order (..., time, latitude, longitude), both axes ascending; lazy stays lazy.
 
-    The longitudes of a region stay as they are: taken into 0..360, those around Greenwich would be torn apart.
+    Longitudes are taken into 0..360, but for those of a region, which would be torn apart at Greenwich.
+
+    Raises:
+        DataError: latitude or longitude is missing, is no list of degrees, or has a place twice.
+
+    Example:
+        >>> turned = xr.Dataset(coords={"latitude": [45.0, -45.0], "longitude": [-180.0, -90.0, 0.0, 90.0]})
+        >>> ordered(turned, "here")["longitude"].values.tolist()
+        [0.0, 90.0, 180.0, 270.0]
     """
     for name in ("latitude", "longitude"):
         if name not in dataset.coords or dataset[name].dims != (name,):
@@ -127,29 +131,24 @@ def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
     dataset = dataset.assign_coords(latitude=("latitude", np.clip(north, -90, 90), {"units": "degrees_north"}),
                                     longitude=("longitude", east, {"units": "degrees_east"}))
     for name in ("latitude", "longitude"):
-        dataset = _ascending(dataset, name, where)
+        if (np.diff(dataset[name].values) < 0).all():  # a slice, because it costs a lazy source nothing
+            dataset = dataset.isel({name: slice(None, None, -1)})
+        elif not dataset.indexes[name].is_monotonic_increasing:
+            dataset = dataset.sortby(name)
+        repeated = dataset[name].values[1:][np.diff(dataset[name].values) == 0]
+        if repeated.size:
+            raise DataError(f"{where} has the {name} {repeated[0]:g} more than once; drop the repeated grid points")
     return dataset.transpose(..., *DIMENSIONS, missing_dims="ignore")
 
 
 def check_globe(dataset: xr.Dataset, where: str) -> None:
-    """DataError unless the ordered `dataset` is of a whole globe, whose last column is the first one's neighbour."""
+    """Raise a DataError unless an ordered dataset is of a whole globe, whose last column is the first's neighbour."""
     domain = Domain(dataset["latitude"].values, dataset["longitude"].values)
     for name, whole in (("latitude", domain.spans_poles), ("longitude", domain.periodic_x)):
         if not whole:
             first, last = dataset[name].values[[0, -1]]
             raise DataError(f"{name} in {where} goes from {first:g} to {last:g} degrees, not around the globe in "
                             "equal steps; give days of the whole globe, as regions cannot be used")
-
-
-def _ascending(dataset: xr.Dataset, name: str, where: str) -> xr.Dataset:
-    if (np.diff(dataset[name].values) < 0).all():  # a slice, because it costs a lazy source nothing
-        dataset = dataset.isel({name: slice(None, None, -1)})
-    elif not dataset.indexes[name].is_monotonic_increasing:
-        dataset = dataset.sortby(name)
-    values = dataset[name].values
-    if (repeated := values[1:][np.diff(values) == 0]).size:
-        raise DataError(f"{where} has the {name} {repeated[0]:g} more than once; drop the repeated grid points")
-    return dataset
 
 
 def check_finite(block: np.ndarray, dates: np.ndarray, name: str, where: str) -> None:

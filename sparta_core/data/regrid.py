@@ -11,7 +11,15 @@ FINEST = 0.05  # degrees: finer than any global reanalysis
 
 
 def global_grid(spacing: float) -> xr.Dataset:
-    """Cell centres `spacing` degrees apart: no row on a pole, the first column at 0 degrees east."""
+    """Make the centres of cells `spacing` degrees apart: no row on a pole, the first column at 0 degrees east.
+
+    Raises:
+        DataError: the spacing does not divide 180 degrees.
+
+    Example:
+        >>> dict(global_grid(45).sizes)
+        {'latitude': 4, 'longitude': 8}
+    """
     if not (FINEST <= spacing <= 90 and np.isclose(180 % spacing, (0, spacing), rtol=0, atol=1e-9).any()):
         raise DataError(f"a grid of {spacing:g} degrees does not fit between the poles; "
                         f"choose a spacing that divides 180, from {FINEST:g} to 90")
@@ -21,23 +29,34 @@ def global_grid(spacing: float) -> xr.Dataset:
 
 
 def regrid(days: xr.Dataset, spacing: float, where: str) -> xr.Dataset:
-    """Fields (..., latitude, longitude) on `global_grid(spacing)`, float64, lazily: means over the area of each cell.
+    """Average fields over the area of each cell of a coarser or finer grid, lazily.
 
-    Latitude and longitude may be in any order and be called lat and lon. What lies along neither of them stays as it
-    is. DataError unless they go around the globe.
+    Args:
+        days: fields (..., latitude, longitude) in any order, whose axes may be called lat and lon, of a whole globe.
+            What lies along neither axis stays as it is.
+        spacing: of the cells of `global_grid`, degrees.
+        where: what errors call the source.
+
+    Returns:
+        The fields (..., latitude, longitude), float64.
+
+    Raises:
+        DataError: the days do not go around the globe, or the spacing fits no globe.
     """
     target, days = global_grid(spacing), ordered(named(days, AXES), where)
     check_globe(days, where)
-    (new_rows, new_columns), (old_rows, old_columns) = _edges(target), _edges(days)
-    rows, columns = overlaps(new_rows, old_rows), overlaps(new_columns, old_columns, period=360)
-    matrices = [xr.DataArray(matrix, {name: days[name]}, (f"new_{name}", name))
-                for name, matrix in (("latitude", rows), ("longitude", columns))]  # fmt: skip
-    moved = xr.Dataset({name: _moved(field, matrices) if {"latitude", "longitude"} <= {*field.dims} else field
-                        for name, field in days.data_vars.items()}, attrs=days.attrs)  # fmt: skip
-    moved = moved.rename(new_latitude="latitude", new_longitude="longitude").assign_coords(target.coords)
-    for name in ("latitude", "longitude"):
-        moved[name].attrs = days[name].attrs
-    return moved
+    rows, columns = (overlaps(new, old, period) for new, old, period
+                     in zip(_edges(target), _edges(days), (None, 360), strict=True))  # fmt: skip
+    matrices = [xr.DataArray(rows, dims=("latitude", "old_latitude")),
+                xr.DataArray(columns, dims=("longitude", "old_longitude"))]  # fmt: skip
+    fields = {}
+    for name, field in days.rename(latitude="old_latitude", longitude="old_longitude").data_vars.items():
+        if {"old_latitude", "old_longitude"} <= {*field.dims}:
+            moved = xr.dot(field.astype(np.float64), *matrices, dim=["old_latitude", "old_longitude"], optimize=True)
+            field = moved.transpose(..., "latitude", "longitude").assign_attrs(field.attrs)
+        fields[name] = field
+    axes = {name: (name, target[name].values, days[name].attrs) for name in ("latitude", "longitude")}
+    return xr.Dataset(fields, axes, days.attrs)
 
 
 def overlaps(new: np.ndarray, old: np.ndarray, period: float | None = None) -> np.ndarray:
@@ -48,11 +67,6 @@ def overlaps(new: np.ndarray, old: np.ndarray, period: float | None = None) -> n
         upper = np.minimum(new[1:, None], old[None, 1:] + shift)
         shared += np.maximum(upper - lower, 0)
     return shared / shared.sum(1, keepdims=True)
-
-
-def _moved(field: xr.DataArray, matrices: list[xr.DataArray]) -> xr.DataArray:
-    moved = xr.dot(field.astype(np.float64), *matrices, dim=["latitude", "longitude"], optimize=True)
-    return moved.transpose(..., "new_latitude", "new_longitude").assign_attrs(field.attrs)
 
 
 def _edges(grid: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

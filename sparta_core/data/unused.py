@@ -17,9 +17,14 @@ CLOSE = 0.85  # of difflib's ratio: a letter or two that are missing, added or s
 
 def check_unused(kind: str, unused: Collection[str], used: Collection[str], wanted: Collection[str],
                  where: str) -> None:  # fmt: skip
-    """DataError for an unused name that is close to a `wanted` one that is not `used`; a warning that names the others.
+    """Raise a DataError for an unused name that is close to a wanted one that is not used; warn of the others.
 
-    `kind` says what they are: variables, or columns.
+    Args:
+        kind: what they are: "variables", or "columns".
+        unused: names that nothing uses.
+        used: names that there are.
+        wanted: all names that something could use.
+        where: what errors call the source.
     """
     missing = [name for name in wanted if name not in used]
     for name in unused:
@@ -34,7 +39,12 @@ def check_unused(kind: str, unused: Collection[str], used: Collection[str], want
 
 
 def nearest(name: str, missing: Collection[str]) -> str | None:
-    """The one of the `missing` names that `name` was probably meant to be."""
+    """Find the one of the `missing` names that `name` was probably meant to be.
+
+    Example:
+        >>> nearest("geopotental", ["geopotential", "temperature"])
+        'geopotential'
+    """
     small = name.strip().casefold().replace(" ", "_").replace("-", "_")
     if RECOGNISED.get(small) in missing:
         return RECOGNISED[small]
@@ -46,7 +56,7 @@ def nearest(name: str, missing: Collection[str]) -> str | None:
 
 
 def unused_variables(dataset: xr.Dataset, wanted: Collection[str]) -> list[str]:
-    """The fields of `dataset` that are none of the `wanted`, less bounds and what has no dimension."""
+    """List the fields of a dataset that are none of the `wanted`, less bounds and what has no dimension."""
     aside = {*wanted, *STATIC, bounds_name(dataset)}
     aside |= {dataset[name].attrs.get("bounds", "") for name in dataset.coords}
     return [str(name) for name, field in dataset.data_vars.items() if name not in aside and field.ndim]
