@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -32,13 +31,13 @@ class Finding(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Of every day and variable: moments, and counts and marks (T, C); days with the same mark may be equal."""
+    """Of every day and variable: moments, and counts and marks (T, C); days with the same mark are equal."""
 
     moments: Moments
     missing: np.ndarray  # NaN
     infinite: np.ndarray
     negative: np.ndarray  # by more than rounding
-    marks: np.ndarray
+    marks: np.ndarray  # 64 bits of hash, which differ between processes
     codes: tuple[dict[float, np.ndarray], ...]  # of each variable (C): what stands for missing values (`Tally.codes`)
 
 
@@ -50,7 +49,7 @@ def survey(days: Days) -> Survey:
         moments = Moments.of(block)
         for channel, tally in enumerate(tallies):
             tally.add(block[:, channel], at.start, moments.minimum[:, channel].min(), moments.maximum[:, channel].max())
-        marks = np.array([[crc32(np.ascontiguousarray(field).data) for field in day] for day in block])
+        marks = np.array([[hash(field.tobytes()) for field in day] for day in block])
         counts = (which.sum((2, 3)) for which in (np.isnan(block), np.isinf(block), block < NEGATIVE))
         parts.append((moments, *counts, marks))
     every, *arrays = zip(*parts, strict=True)
@@ -72,8 +71,14 @@ def audit(days: Days, summary: Survey, gaps: bool = False) -> tuple[Finding, ...
         summary: What `survey` found in them.
         gaps: Whether NaN and absent days are meant, as sparsity.
     """
-    level, check_time = ("warning", _blank) if gaps else ("error", _absent)
-    findings = [Finding(level, "time", text) for text in check_time(days, summary)]
+    findings = []
+    blank = (summary.moments.number.sum(1) == 0) & ~np.isin(days.time, days.absent)
+    if gaps and blank.any():
+        findings.append(Finding("warning", "time", f"has nothing but NaN on {_dates(days.time[blank])}, of which "
+                                "nothing counts as observed, as of days that are absent"))  # fmt: skip
+    if not gaps and days.absent.size:
+        findings.append(Finding("error", "time", f"has no {_dates(days.absent)}; fill the gaps, or declare them with "
+                                "gaps=True"))  # fmt: skip
     for channel, name in enumerate(days.variables):
         findings += [Finding(level, name, text) for level, checks in CHECKS.items() for check in checks
                      for text in check(days, summary, channel, gaps)]  # fmt: skip
@@ -108,18 +113,6 @@ def beyond(name: str, low: np.ndarray, high: np.ndarray, level: float) -> tuple[
     bad = np.flatnonzero((low < least) | (high > most))
     first = bad[0] if bad.size else 0
     return bad, f"reaches from {low[first]:g} to {high[first]:g}, beyond {least:g} to {most:g}{where}; check {what}"
-
-
-def _absent(days: Days, summary: Survey) -> Iterator[str]:
-    if days.absent.size:
-        yield f"has no {_dates(days.absent)}; fill the gaps, or declare them with gaps=True"
-
-
-def _blank(days: Days, summary: Survey) -> Iterator[str]:
-    bad = (summary.moments.number.sum(1) == 0) & ~np.isin(days.time, days.absent)
-    if bad.any():
-        yield (f"has nothing but NaN on {_dates(days.time[bad])}, of which nothing counts as observed, as of days that "
-               "are absent")
 
 
 def _holes(days: Days, summary: Survey, channel: int, gaps: bool) -> Iterator[str]:
@@ -165,16 +158,12 @@ def _spread(days: Days, summary: Survey, channel: int, gaps: bool) -> Iterator[s
 
 
 def _repeated(days: Days, summary: Survey, channel: int, gaps: bool) -> Iterator[str]:
-    latest: dict[int, int] = {}
-    pairs = []
-    for index, mark in enumerate(summary.marks[:, channel].tolist()):
-        if mark in latest and np.array_equal(days.values[latest[mark], channel], days.values[index, channel]):
-            pairs.append((latest[mark], index))
-        latest[mark] = index
-    if pairs:
-        before, after = pairs[0]
-        yield (f"on {days.time[after]} is what it was on {days.time[before]}, number for number"
-               f"{_and_more(len(pairs))}")
+    marks = pd.Series(summary.marks[:, channel])
+    again = np.flatnonzero(marks.duplicated() & (summary.missing[:, channel] == 0))
+    if again.size:
+        before = marks.tolist().index(marks[again[0]])
+        yield (f"on {days.time[again[0]]} is what it was on {days.time[before]}, number for number"
+               f"{_and_more(again.size)}")
 
 
 def _drift(days: Days, summary: Survey, channel: int, gaps: bool) -> Iterator[str]:

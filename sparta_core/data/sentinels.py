@@ -1,6 +1,6 @@
 """Numbers that stand for missing values though no attribute says so, told from measurements by how often they occur."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 
@@ -16,24 +16,19 @@ OFTEN = 4  # is not this many times as frequent as each of them
 
 
 class Tally:
-    """How often each code occurs in a variable, and how often the values around it, over blocks of days."""
+    """Counts how often each code occurs in a variable, and how often the values around it, over blocks of days."""
 
     def __init__(self) -> None:
-        self.days: dict[float, list[np.ndarray]] = {}  # indices of days, one for each value
-        self.others: dict[float, Counter[float]] = {}
+        self.days: defaultdict[float, list[np.ndarray]] = defaultdict(list)  # indices of days, one for each value
+        self.others: defaultdict[float, Counter[float]] = defaultdict(Counter)
 
     def add(self, block: np.ndarray, first: int, least: float, most: float) -> None:
         """Count in days (D, H, W), of which the `first` has this index; their range saves most comparisons."""
         for code in CODES:
-            if not least <= np.float32(code) <= most:
-                continue
-            hits = block == np.float32(code)
-            if hits.any():
-                self.days.setdefault(code, []).append(first + np.nonzero(hits)[0])
-                values, counts = np.unique(block[(np.abs(block - np.float32(code)) <= NEAR) & ~hits],
-                                           return_counts=True)  # fmt: skip
-                others = self.others.setdefault(code, Counter())
-                others.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+            if least <= np.float32(code) <= most and (hits := block == np.float32(code)).any():
+                self.days[code].append(first + np.nonzero(hits)[0])
+                near = block[(np.abs(block - np.float32(code)) <= NEAR) & ~hits]
+                self.others[code].update(near.tolist())
 
     def codes(self) -> dict[float, np.ndarray]:
         """Find the codes that cannot be measurements, and the indices (N,) of the days of each of their values."""
