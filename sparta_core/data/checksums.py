@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sparta_core.errors import DataError
-from sparta_core.files import TEXT_BYTES, read, replace, sealed_json, unsealed_json
+from sparta_core.files import TEXT_BYTES, read, unsealed_json
 
 CHECKSUMS = "checksums.json"  # in a store's folder: what was ordered, and the sha256 of every file
 
@@ -33,25 +33,18 @@ def checksums_of(folder: Path, pattern: str, known: Mapping[str, str]) -> dict[s
     return dict(sorted({**known, **{name: checksum(folder / name) for name in new}}.items()))
 
 
-def seal_folder(folder: Path, order: dict[str, Any], known: Mapping[str, str]) -> None:
-    """Write into a folder what it was made for, and the checksums of its files; those `known` are not computed."""
-    files = checksums_of(folder, "**/*", known)
-    files.pop(CHECKSUMS, None)  # of a writer that was killed
-    replace(folder / CHECKSUMS, sealed_json({"order": order, "files": files}))
-
-
-def order_of(folder: Path) -> dict[str, Any] | None:
-    """Tell what a sealed folder was made for; None for a folder without a seal, DataError for a damaged seal."""
-    return _seal(folder).get("order")
+def seal_of(folder: Path) -> dict[str, Any]:
+    """Read what a folder was made for and its files' checksums, {} if it has none; DataError for a damaged seal."""
+    return sealed_record(folder / CHECKSUMS, f"delete {folder} and make it again")
 
 
 def check_folder(folder: Path) -> None:
-    """Compare the files of a folder with its seal; a folder without a seal passes.
+    """Compare the files of a folder with its checksums; a folder without any passes.
 
     Raises:
-        DataError: a file, which it names, is not what it was when the folder was sealed.
+        DataError: a file, which it names, is not what was written.
     """
-    for name, expected in _seal(folder).get("files", {}).items():
+    for name, expected in seal_of(folder).get("files", {}).items():
         check_file(folder / name, expected, f"delete {folder} and make it again")
 
 
@@ -69,7 +62,3 @@ def sealed_record(path: Path, remedy: str) -> dict[str, Any]:
         return unsealed_json(read(path, TEXT_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}); {remedy}") from error
-
-
-def _seal(folder: Path) -> dict[str, Any]:
-    return sealed_record(folder / CHECKSUMS, f"delete {folder} and make it again")

@@ -20,7 +20,7 @@ import xarray as xr
 import zarr
 from filelock import FileLock, Timeout
 
-from sparta_core.data.checksums import check_file, checksums_of, order_of, seal_folder, sealed_record
+from sparta_core.data.checksums import CHECKSUMS, check_file, checksums_of, seal_of, sealed_record
 from sparta_core.data.moments import Moments
 from sparta_core.data.variables import STATIC
 from sparta_core.errors import DataError
@@ -60,10 +60,10 @@ class DayStore:
         with self._writing():
             if not self.target.exists():
                 return False
-        order = order_of(self.target)
-        if order is None:
+        seal = seal_of(self.target)
+        if "order" not in seal:
             raise DataError(f"{self.target} exists and is no store made here; choose another target")
-        self._check_order(order, self.target)
+        self._check_order(seal["order"], self.target)
         return True
 
     @contextmanager
@@ -129,15 +129,23 @@ class DayStore:
             fields.to_zarr(self.part, region={"time": at}, consolidated=False)
             os.sync()  # the journal must not name what a power cut could take
         journal = self._journal()
-        totals = {str(name): Moments.of(field.values).total() for name, field in fields.items()}
-        journal["blocks"][str(at.start)] = {name: {part: float(value) for part, value in total._asdict().items()}
-                                            for name, total in totals.items()}  # fmt: skip
+        journal["blocks"][str(at.start)] = {
+            str(name): dict(zip(Moments._fields, map(float, Moments.of(field.values).total()), strict=True))
+            for name, field in fields.items()}
         # As they were written: what befalls them later is found.
-        self._note(journal | {"files": checksums_of(self.part, CHUNKS, journal["files"])}, state)
+        self.note(state, journal | {"files": checksums_of(self.part, CHUNKS, journal["files"])})
 
-    def note(self, state: bytes) -> None:
-        """Note a state before the first days, from which to go on."""
-        self._note(self._journal(), state)
+    def note(self, state: bytes, journal: dict[str, Any] | None = None) -> None:
+        """Note a state from which to go on, before the first days or with a new journal."""
+        journal = journal or self._journal()
+        with self._writing():
+            if state:
+                journal["state"] = f"{hashlib.sha256(state).hexdigest()}.state"
+                replace(self.part / journal["state"], state)
+            replace(self.part / JOURNAL, sealed_json(journal))
+            for path in self.part.glob("*.state"):
+                if path.name != journal.get("state"):
+                    path.unlink()
 
     def finish(self) -> None:
         """Add every variable's statistics and every file's checksum, and move the store to its target."""
@@ -146,11 +154,16 @@ class DayStore:
             blocks = [*journal["blocks"].values()]
             group = zarr.open_group(self.part, mode="r+")
             for name in blocks[0]:
-                group[name].attrs.update(_statistics([block[name] for block in blocks]))
-            for path in [*self.part.rglob("*.part*"), *self.part.rglob("*.state")]:
-                path.unlink()  # of writers that were killed, zarr's too; and the last state
+                parts = (np.array([block[name][part] for block in blocks]) for part in Moments._fields)
+                total = Moments(*parts).total()
+                group[name].attrs.update({"mean": float(total.mean), "standard_deviation": float(total.std),
+                                          "actual_range": [float(total.minimum), float(total.maximum)]})  # fmt: skip
+            # Of writers that were killed, zarr's and this one too; and the last state.
+            for path in [*self.part.rglob("*.part*"), *self.part.rglob("*.state"), *self.part.glob(CHECKSUMS)]:
+                path.unlink()
             zarr.consolidate_metadata(self.part)
-            seal_folder(self.part, self.order, journal["files"])
+            files = checksums_of(self.part, "**/*", journal["files"])
+            replace(self.part / CHECKSUMS, sealed_json({"order": self.order, "files": files}))
             os.rename(self.part, self.target)
 
     def _laid_out(self, days: xr.Dataset) -> dict[str, Any]:
@@ -165,7 +178,7 @@ class DayStore:
                                         encoding=encoding, consolidated=False)  # fmt: skip
         journal = {"order": self.order, "days": days.sizes["time"], "source": days.attrs["source"], "blocks": {},
                    "files": checksums_of(self.part, CHUNKS, {})}  # fmt: skip
-        self._note(journal)
+        self.note(b"", journal)
         return journal
 
     def _blocks(self, days: xr.Dataset) -> list[slice]:
@@ -175,16 +188,6 @@ class DayStore:
 
     def _journal(self) -> dict[str, Any]:
         return sealed_record(self.part / JOURNAL, f"delete {self.part} to begin again")
-
-    def _note(self, journal: dict[str, Any], state: bytes = b"") -> None:
-        with self._writing():
-            if state:
-                journal["state"] = f"{hashlib.sha256(state).hexdigest()}.state"
-                replace(self.part / journal["state"], state)
-            replace(self.part / JOURNAL, sealed_json(journal))
-            for path in self.part.glob("*.state"):
-                if path.name != journal.get("state"):
-                    path.unlink()
 
     def _check_order(self, order: Mapping[str, Any], where: Path) -> None:
         for name, wanted in self.order.items():
@@ -207,10 +210,3 @@ class DayStore:
 def weather(days: xr.Dataset) -> list[str]:
     """List the variables that have a time."""
     return [str(name) for name in days.data_vars if name not in STATIC]
-
-
-def _statistics(blocks: list[dict[str, float]]) -> dict[str, Any]:
-    """The attributes of a variable whose blocks have these moments."""
-    whole = Moments(*(np.array([block[name] for block in blocks]) for name in Moments._fields)).total()
-    return {"mean": float(whole.mean), "standard_deviation": float(whole.std),
-            "actual_range": [float(whole.minimum), float(whole.maximum)]}  # fmt: skip
