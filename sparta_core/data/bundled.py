@@ -19,7 +19,7 @@ LEVEL = 850
 
 
 def path() -> Path:
-    """Where the bundled NetCDF file lies; DataError if the installation lacks it."""
+    """Find the bundled NetCDF file; DataError if the installation lacks it."""
     found = Path(str(files("sparta_core.data") / FILE))
     if not found.is_file():
         raise DataError(f"the bundled simulated climate is missing at {found}; install sparta_core again")
@@ -27,6 +27,11 @@ def path() -> Path:
 
 
 def open_bundled() -> xr.Dataset:
-    """The simulated days, opened lazily: (time, latitude, longitude), physical units, level 850 hPa."""
+    """Open the simulated days lazily: (time, latitude, longitude), physical units, level 850 hPa.
+
+    Example:
+        >>> open_bundled()["geopotential"].shape
+        (4014, 32, 64)
+    """
     # The file names its level in words only; as an attribute it is checked like a prepared store's.
     return xr.open_dataset(path(), engine="h5netcdf").assign_attrs(level=LEVEL, source=SOURCE)

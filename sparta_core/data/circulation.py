@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from sparta_core.data.bundled import LEVEL
+from sparta_core.data.conventions import GRAVITY
 from sparta_core.data.regrid import regrid
 from sparta_core.errors import DataError
 
@@ -17,7 +18,6 @@ STEP = 36.0  # minutes
 SPACING = 5.625  # degrees, of the grid that is regridded to
 PRESSURE = "normalized_surface_pressure"  # at the ground, in units of
 REFERENCE_PRESSURE = 1000.0  # hPa
-GRAVITY = 9.80665  # m s-2; JCM itself computes with 9.81
 # What the model calls them.
 NAMES = {"2m_temperature": "surface_flux.t0", "u_component_of_wind": "u_wind", "v_component_of_wind": "v_wind",
          "geopotential": "geopotential", "specific_humidity": "specific_humidity"}  # fmt: skip
@@ -35,26 +35,23 @@ class Circulation:
     def __init__(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # xarray's, for jcm to heed
-            self._set_up()
-
-    def _set_up(self) -> None:
-        try:
-            from jcm.forcing import ForcingData
-            from jcm.model import Model
-            from jcm.physics.speedy.speedy_coords import get_speedy_coords
-            from jcm.terrain import TerrainData
-        except ImportError as error:
-            raise DataError(f"simulating needs the package jcm, which cannot be imported ({error}); "
-                            "pip install 'sparta-core[simulate]'") from error
-        coords, boundary = get_speedy_coords(), resources.files("jcm.data.bc.t30.clim")
-        terrain = TerrainData.from_file(boundary / "terrain.nc", coords=coords)
-        self._forcing = ForcingData.from_file(boundary / "forcing.nc", coords=coords, align_mode="wrap_year")
-        self._model = Model(coords=coords, terrain=terrain, time_step=STEP, start_time=str(BEGIN))
-        self._model.bootstrap_state()
-        self.state = self.state  # as arrays from a file are, so that whoever goes on compiles the same program
-        self.name = f"JCM {metadata.version('jcm')}"
-        with xr.open_dataset(str(boundary / "terrain.nc")) as packaged:
-            self.static = static_fields(packaged.load())
+            try:
+                from jcm.forcing import ForcingData
+                from jcm.model import Model
+                from jcm.physics.speedy.speedy_coords import get_speedy_coords
+                from jcm.terrain import TerrainData
+            except ImportError as error:
+                raise DataError(f"simulating needs the package jcm, which cannot be imported ({error}); "
+                                "pip install 'sparta-core[simulate]'") from error
+            coords, boundary = get_speedy_coords(), resources.files("jcm.data.bc.t30.clim")
+            terrain = TerrainData.from_file(boundary / "terrain.nc", coords=coords)
+            self._forcing = ForcingData.from_file(boundary / "forcing.nc", coords=coords, align_mode="wrap_year")
+            self._model = Model(coords=coords, terrain=terrain, time_step=STEP, start_time=str(BEGIN))
+            self._model.bootstrap_state()
+            self.state = self.state  # as arrays from a file are, so that whoever goes on compiles the same program
+            self.name = f"JCM {metadata.version('jcm')}"
+            with xr.open_dataset(str(boundary / "terrain.nc")) as packaged:
+                self.static = static_fields(packaged.load())
 
     @property
     def day(self) -> int:
@@ -85,9 +82,9 @@ class Circulation:
 
 def static_fields(terrain: xr.Dataset) -> xr.Dataset:
     """Regrid the land-sea mask and the surface geopotential (m2 s-2) of a terrain file of JCM's."""
-    orography = terrain["orog"].astype(np.float64)
+    ground = GRAVITY * terrain["orog"].astype(np.float64)  # JCM itself computes with 9.81
     return _regridded(xr.Dataset({"land_sea_mask": terrain["lsm"].assign_attrs(units="1"),
-                                  "geopotential_at_surface": (GRAVITY * orography).assign_attrs(units="m2 s-2")}))
+                                  "geopotential_at_surface": ground.assign_attrs(units="m2 s-2")}))
 
 
 def day_fields(means: xr.Dataset) -> xr.Dataset:

@@ -39,9 +39,7 @@ def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: 
     """
     # Before the means: the other levels and variables would cost twenty times the work.
     fields = _of_years(select(store, variables, level, where), years, where)
-    days = _means(fields, where)
-    days = days.assign(dict(static_fields(store)))
-    days = ordered(days, where)
+    days = ordered(_means(fields, where).assign(dict(static_fields(store))), where)
     check_globe(days, where)
     if spacing is not None:
         days = regrid(days, spacing, where)
@@ -91,39 +89,29 @@ def _times(fields: xr.Dataset, where: str) -> np.ndarray:
 
 
 def _means(fields: xr.Dataset, where: str) -> xr.Dataset:
+    """Average the whole days; warns of those that lack fields or have others."""
     times = _times(fields, where)
-    per_day = _fields_per_day(times, where)
-    whole, dates = _whole_days(times, per_day, where)
-    # numpy's mean keeps NaNs where coarsen's skips them: a damaged field must not hide in its day.
-    means = fields.isel(time=whole).coarsen(time=per_day).reduce(np.mean, dtype=np.float64)
-    for name in fields.data_vars:
-        means[name].attrs = {**fields[name].attrs, "cell_methods": "time: mean"}
-    return means.assign_coords(time=dates.astype("datetime64[s]"))
-
-
-def _fields_per_day(times: np.ndarray, where: str) -> int:
-    """How many time steps make a day, by the usual step."""
     steps, day = np.diff(times), np.timedelta64(1, "D")
-    step = np.sort(steps)[steps.size // 2]
+    step = np.sort(steps)[steps.size // 2]  # the usual one
     if day % step:
         raise DataError(f"the time step of {where} is {step}, which does not divide a day; "
                         "interpolate it to 6 hours first")
-    return int(day // step)
-
-
-def _whole_days(times: np.ndarray, per_day: int, where: str) -> tuple[slice | np.ndarray, np.ndarray]:
-    """The steps of all whole days, and their dates (T,); warns of the days that lack fields or have others."""
+    per_day = int(day // step)
     dates, first, counts = np.unique(times.astype("datetime64[D]"), return_index=True, return_counts=True)
     whole = counts == per_day
-    steps = first[whole, None] + np.arange(per_day)
-    even = (np.diff(times[steps]) == np.timedelta64(86400 // per_day, "s")).all(axis=1)
+    places = first[whole, None] + np.arange(per_day)  # of the fields of each day
+    even = (np.diff(times[places]) == step).all(axis=1)
     whole[whole] = even
     for date, count in zip(dates[~whole], counts[~whole], strict=True):
         warnings.warn(f"{date} has {count} fields in {where}, not {per_day} in equal steps; it is left out",
-                      stacklevel=5)
+                      stacklevel=4)
     if not whole.any():
         raise DataError(f"{where} has no whole day of {per_day} fields; give a longer store")
-    steps = steps[even].ravel()
-    if steps[-1] - steps[0] + 1 == steps.size:  # a slice, because it keeps the chunks as they are
-        return slice(int(steps[0]), int(steps[-1]) + 1), dates[whole]
-    return steps, dates[whole]
+    places = places[even].ravel()
+    consecutive = places[-1] - places[0] + 1 == places.size  # then a slice, because it keeps the chunks as they are
+    fields = fields.isel(time=slice(places[0], places[-1] + 1) if consecutive else places)
+    # numpy's mean keeps NaNs where coarsen's skips them: a damaged field must not hide in its day.
+    means = fields.coarsen(time=per_day).reduce(np.mean, dtype=np.float64)
+    for name in fields.data_vars:
+        means[name].attrs = {**fields[name].attrs, "cell_methods": "time: mean"}
+    return means.assign_coords(time=dates[whole].astype("datetime64[s]"))

@@ -6,8 +6,8 @@ A store is made by one call, which may be interrupted at any moment: the same ca
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 
@@ -81,7 +81,11 @@ def prepare(
 def _download(days: xr.Dataset, store: DayStore, blocks: list[slice], daily: float) -> None:
     """Write the blocks of lazy days that a store lacks; a day takes `daily` bytes of the source."""
     count, left = days.sizes["time"], sum(block.stop - block.start for block in blocks)
-    _check_room(days, left, store.part.parent)
+    needed = left * sum(days[name].isel(time=0).nbytes for name in weather(days))
+    free = shutil.disk_usage(store.part.parent).free
+    if needed > free:
+        raise DataError(f"{left} days take {_bytes(needed)} and {store.part.parent} has {_bytes(free)}; "
+                        "free space, or choose fewer years or variables")
     say(f"{count} days to {store.target}, {count - left} of them there; "
         f"up to {_bytes(left * daily)} of the source to read")
     begun, done = time.monotonic(), 0
@@ -106,8 +110,7 @@ def _loaded(days: xr.Dataset) -> xr.Dataset:
             if attempt == ATTEMPTS:
                 raise DataError(_culprit(days, one_line(error))) from error
             say(f"{_span(days)}: {one_line(error)}; reading again")
-    for name in weather(days):
-        check_finite(days[name].values, days["time"].values, name, days.attrs["store"])
+    check_finite(days, days.attrs["store"])
     return days
 
 
@@ -122,15 +125,6 @@ def _culprit(days: xr.Dataset, reason: str) -> str:
                 return (f"{name} on {_span(day)} in {days.attrs['store']} cannot be decoded ({reason}); what is "
                         "prepared is kept: try again later, or choose years without it")
     return f"{_span(days)} in {days.attrs['store']} cannot be decoded ({reason}); start again"
-
-
-def _check_room(days: xr.Dataset, count: int, folder: Path) -> None:
-    """DataError if `count` of the days are more than a folder's disk has room for."""
-    needed = count * sum(days[name].isel(time=0).nbytes for name in weather(days))
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DataError(f"{count} days take {_bytes(needed)} and {folder} has {_bytes(free)}; "
-                        "free space, or choose fewer years or variables")
 
 
 def bytes_per_day(remote: xr.Dataset, variables: Sequence[str]) -> float:
@@ -156,19 +150,14 @@ def shared_chunks(remote: xr.Dataset, variables: Sequence[str], blocks: list[np.
     return shared
 
 
-@contextmanager
-def _workers(scheduler: str | None) -> Iterator[None]:
-    """Reading by this process's threads, or by the workers of a dask scheduler."""
+def _workers(scheduler: str | None) -> AbstractContextManager[object]:
+    """Have this process's threads read, or the workers of a dask scheduler."""
     if scheduler is None:
-        with dask.config.set(scheduler="threads"):
-            yield
-        return
+        return dask.config.set(scheduler="threads")
     try:
-        client = Client(scheduler, timeout=ANSWER)
+        return Client(scheduler, timeout=ANSWER)
     except (OSError, ValueError) as error:
         raise DataError(f"no dask scheduler answers at {scheduler} ({error}); check the address") from error
-    with client:
-        yield
 
 
 def _span(days: xr.Dataset) -> str:

@@ -151,11 +151,12 @@ def check_globe(dataset: xr.Dataset, where: str) -> None:
                             "equal steps; give days of the whole globe, as regions cannot be used")
 
 
-def check_finite(block: np.ndarray, dates: np.ndarray, name: str, where: str) -> None:
-    """DataError naming the first of `dates` (D,) on which `block` (D, H, W) has a NaN or infinity."""
-    counts = (~np.isfinite(block)).sum((1, 2))
-    if counts.any():
-        first = int(np.argmax(counts > 0))
-        raise DataError(
-            f"{name} in {where} is NaN or infinite at {counts[first]} grid points on "
-            f"{np.datetime64(dates[first], 'D')}; repair that day, or end the data before it")
+def check_finite(days: xr.Dataset, where: str) -> None:
+    """Raise a DataError that names the first of loaded days (time, latitude, longitude) with a NaN or infinity."""
+    for name, field in days.data_vars.items():
+        if "time" in field.dims and not (finite := np.isfinite(field.values)).all():
+            counts = (~finite).sum((1, 2))
+            first = int(np.argmax(counts > 0))
+            raise DataError(f"{name} in {where} is NaN or infinite at {counts[first]} grid points on "
+                            f"{days['time'].values[first].astype('datetime64[D]')}; repair that day, or end the data "
+                            "before it")  # fmt: skip

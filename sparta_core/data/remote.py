@@ -42,19 +42,6 @@ def cannot_open(where: str, reason: str, remedy: str = "") -> DataError:
     return DataError(f"cannot open {where} as a Zarr store ({reason}); {remedy or common}")
 
 
-def _check_path(where: str) -> None:
-    """DataError for a path at which there is no folder."""
-    path = Path(where)
-    if not path.exists():
-        raise cannot_open(where, "there is nothing", "check the path")
-    if path.is_file():
-        with path.open("rb") as file:
-            begin = file.read(4)
-        kind, remedy = next(KINDS[start] for start in KINDS if begin.startswith(start))
-        raise cannot_open(where, f"it is {kind}", remedy or f"use a file of daily means as it is, with --data {where}, "
-                                                            "or write it as a folder with xarray's to_zarr")
-
-
 class ReliableStore(WrapperStore[Store]):
     """A store that is only read.
 
@@ -83,7 +70,15 @@ class ReliableStore(WrapperStore[Store]):
             DataError: there is no folder at the path, or the protocol is unknown.
         """
         if "://" not in where:
-            _check_path(where)
+            path = Path(where)
+            if not path.exists():
+                raise cannot_open(where, "there is nothing", "check the path")
+            if path.is_file():
+                with path.open("rb") as file:
+                    begin = file.read(4)
+                kind, remedy = next(KINDS[start] for start in KINDS if begin.startswith(start))
+                raise cannot_open(where, f"it is {kind}", remedy or "use a file of daily means as it is, with --data "
+                                  f"{where}, or write it as a folder with xarray's to_zarr")  # fmt: skip
             return cls(LocalStore(where, read_only=True), where)
         say(f"Asking {where} what it holds; without an answer in {OPENING:g} s this ends")
         try:
@@ -112,17 +107,26 @@ class ReliableStore(WrapperStore[Store]):
             return self.described[asked]
         if asked in self.kept:
             return self.kept.pop(asked)
-        chunk = await self._field(key, prototype, byte_range)
-        if (NAMES.get(place["array"], place["array"]), int(place["first"])) in self.shared:
+        array = place["array"]
+        chunk = await self._field(key, array, prototype, byte_range)
+        if (NAMES.get(array, array), int(place["first"])) in self.shared:
             self.kept[asked] = chunk
         return chunk
 
-    async def _field(self, key: str, *how: Any) -> Buffer:
+    async def _field(self, key: str, array: str, *how: Any) -> Buffer:
         """A chunk of a field, asked for until it comes whole; DataError after the last try."""
         pauses = PAUSES if "://" in self.where else ()  # a disk does not change its mind
         for pause in (*pauses, None):
             try:
-                return await self._whole(key, *how)
+                chunk = await self._answer(STALLED, key, *how)
+                if chunk is None:
+                    raise FileNotFoundError("it is missing")
+                length = len(chunk)
+                if array in self.blosc:
+                    length = int.from_bytes(chunk.to_bytes()[12:16], "little")  # as Blosc's header says
+                if len(chunk) != length:
+                    raise EOFError(f"it came with {len(chunk)} of {length} bytes")
+                return chunk
             except Exception as error:  # fsspec, gcsfs and aiohttp each raise their own
                 if pause is None:
                     raise DataError(f"chunk {key} of {self.where} cannot be read ({one_line(error)}, {len(pauses) + 1} "
@@ -131,16 +135,6 @@ class ReliableStore(WrapperStore[Store]):
                 say(f"chunk {key}: {one_line(error)}; asking again in {pause:g} s")
                 await asyncio.sleep(pause)
         raise AssertionError
-
-    async def _whole(self, key: str, *how: Any) -> Buffer:
-        chunk = await self._answer(STALLED, key, *how)
-        if chunk is None:
-            raise FileNotFoundError("it is missing")
-        if key.split("/")[0] in self.blosc:
-            length = int.from_bytes(chunk.to_bytes()[12:16], "little")  # as Blosc's header says
-            if len(chunk) != length:
-                raise EOFError(f"it came with {len(chunk)} of {length} bytes")
-        return chunk
 
     async def _answer(self, seconds: float, key: str, *how: Any) -> Buffer | None:
         try:

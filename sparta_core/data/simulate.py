@@ -67,24 +67,16 @@ def _run(model: Circulation, store: DayStore, count: int, blocks: list[slice]) -
     from_rest = [slice(day - SPIN_UP, min(day + BLOCK_DAYS, SPIN_UP) - SPIN_UP)  # places before the first one
                  for day in range(first, SPIN_UP, BLOCK_DAYS)]  # fmt: skip
     for at in [*from_rest, *blocks]:
-        block = _advance(model, at.stop - at.start)
+        dates = BEGIN + model.day + np.arange(at.stop - at.start)
+        block = xr.concat([model.advance() for _ in dates], xr.Variable("time", dates.astype("datetime64[ns]")))
+        check_finite(block, "the simulation")
         if at.start < 0:
             store.note(save(model.state))
         else:
             store.write(block, at, save(model.state))
         seconds, done = time.monotonic() - begun, model.day - first
-        dates = block["time"].values.astype("datetime64[D]")
         say(f"{dates[0]} to {dates[-1]}: {60 * done / seconds:.3g} days a minute, "
             f"{time_left(seconds, done, SPIN_UP + count - first)}")
-
-
-def _advance(model: Circulation, count: int) -> xr.Dataset:
-    """The next days' means, float32 (time, latitude, longitude), finite."""
-    dates = BEGIN + model.day + np.arange(count)
-    block = xr.concat([model.advance() for _ in dates], xr.Variable("time", dates.astype("datetime64[ns]")))
-    for name in UNITS:
-        check_finite(block[name].values, dates, name, "the simulation")
-    return block
 
 
 def _lazy_days(model: Circulation, years: int) -> xr.Dataset:
