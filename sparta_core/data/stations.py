@@ -3,9 +3,9 @@
 import csv
 import io
 import os
+import re
 import warnings
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,18 +21,31 @@ PLACE = {"lat": 90, "lon": 360}  # columns in degrees, and the most that they ma
 WHOLE = {"lat": "latitude", "lon": "longitude"}  # what they may be called, too
 ALIKE = {"lat": ("y", "lats", "latitudes"), "lon": ("lng", "long", "x", "lons", "longitudes")}  # and what is offered
 MISSING = ("", "nan", "na", "n/a", "null", "none", "-", "--")  # words for no value, in small letters
+DECIMAL_COMMA = re.compile(r"^\s*([+-]*\d+),(\d+)\s*$")
 
 
 def called(source: Table) -> str:
-    """What errors call a table."""
+    """Say what errors call a table."""
     return "the table" if isinstance(source, pd.DataFrame) else os.fspath(source)
 
 
 def read_stations(source: Table) -> pd.DataFrame:
-    """The CSV at a path, or a DataFrame, with the columns lat and lon (degrees) at least; DataError for another.
+    """Read a table of places.
 
-    Columns of a CSV are text but for these two, its index the lines that rows begin in; a DataFrame's named index
-    levels become columns, its index the rows from 1 on.
+    Args:
+        source: the path of a CSV, or a DataFrame, with the columns lat and lon (or latitude and longitude, degrees) at
+            least. A DataFrame's named index levels count as columns.
+
+    Returns:
+        A row for each place, with lat and lon as numbers; the other columns of a CSV as text. Its index is the lines
+        of the CSV that rows begin in, or the rows of the DataFrame from 1 on.
+
+    Raises:
+        DataError: the table cannot be read, lacks a column, has one twice, or has a place that is none.
+
+    Example:
+        >>> read_stations(pd.DataFrame({"latitude": ["50.5"], "longitude": [8]}))["lat"].tolist()
+        [50.5]
     """
     where = called(source)
     table = _of_pandas(source) if isinstance(source, pd.DataFrame) else _of_csv(source, where)
@@ -57,12 +70,12 @@ def read_stations(source: Table) -> pd.DataFrame:
 
 
 def at(table: pd.DataFrame, row: int | np.integer) -> str:
-    """Where a row of a table is, in words: "line 7"."""
+    """Say where a row of a table is: "line 7"."""
     return f"{table.index.name} {table.index[row]}"
 
 
 def numbers(table: pd.DataFrame, name: str, where: str, most: float | None = None) -> pd.Series:
-    """A column as numbers; without `most` it may have empty places. DataError for anything else."""
+    """Read a column as numbers, at most `most` (without, it may have empty places); DataError for anything else."""
     column = table[name]
     if column.dtype == object or pd.api.types.is_string_dtype(column):
         column = column.where(~column.astype(str).str.strip().str.casefold().isin(MISSING))
@@ -78,9 +91,23 @@ def numbers(table: pd.DataFrame, name: str, where: str, most: float | None = Non
 
 
 def nearest_points(stations: pd.DataFrame, domain: Domain, where: str = "the stations") -> np.ndarray:
-    """(N,) the flat index in the grid (H, W) of the point that is nearest to each station, on the sphere.
+    """Find the point of a grid (H, W) that is nearest on the sphere to each of N stations.
 
-    DataError for a station outside the cells of a grid that does not cover the globe.
+    Args:
+        stations: N rows with lat and lon, as `read_stations` gives them.
+        domain: the grid.
+        where: what errors call the table.
+
+    Returns:
+        (N,) flat indices in the grid.
+
+    Raises:
+        DataError: a station lies outside the cells of a grid that does not cover the globe.
+
+    Example:
+        >>> globe = Domain(np.array([-45.0, 45]), np.array([0.0, 90, 180, 270]))
+        >>> nearest_points(read_stations(pd.DataFrame({"lat": [50], "lon": [-80]})), globe).tolist()
+        [7]
     """
     lat, lon = (stations[name].to_numpy() for name in PLACE)
     bad = np.flatnonzero(~domain.contains(lat, lon))
@@ -102,56 +129,45 @@ def _of_pandas(source: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_csv(path: str | os.PathLike[str], where: str) -> pd.DataFrame:
-    """A CSV's columns as text, less rows without a value and comments, which begin with #."""
+    """Read a CSV's columns as text, less rows without a value and comments, which begin with #.
+
+    Columns lie between commas, semicolons or tabs, whichever the header has most of.
+    """
+    remedy = "give a CSV with the columns lat and lon"
     try:
-        content = Path(path).read_bytes()
-        rows = list(_rows(_decoded(content)))
+        text = _decoded(Path(path).read_bytes())
+        header = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+        between = max(",;\t", key=header.count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=between != "\t",
+                            strict=True)  # fmt: skip
+        rows, begin = {}, 1  # by the line that each begins in
+        for row in reader:
+            if any(map(str.strip, row)) and not row[0].startswith("#"):
+                rows[begin] = row
+            begin = reader.line_num + 1
     except (OSError, ValueError, csv.Error) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"cannot read the stations in {where} ({reason}); "
-                        "give a CSV with the columns lat and lon") from error
+        raise DataError(f"cannot read the stations in {where} ({' '.join(str(error).split())}); {remedy}") from error
     if not rows:
-        raise DataError(f"cannot read the stations in {where} (it is empty); give a CSV with the columns lat and lon")
-    (_, header), *rows = rows
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(f"line {line} of {where} has {len(row)} values, its header {len(header)} columns; "
+        raise DataError(f"cannot read the stations in {where} (it is empty); {remedy}")
+    if between != ",":
+        pointed = {line: [DECIMAL_COMMA.sub(r"\1.\2", value) for value in row] for line, row in rows.items()}
+        if pointed != rows:
+            warnings.warn("the columns of the stations lie between semicolons or tabs; commas in their numbers are "
+                          "read as decimal points", stacklevel=2)  # fmt: skip
+        rows = pointed
+    names = [name.strip() for name in rows.pop(min(rows))]
+    for line, row in rows.items():
+        if len(row) != len(names):
+            raise DataError(f"line {line} of {where} has {len(row)} values, its header {len(names)} columns; "
                             "write one for each")
-    lines: list[Hashable] = [line for line, _ in rows]
-    return pd.DataFrame([row for _, row in rows], pd.Index(lines, name="line"), [name.strip() for name in header], str)
+    return pd.DataFrame([*rows.values()], pd.Index([*rows], name="line"), names, str)
 
 
 def _decoded(content: bytes) -> str:
-    """Text of the encodings in which spreadsheets write: UTF-8 and UTF-16 with their marks, else Latin 1."""
+    """Decode what spreadsheets write: UTF-8 and UTF-16 with their marks, else Latin 1."""
     if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return content.decode("utf-16")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The line that each row begins in, and its values; columns lie between commas, semicolons or tabs."""
-    header = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    between = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=between != "\t", strict=True)
-    decimal = False
-    before = 0
-    for row in reader:
-        line, before = before + 1, reader.line_num
-        if not any(map(str.strip, row)) or row[0].startswith("#"):
-            continue
-        if between != ",":
-            changed = [_pointed(value) for value in row]
-            decimal, row = decimal or changed != row, changed
-        yield line, row
-    if decimal:
-        warnings.warn("the columns of the stations lie between semicolons or tabs; commas in their numbers are read as "
-                      "decimal points", stacklevel=2)  # fmt: skip
-
-
-def _pointed(value: str) -> str:
-    """A number with a decimal comma, with a point; anything else as it is."""
-    whole, comma, part = value.strip().partition(",")
-    return f"{whole}.{part}" if comma and part.isdigit() and whole.lstrip("+-").isdigit() else value

@@ -14,9 +14,6 @@ from sparta_core.data.conventions import REAL_CALENDARS
 from sparta_core.data.domain import DAY
 from sparta_core.errors import DataError
 
-# Daily means are labelled by their date, or by their noon: another time of day is a moment's.
-LABELS = (np.timedelta64(0, "h"), np.timedelta64(12, "h"))
-
 
 class When(NamedTuple):
     """Moments (T,) in UTC, datetime64[us], and whether each stands for a day or more, as its bounds say."""
@@ -63,9 +60,17 @@ def utc(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def of_fields(dataset: xr.Dataset, where: str) -> When | None:
-    """When the fields of `dataset` are of, by the middles of `time`'s bounds where it has them; None without dates.
+    """Find the moments that fields are of: the middles of the intervals in `time`'s bounds, else `time` itself.
 
-    DataError for times and bounds of which some are no dates.
+    Args:
+        dataset: fields (time, ...), whose time may be of any calendar all of whose dates exist.
+        where: what errors and warnings call the source.
+
+    Returns:
+        The moments; None where `time` holds no dates.
+
+    Raises:
+        DataError: some of the times or bounds are no dates.
     """
     time = dataset["time"] if "time" in dataset.coords else xr.DataArray(np.empty(0))
     if time.dtype.kind not in "MOUS":
@@ -90,7 +95,7 @@ def of_fields(dataset: xr.Dataset, where: str) -> When | None:
 
 
 def bounds_name(dataset: xr.Dataset) -> str:
-    """The name of the variable with the bounds of `time`; "" without."""
+    """Find the name of the variable with the bounds of `time`; "" without."""
     if "time" not in dataset.coords:
         return ""
     time = dataset["time"]
@@ -98,9 +103,15 @@ def bounds_name(dataset: xr.Dataset) -> str:
 
 
 def grouped(when: When | None, count: int, where: str) -> Grouped:
-    """`count` moments by their dates, in the order of the dates; as they are without dates, or with one moment each.
+    """Group `count` moments by their dates; warns where several are to be averaged, and where one stands for a day.
 
-    Warns where the moments of a date are to be averaged, and where one moment stands for a day.
+    Returns:
+        The dates in order, or as they were with one moment each; numbers where there are no dates.
+
+    Example:
+        >>> noons = np.array(["2001-01-02T12", "2001-01-01T12"], "datetime64[us]")
+        >>> grouped(When(noons, lasting=False), 2, "here").dates.astype(str).tolist()
+        ['2001-01-02', '2001-01-01']
     """
     if when is None:
         return Grouped(np.arange(count), np.arange(count))
@@ -117,21 +128,21 @@ def grouped(when: When | None, count: int, where: str) -> Grouped:
 
 
 def labels(days: xr.Dataset, when: When | None, groups: Grouped) -> dict[str, xr.DataArray]:
-    """The coordinate time (D,) of days that were grouped: their own where it names the same dates, or none."""
+    """Make the coordinate time (D,) of days that were grouped: their own where it names the same dates, or none."""
     if "time" not in days.coords:
         return {}
     time = days["time"].drop_vars(set(days["time"].coords) - {"time"}).copy()
     time.attrs.pop("bounds", None)  # which are not handed on
     alike = time.dtype.kind == "M" and np.array_equal(time.values.astype("datetime64[D]"), groups.dates)
-    if when is None or alike:
-        return {"time": time}
-    return {"time": xr.DataArray(groups.dates.astype("datetime64[us]"), dims="time", name="time", attrs=time.attrs)}
+    if when is not None and not alike:
+        time = xr.DataArray(groups.dates.astype("datetime64[us]"), dims="time", name="time", attrs=time.attrs)
+    return {"time": time}
 
 
 def warn_of_moments(when: When, where: str) -> None:
-    """Warns where dates have one moment each, at a time of day that no daily mean has as its label."""
+    """Warn where dates have one moment each, at a time of day that no daily mean has as its label."""
     of_day = when.moments - when.moments.astype("datetime64[D]")
-    odd = ~np.isin(of_day, LABELS)
+    odd = of_day % np.timedelta64(12, "h") != np.timedelta64(0)  # a daily mean is labelled by its date, or by its noon
     if odd.any() and not when.lasting:
         clock = np.datetime_as_string(np.datetime64(0, "s") + of_day[odd][0], "m")[-5:]
         dates = "each date" if odd.all() else f"{odd.sum()} of {odd.size} dates"
@@ -140,7 +151,12 @@ def warn_of_moments(when: When, where: str) -> None:
 
 
 def daily_mean(fields: np.ndarray, days: Grouped) -> np.ndarray:
-    """The mean (D, ...) of the fields (T, ...) of each date, of what is not NaN."""
+    """Average the fields (T, ...) of each date, less NaN: (D, ...).
+
+    Example:
+        >>> daily_mean(np.array([1.0, 3.0, np.nan]), Grouped(np.array(["2001-01-01"], "M8[D]"), np.zeros(3, int)))
+        array([2.])
+    """
     if days.dates.size == len(fields):
         return fields
     means = pd.DataFrame(fields.reshape(len(fields), -1)).groupby(days.place).mean()
