@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from sparta_core.errors import ExperimentError
-from sparta_core.typed import check_choice, nearest
+from sparta_core.typed import check_choice, loaded, nearest
 
 if TYPE_CHECKING:
     from sparta_core.experiment import Experiment
@@ -144,12 +144,7 @@ def load(package: str) -> None:
         if module.ispkg:
             load(f"{package}.{module.name}")
     for point in entry_points(group=package):
-        try:
-            point.load()
-        except Exception as error:  # whatever another package raises
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ExperimentError(f"the entry point {point.name} = {point.value} of {package} cannot be loaded "
-                                  f"({reason}); mend or remove its package") from error
+        loaded(point)
 
 
 def sections(packages: Sequence[str]) -> list[type[Section]]:

@@ -5,6 +5,7 @@ Whoever acts on a setting that is a name looks it up in a Table, which refuses a
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
 from sparta_core.errors import ExperimentError
@@ -40,3 +41,13 @@ def check_choice(name: str, value: Any, valid: tuple[str, ...]) -> None:
     """ExperimentError unless `value` of the setting `name` is one of those that are `valid`."""
     if value not in valid:
         raise ExperimentError(f"{name} is {value!r}; choose one of: {', '.join(valid)}{nearest(value, valid)}")
+
+
+def loaded(point: EntryPoint) -> Any:
+    """What another package's entry point names; ExperimentError where it cannot be loaded."""
+    try:
+        return point.load()
+    except Exception as error:  # whatever another package raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ExperimentError(f"the entry point {point.name} = {point.value} of {point.group} cannot be loaded "
+                              f"({reason}); mend or remove its package") from error

@@ -1,0 +1,5 @@
+"""`smoke` scored as `bars` is."""
+
+BASED_ON = "smoke"
+PAPER = "paper_smoke"
+SETTINGS = {"downstream_split": (0.05, 0.05), "start_every": 12}

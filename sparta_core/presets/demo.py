@@ -1,0 +1,42 @@
+"""SPARTA-OI on the bundled climate, beyond the paper: it starts as optimal interpolation and a linear inverse model."""
+
+PAPER = "paper_demo"
+SETTINGS = {
+    # Views are whole days on the data's own grid, beside what is observed of them.
+    "view_size": (32, 64),
+    "crop_from": (32, 64),
+    "smoothing": 1,
+    "mask_grid": "native",
+    "mask_ratio": (0.3, 0.95),
+    "mask_input": True,
+    "departures": "climatology",
+    # The encoder and the decoder.
+    "backbone": "globe",
+    "width": 32,
+    "linear_path": True,
+    # The training of the representation; one epoch is enough for what starts so near.
+    "soft_gap": 365,
+    "objective": "autoencoder",
+    "autoencoder_epochs": 1,
+    "pretrain_epochs": 1,
+    "blend_epochs": 1,
+    "decoder_epochs": 1,
+    "pretrain_rate": 1e-3,
+    "blend_rate": 1e-3,
+    "decoder_rate": 1e-3,
+    # The forecasts, the season, and the diffusion of what forecasts have wrong.
+    "forecaster": "dynamics",
+    "forecast_hidden": 96,
+    "forecast_epochs": 4,
+    "forecast_steps": 2,
+    "forecast_rate": 1e-3,
+    "forecast_batch_size": 32,
+    "classifier": "date",
+    "diffusion_of": "forecast",
+    "diffusion_widths": (512, 256),
+    "noise_skip": True,
+    "diffusion_epochs": 8,
+    "diffusion_rate": 3e-4,
+    "sampler": "dpm-solver++",
+    "quick_steps": 20,
+}

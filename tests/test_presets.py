@@ -1,0 +1,83 @@
+"""Presets: the experiments that they have always been, on the same days as the paper's model; a new one is one file."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from sparta_core import presets
+from sparta_core.errors import ExperimentError
+from sparta_core.experiment import Experiment
+from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
+
+# Of the representation, which holds no task's settings, and of two tasks: as the folders of old runs are called.
+DIGESTS = {
+    "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "4e119c97 e5f37d3f 4d6c86c5",
+    "smoke": "1aa3dbde 4ca26abc f61d9924", "bars": "4e119c97 dfa395ff 5832482a",
+    "bars_smoke": "1aa3dbde 43eeaa90 1d310067", "paper_demo": "84fb279e 751851ee 9c444d26",
+    "paper_smoke": "681a56b4 db1a6cb6 2048852d",
+}  # fmt: skip
+MINE = '''
+"""The demo with a narrow encoder."""
+
+BASED_ON = "demo"
+PAPER = "paper_demo"
+SETTINGS = {"width": 16, "seed": 3}
+COMPARISON = {"share": 0.5, "seeds": "7", "equal_steps": ""}
+'''
+USED = """
+from sparta_core.__main__ import main
+from sparta_core.experiment import Experiment
+from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
+mine = Experiment.from_preset("mine", seed=4)
+print(*PRESETS)
+print(mine.width, mine.seed, mine.backbone, mine.name("decoder"), PAPERS["mine"], COMPARISONS["mine"].seeds)
+try:
+    main(["--preset", "mein", "decoder"])
+except SystemExit as error:
+    print(error)
+"""
+
+
+def test_every_preset_keeps_the_folders_of_its_runs():
+    assert list(PRESETS) == list(DIGESTS)
+    for name, digests in DIGESTS.items():
+        experiment = Experiment.from_preset(name)
+        stages = (experiment.representation, "forecast", "diffusion")
+        assert " ".join(map(experiment.digest, stages)) == digests
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_papers_model_stands_beside_on_the_same_days(name):
+    ours, papers = Experiment.from_preset(name), Experiment.from_preset(PAPERS[name])
+    assert PAPERS[PAPERS[name]] == PAPERS[name] in COMPARISONS
+    assert papers.objective == "contrastive" and papers.backbone == "resnet18"
+    for days in ("data", "days", "split", "variables", "level"):
+        assert getattr(ours, days) == getattr(papers, days)
+
+
+def test_a_preset_of_another_package_is_one_file(tmp_path):
+    """It is in the lists, is refused under a near name, and goes with what its own settings change."""
+    metadata = tmp_path / "mine-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[sparta_core.presets]\nmine = my_preset\n")
+    (tmp_path / "my_preset.py").write_text(MINE)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    used = subprocess.run([sys.executable, "-c", USED], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+                          text=True, timeout=300)  # fmt: skip
+    assert used.returncode == 0, used.stderr
+    known = "paper, demo, smoke, bars, bars_smoke, mine, paper_demo, paper_smoke"
+    assert used.stdout.splitlines() == [
+        known.replace(",", ""), "16 4 globe mine-early-hn-cycle-seed4 paper_demo 7",
+        f"preset is 'mein'; choose one of: {known} (did you mean mine?)"]
+
+
+def test_two_presets_of_one_name_are_refused(monkeypatch):
+    point = EntryPoint("demo", "my_preset", "sparta_core.presets")
+    monkeypatch.setattr(presets, "entry_points", lambda group: [point])
+    with pytest.raises(ExperimentError, match=r"^two presets are called 'demo', sparta_core\.presets\.demo and "
+                                              r"my_preset; rename one$"):
+        presets._modules()
