@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from sparta_core.data.variables import short_label
 from sparta_core.evaluation.comparison import Measure
+from sparta_core.plotting.panels import panels
 
 
 def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[str, Mapping[str, float]] | None = None,
@@ -21,11 +22,8 @@ def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[s
     references = references or {}
     shown = pd.concat([measure.of(frame) for measure in measures])
     models = [name for name in frame.model.drop_duplicates() if name in set(shown.model)][::-1]
-    rows = -(-len(measures) // 4)
-    columns = -(-len(measures) // rows)
-    fig, axes = plt.subplots(rows, columns, figsize=(10, rows * (0.9 + 0.24 * len(models))), sharey=True,
-                             squeeze=False, layout="constrained")  # fmt: skip
-    plt.close(fig)
+    even = -(-len(measures) // -(-len(measures) // 4))  # columns, four at most
+    fig, axes = panels(len(measures), lambda rows, _: (10, rows * (0.9 + 0.24 * len(models))), even, title, sharey=True)
     for ax, measure in zip(axes.flat, measures, strict=False):
         values = measure.of(frame)
         for place, model in enumerate(models):
@@ -43,9 +41,6 @@ def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[s
         ax.margins(x=0.12, y=0.1)
         ax.grid(axis="y", color="0.92")
         ax.set_axisbelow(True)
-    for ax in axes.flat[len(measures):]:
-        ax.set_axis_off()
-    fig.suptitle(title, fontsize=12)
     return fig
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from sparta_core.data.variables import label
 from sparta_core.evaluation.scorecard import OURS
+from sparta_core.plotting.panels import legend, panels
 
 # Okabe and Ito's colours, told apart by colour-blind readers; baselines are dashed.
 STYLES: dict[str, dict[str, object]] = {
@@ -44,9 +44,7 @@ def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figu
 
     `history` holds the columns of history.csv: epoch, learning_rate, training_<name>, validation_<name>.
     """
-    fig, axes = plt.subplots(1, len(names), figsize=(min(10, 4.5 * len(names)), 3.2), squeeze=False,
-                             layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(len(names), lambda _, columns: (min(10, 4.5 * columns), 3.2))
     epoch, rate = np.asarray(history["epoch"]), np.asarray(history["learning_rate"])
     for ax, name in zip(axes.flat, names, strict=True):
         ax.plot(epoch, history[f"training_{name}"], color="#0072B2", marker=".", label="training")
@@ -66,12 +64,8 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int
     score = scores[name]
     if "variable" not in score.dims:
         score = score.expand_dims(variable=[""])
-    count = score.sizes["variable"]
-    columns = min(3, count)
-    rows = -(-count // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(10 if count > 1 else 6.5, 3.1 * rows + 0.5),
-                             squeeze=False, layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(score.sizes["variable"], lambda rows, columns: (10 if columns > 1 else 6.5, 3.1 * rows + 0.5), 3,
+                       title)  # fmt: skip
     for ax, variable in zip(axes.flat, score["variable"].values, strict=False):
         _lines(ax, score.sel(variable=variable), "lead")
         ax.set(xlabel="lead (days)", ylabel=_score_label(scores, name, variable))
@@ -79,43 +73,28 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int
             ax.set_title(label(str(variable), level).name, fontsize=10)
         if name in ZERO_IS_MARKED:
             ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    for ax in axes.flat[count:]:
-        ax.set_axis_off()
     legend(fig, axes)
-    fig.suptitle(title, fontsize=12)
     return fig
 
 
 def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") -> Figure:
     """Score `name` (model, mask_grid, ratio) over the share of values hidden: a panel a grid, a line a model."""
     grids = scores.mask_grid.values
-    fig, axes = plt.subplots(1, len(grids), figsize=(3.5 + 3.5 * len(grids), 3.8), sharey=True, squeeze=False,
-                             layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(len(grids), lambda _, columns: (3.5 + 3.5 * columns, 3.8), title=title, sharey=True)
     for ax, grid in zip(axes.flat, grids, strict=True):
-        _lines(ax, scores[name].sel(mask_grid=grid), "ratio")
-        ax.set_xlabel("values hidden (%)")
-        ax.set_title(f"hidden on the {grid} grid", fontsize=10)
+        _against_ratio(ax, scores[name].sel(mask_grid=grid), f"hidden on the {grid} grid")
         _logarithmic(ax)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
     axes[0, 0].set_ylabel(f"{SCORES[name]} ({scores[name].attrs['units']})")
     legend(fig, axes)
-    fig.suptitle(title, fontsize=12)
     return fig
 
 
 def panels_against_ratio(scores: xr.Dataset, names: Sequence[str], title: str = "") -> Figure:
     """A panel a score (model, ratio), over the share of values hidden, a line a model."""
-    fig, axes = plt.subplots(1, len(names), figsize=(4.2 + 2.3 * len(names), 3.3), squeeze=False, layout="constrained")
-    plt.close(fig)
+    fig, axes = panels(len(names), lambda _, columns: (4.2 + 2.3 * columns, 3.3), title=title)
     for ax, name in zip(axes.flat, names, strict=True):
-        _lines(ax, scores[name].dropna("model", how="all"), "ratio")
-        ax.set(xlabel="values hidden (%)", title=SCORES[name])
-        ax.title.set_fontsize(10)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f}")
-    handles = {text: handle for ax in axes.flat for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
-    fig.legend(handles.values(), handles.keys(), frameon=False, loc="outside right center", fontsize=9)
-    fig.suptitle(title, fontsize=12)
+        _against_ratio(ax, scores[name].dropna("model", how="all"), SCORES[name])
+    legend(fig, axes)
     return fig
 
 
@@ -142,18 +121,16 @@ def _lines(ax: Axes, score: xr.DataArray, along: str) -> None:
             ax.fill_between(x, one.min("seed"), one.max("seed"), color=line.get_color(), alpha=0.2, linewidth=0)
 
 
+def _against_ratio(ax: Axes, score: xr.DataArray, title: str) -> None:
+    """A line a model over the share of values hidden."""
+    _lines(ax, score, "ratio")
+    ax.set_xlabel("values hidden (%)")
+    ax.set_title(title, fontsize=10)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, 0, ""))
+
+
 def _score_label(scores: xr.Dataset, name: str, variable: str) -> str:
     units = scores[name].attrs.get("units", "1")
     if units == "the variable's":
         units = str(scores.units.sel(variable=variable).values)
     return SCORES[name] if units == "1" else f"{SCORES[name]} ({units})"
-
-
-def legend(fig: Figure, axes: np.ndarray) -> None:
-    """One legend: in the free panel where there is one, else at the side."""
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    free = [ax for ax in axes.flat if not ax.axison]
-    if free:
-        free[0].legend(handles, names, frameon=False, loc="center", fontsize=10)
-    else:
-        fig.legend(handles, names, frameon=False, loc="outside right center", fontsize=9)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from sparta_core.data.variables import label
-from sparta_core.plotting.curves import SCORES, STYLES, legend
+from sparta_core.plotting.curves import SCORES, STYLES
+from sparta_core.plotting.panels import legend, panels
 
 LINES = {"crps_skill": 0.0, "spread_skill": 1.0}  # no better than climatology; as wide as it is wrong
 
@@ -19,10 +19,7 @@ def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "", *, level:
     The thin line is a perfect ensemble's; a U means too little spread. `scores` hold ranks (variable, rank).
     """
     names = next(iter(scores.values())).variable.values
-    columns = min(3, len(names))
-    fig, axes = plt.subplots(-(-len(names) // columns), columns, figsize=(10, 3.1 * -(-len(names) // columns)),
-                             squeeze=False, sharey=True, layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(len(names), lambda rows, _: (10, 3.1 * rows), 3, title, sharey=True)
     for ax, name in zip(axes.flat, names, strict=False):
         for model, own in scores.items():
             ranks = own.ranks.sel(variable=name).values
@@ -33,10 +30,7 @@ def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "", *, level:
     for ax in axes[:, 0]:
         ax.set_ylabel("share of points (%)")
     axes.flat[0].set_ylim(bottom=0)
-    for ax in axes.flat[len(names):]:
-        ax.set_axis_off()
     legend(fig, axes)
-    fig.suptitle(title, fontsize=12)
     return fig
 
 
@@ -44,9 +38,7 @@ def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(L
                 level: int) -> Figure:  # fmt: skip
     """A panel a score (variable), a row a variable at `level` hPa, a dot an ensemble that has the score."""
     variables = next(iter(scores.values())).variable.values[::-1]
-    fig, axes = plt.subplots(1, len(names), figsize=(2.8 + 3.2 * len(names), 2.9), squeeze=False, sharey=True,
-                             layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(len(names), lambda _, columns: (2.8 + 3.2 * columns, 2.9), title=title, sharey=True)
     for ax, name in zip(axes.flat, names, strict=True):
         for model, own in scores.items():
             if name in own:
@@ -57,6 +49,5 @@ def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(L
         ax.set_yticks(range(len(variables)), [label(str(v), level).name for v in variables])
         ax.margins(y=0.15)
         ax.grid(axis="y", color="0.92")
-    fig.legend(*axes.flat[-1].get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize=9)
-    fig.suptitle(title, fontsize=12)
+    legend(fig, axes)
     return fig

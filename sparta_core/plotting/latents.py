@@ -9,6 +9,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from sparta_core.plotting.panels import panels
+
 MONTHS = {"Jan": 1, "Apr": 91, "Jul": 182, "Oct": 274}
 
 
@@ -30,20 +32,13 @@ def scatter_by_season(points: ArrayLike, day_of_year: ArrayLike, explained: Arra
 
 def planes(points: Mapping[str, ArrayLike], day_of_year: ArrayLike, title: str = "") -> Figure:
     """A panel a model, points (N, 2) each, all coloured by day of the year (N,)."""
-    columns = min(4, len(points))
-    rows = -(-len(points) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(10, 0.7 + 9.3 / columns * rows), squeeze=False,
-                             layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(len(points), lambda rows, columns: (10, 0.7 + 9.3 / columns * rows), 4, title)
     for ax, (name, own) in zip(axes.flat, points.items(), strict=False):
         dots = season_dots(ax, own, day_of_year, 7)
         ax.set(xticks=[], yticks=[])
         ax.set_title(name, fontsize=9)
         ax.set_aspect("equal", adjustable="datalim")
-    for ax in axes.flat[len(points):]:
-        ax.set_axis_off()
     draw_months(fig, dots, axes)
-    fig.suptitle(title, fontsize=12)
     return fig
 
 

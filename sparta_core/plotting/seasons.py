@@ -6,8 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from sparta_core.plotting.curves import OTHERS, STYLES
-
-MOST_COLUMNS = 4
+from sparta_core.plotting.panels import panels
 
 
 def confusion(scores: xr.Dataset, title: str = "") -> Figure:
@@ -16,11 +15,8 @@ def confusion(scores: xr.Dataset, title: str = "") -> Figure:
     `scores` hold confusion (model, season, predicted).
     """
     models, seasons = scores.model.values, scores.season.values
-    columns = min(MOST_COLUMNS, len(models))
-    rows = -(-len(models) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(2.6 * columns + 0.8, 2.9 * rows + 0.5), squeeze=False, sharey=True,
-                             layout="constrained")  # fmt: skip
-    plt.close(fig)
+    fig, axes = panels(len(models), lambda rows, columns: (2.6 * columns + 0.8, 2.9 * rows + 0.5), 4, title,
+                       sharey=True)  # fmt: skip
     for ax, model in zip(axes.flat, models, strict=False):
         counts = scores.confusion.sel(model=model)
         share = (100 * counts / counts.sum("predicted").where(lambda n: n > 0)).values
@@ -33,12 +29,9 @@ def confusion(scores: xr.Dataset, title: str = "") -> Figure:
         ax.set_yticks(range(len(seasons)), seasons)
         ax.set(xlabel="taken for", title=model)
         ax.title.set_fontsize(9)
-    for ax in axes.flat[len(models):]:
-        ax.set_axis_off()
     for ax in axes[:, 0]:
         ax.set_ylabel("season")
     fig.colorbar(image, ax=axes, label="share of the season's days (%)", shrink=0.8)
-    fig.suptitle(title, fontsize=12)
     return fig
 
 
