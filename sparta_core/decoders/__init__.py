@@ -9,10 +9,29 @@ from sparta_core.settings import Choice, Uses
 
 
 class Decoder(Choice, slot="decoder_backbone", default="same"):
-    """The decoder's network."""
+    """The decoder's network.
+
+    A kind is a class with its settings as fields, and `build`.
+
+    Example:
+        >>> import torch
+        >>> network = Decoder.kind("globe")(width=8).build(48, 5, (16, 32), autoencoder=False)
+        >>> network(torch.zeros(2, 48)).shape
+        torch.Size([2, 5, 16, 32])
+    """
 
     uses: ClassVar[Uses] = (Latent,)
 
     def build(self, embedding: int, channels: int, grid: tuple[int, int], autoencoder: bool) -> nn.Module:
-        """A fresh network of embeddings (B, embedding) to fields (B, channels, *grid), the `autoencoder`'s or ours."""
+        """A fresh network of embeddings to standardised fields.
+
+        Args:
+            embedding: its size.
+            channels: variables.
+            grid: rows and columns.
+            autoencoder: whether it is the baseline's.
+
+        Returns:
+            A module from (B, embedding) to (B, channels, *grid).
+        """
         raise NotImplementedError

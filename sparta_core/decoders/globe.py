@@ -26,7 +26,19 @@ class GlobeChoice(Decoder, name="globe"):
 
 
 class GlobeDecoder(nn.Module):
-    """Embeddings (B, embedding) to fields (B, channels, H, W): the encoder's maps in reverse."""
+    """Embeddings (B, embedding) to fields (B, channels, *grid): the encoder's maps in reverse.
+
+    Args:
+        embedding: its size.
+        channels: variables.
+        grid: rows and columns.
+        width: channels of the last stage, a multiple of eight.
+
+    Example:
+        >>> import torch
+        >>> GlobeDecoder(48, 5, (16, 32), 8)(torch.zeros(2, 48)).shape
+        torch.Size([2, 5, 16, 32])
+    """
 
     def __init__(self, embedding: int, channels: int, grid: tuple[int, int], width: int) -> None:
         super().__init__()

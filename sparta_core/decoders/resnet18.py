@@ -33,10 +33,23 @@ class ResidualBlock(nn.Module):
 
 
 class TransposedDecoder(nn.Module):
-    """Embeddings (B, embedding) to standardised fields (B, channels, H, W), any grid.
+    """Embeddings (B, embedding) to standardised fields (B, channels, *grid), any grid.
 
     Starts one row high and doubles until the grid is covered (32x64: five blocks from 1x2), then crops.
-    `autoencoder` chooses the baseline's residual blocks: not widened, no dropout.
+
+    Args:
+        embedding: its size.
+        channels: variables.
+        grid: rows and columns.
+        autoencoder: whether its residual blocks are the baseline's: not widened, no dropout.
+
+    Raises:
+        ExperimentError: for an embedding that the first map does not divide.
+
+    Example:
+        >>> import torch
+        >>> TransposedDecoder(48, 5, (32, 64))(torch.zeros(2, 48)).shape
+        torch.Size([2, 5, 32, 64])
     """
 
     def __init__(self, embedding: int, channels: int, grid: tuple[int, int], autoencoder: bool = False) -> None:

@@ -27,7 +27,19 @@ class GlobeChoice(Encoder, name="globe"):
 
 
 class GlobeEncoder(nn.Module):
-    """Views (B, channels, h, w) to embeddings (B, outputs)."""
+    """Views (B, channels, h, w) to embeddings (B, outputs).
+
+    Args:
+        channels: of a view.
+        outputs: size of the embedding.
+        view_size: rows and columns of a view.
+        width: channels of the first stage, a multiple of eight.
+
+    Example:
+        >>> import torch
+        >>> GlobeEncoder(5, 48, (16, 32), 8)(torch.zeros(2, 5, 16, 32)).shape
+        torch.Size([2, 48])
+    """
 
     def __init__(self, channels: int, outputs: int, view_size: tuple[int, int], width: int) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ class ResNet18Choice(Encoder, name="resnet18"):
 
 
 def group_norm(channels: int, groups: int | None) -> nn.GroupNorm:
-    """Group norm with `groups` groups; None is the paper's one group per channel."""
+    """Group norm; None groups are the paper's one a channel. ExperimentError for groups that do not fit."""
     groups = groups or channels
     if channels % groups:
         raise ExperimentError(f"norm_groups is {groups}; it must divide every layer's channels, here {channels}")
@@ -48,7 +48,7 @@ class MaxPool2d(nn.MaxPool2d):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; halves the map when `stride` is 2."""
+    """Two 3x3 convolutions of maps (B, channels_in, h, w) beside a shortcut; halves the map when `stride` is 2."""
 
     def __init__(self, channels_in: int, channels: int, stride: int, groups: int | None) -> None:
         super().__init__()
@@ -68,9 +68,20 @@ class BasicBlock(nn.Module):
 class ResNet18(nn.Module):
     """Views (B, channels, h, w) to embeddings (B, outputs); paper, section 3.1.
 
-    `width` is the first stage's channel count (paper: 64). `head` is "pool" (global average, the
-    paper's) or "flatten" (keeps where things are). Raises ExperimentError for views so small that
-    a norm would see one value.
+    Args:
+        channels: of a view.
+        outputs: size of the embedding.
+        view_size: rows and columns of a view.
+        width: channels of the first stage.
+        norm_groups: groups of each norm; None: one a channel, the paper's.
+        head: "pool", the paper's mean over the last map, or "flatten", which keeps where things are.
+
+    Raises:
+        ExperimentError: for views so small that a norm would see one value, and groups that do not fit.
+
+    Example:
+        >>> ResNet18(5, 48, (72, 144), width=8)(torch.zeros(2, 5, 72, 144)).shape
+        torch.Size([2, 48])
     """
 
     def __init__(self, channels: int, outputs: int, view_size: tuple[int, int], width: int = 64,

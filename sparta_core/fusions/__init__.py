@@ -12,12 +12,31 @@ Backbone = Callable[[int], nn.Module]  # a fresh network of views of so many cha
 
 
 class Fusion(Choice, slot="fusion", default="early"):
-    """Where variables meet."""
+    """Where variables meet.
+
+    A kind is a class with its settings as fields, and `build`.
+
+    Example:
+        >>> backbone = lambda channels: nn.Sequential(nn.Flatten(), nn.Linear(channels * 32, 6))
+        >>> encoder = Fusion.kind("hybrid")().build(backbone, ["u", "v"], 1, 6)
+        >>> encoder(torch.zeros(3, 2, 4, 8)).shape
+        torch.Size([3, 6])
+    """
 
     cycle_monitored: ClassVar[bool] = True  # whether the authors' validation of the blend has the cycle loss in it
 
     def build(self, backbone: Backbone, variables: Sequence[str], planes: int, embedding: int) -> nn.Module:
-        """A fresh encoder of views (B, planes * variables, h, w) to embeddings (B, embedding)."""
+        """A fresh encoder of views to embeddings.
+
+        Args:
+            backbone: makes a fresh network of views of so many channels to embeddings (B, embedding).
+            variables: the names of the variables, in their order in the views.
+            planes: channels of each variable: its values, and what is observed of them.
+            embedding: its size.
+
+        Returns:
+            A module from (B, planes * variables, h, w) to (B, embedding).
+        """
         raise NotImplementedError
 
 
@@ -27,11 +46,14 @@ def one_each(backbone: Backbone, variables: Sequence[str], planes: int) -> list[
 
 
 class LateFusion(nn.Module):
-    """Views (B, C or a multiple, h, w) to embeddings (B, E): one encoder per variable, then `fusion`.
+    """Views (B, C or a multiple, h, w) to embeddings (B, E): one encoder per variable, then their fusion.
 
-    Channel k, and every C-th after it, are planes of variable k: its values, what is seen of them.
+    Channel k, and every C-th after it, are planes of variable k: its values, what is observed of them.
 
-    `shared`, the hybrid fusion's, sees all variables and hands its embedding to `fusion` beside theirs.
+    Args:
+        encoders: one for each variable.
+        fusion: of their embeddings (B, C, E) to one (B, E).
+        shared: an encoder of all variables, whose embedding `fusion` sees before theirs.
     """
 
     def __init__(self, encoders: Sequence[nn.Module], fusion: nn.Module, shared: nn.Module | None = None) -> None:

@@ -32,7 +32,18 @@ class AttentionChoice(Fusion, name="attention"):
 
 
 class AttentionFusion(nn.Module):
-    """A learned CLS token attends to the variables' embeddings (B, C, E), each marked by a learned vector; (B, E)."""
+    """A learned CLS token attends to the variables' embeddings, each marked by a learned vector: (B, C, E) to (B, E).
+
+    Args:
+        variables: how many there are.
+        embedding: size of an embedding, a multiple of the heads.
+        heads: of the attention.
+
+    Example:
+        >>> fusion, embeddings = AttentionFusion(5, 8, heads=2), torch.zeros(3, 5, 8)
+        >>> fusion(embeddings).shape, fusion.weights(embeddings).shape
+        (torch.Size([3, 8]), torch.Size([3, 6, 6]))
+    """
 
     def __init__(self, variables: int, embedding: int, heads: int) -> None:
         super().__init__()

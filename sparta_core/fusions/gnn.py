@@ -37,7 +37,15 @@ class GnnChoice(Fusion, name="gnn"):
 class GraphFusion(nn.Module):
     """One graph-attention layer over the variables, then their mean: (B, C, E) to (B, E).
 
-    `edges` joins variables by index, both ways; every variable also sees itself.
+    Args:
+        variables: how many there are.
+        embedding: size of an embedding.
+        edges: pairs of variables by index that see each other; every variable also sees itself.
+
+    Example:
+        >>> fusion, embeddings = GraphFusion(5, 8, [(0, 3)]), torch.zeros(2, 5, 8)
+        >>> fusion(embeddings).shape, fusion.weights(embeddings)[0, 0]
+        (torch.Size([2, 8]), tensor([0.5000, 0.0000, 0.0000, 0.5000, 0.0000], ...))
     """
 
     edges: Tensor  # (2, edges): from, to

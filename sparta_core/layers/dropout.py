@@ -11,7 +11,12 @@ from sparta_core.draws import BITS, kept, random_bits
 class ReLUDropout(nn.Dropout):
     """Dropout(ReLU(x)), on a CPU with masks cut from 64-bit draws of the global generator.
 
-    Keeps nothing for the backward pass but the result: where it is positive, gradients pass.
+    Takes and gives tensors of any shape. Keeps nothing for the backward pass but the result: where it is positive,
+    gradients pass.
+
+    Example:
+        >>> ReLUDropout(0.1).eval()(torch.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
     """
 
     def forward(self, x: Tensor) -> Tensor:

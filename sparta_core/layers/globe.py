@@ -22,7 +22,18 @@ def check_groups(name: str, width: int, whose: str) -> None:
 
 
 class GlobeConv(nn.Conv2d):
-    """A 3x3 convolution of maps (B, C, H, W) whose columns go round the globe."""
+    """A 3x3 convolution of maps (B, inputs, H, W) whose columns go round the globe, to (B, outputs, H, W).
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        stride: 2 halves the map.
+
+    Example:
+        >>> import torch
+        >>> GlobeConv(5, 8, stride=2)(torch.zeros(1, 5, 32, 64)).shape
+        torch.Size([1, 8, 16, 32])
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__(inputs, outputs, 3, stride)
@@ -32,7 +43,7 @@ class GlobeConv(nn.Conv2d):
 
 
 class GlobeBlock(nn.Module):
-    """Norm, GELU and convolution, twice, added to the input."""
+    """Norm, GELU and convolution, twice, added to the input (B, channels, H, W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -44,6 +55,11 @@ class GlobeBlock(nn.Module):
 
 
 def stage_widths(rows: int, width: int) -> list[int]:
-    """Channels of the stages, each on half the rows of the one before, down to COARSEST of them."""
+    """Channels of the stages, each on half the rows of the one before, down to COARSEST of them.
+
+    Example:
+        >>> stage_widths(32, 64)
+        [64, 128, 256, 256]
+    """
     halvings = max(0, (rows // COARSEST).bit_length() - 1)
     return [min(2**stage, WIDEST) * width for stage in range(halvings + 1)]

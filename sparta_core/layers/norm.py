@@ -7,7 +7,7 @@ from sparta_core.processes import Share, summed
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """torch's; while several processes train, with the statistics of the whole batch (B, C, H, W)."""
+    """torch's of maps (B, C, H, W); while several processes train, with the statistics of the whole batch."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or Share.here().processes == 1:

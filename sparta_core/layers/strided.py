@@ -31,7 +31,7 @@ SAFE = 16  # channels: as many as a register of AVX-512 holds
 
 
 class StridedConv2d(nn.Conv2d):
-    """torch's for maps (B, C, H, W); of an odd kernel with half of it as padding. On a CPU the same by another way.
+    """torch's for maps (B, C, H, W), of an odd kernel with half of it as padding; on a CPU the same by another way.
 
     Where channels are few, a 1x1 kernel gets the values of every `stride`-th row and column, and has stride 1. Where a
     map has one column, only the kernel's middle one meets it.

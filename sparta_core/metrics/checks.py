@@ -7,7 +7,16 @@ from sparta_core.errors import DataError
 
 
 def check_vector(name: str, values: Tensor, shape: torch.Size) -> None:
-    """DataError unless `values` are finite and of `shape`: broadcasting would hide a wrong one."""
+    """Refuse what broadcasting or a mean would hide.
+
+    Raises:
+        DataError: unless `values`, which the sentence calls `name`, are finite and of `shape`.
+
+    Example:
+        >>> check_vector("area", torch.ones(3), torch.Size([4]))
+        Traceback (most recent call last):
+        sparta_core.errors.DataError: area has shape (3,); the score needs (4,)
+    """
     if values.shape != shape:
         raise DataError(f"{name} has shape {tuple(values.shape)}; the score needs {tuple(shape)}")
     if not torch.isfinite(values).all():

@@ -1,8 +1,23 @@
 """Scores of ensembles, per variable: what the paper leaves out of its generative models.
 
-An ensemble is (N, M, C, H, W), M members for each of N days, its truth (N, C, H, W), both in physical
-units; area (H,) holds the cells' relative areas, mean 1. All give (C,), in float64, and raise DataError
-for values that are not finite, shapes that do not fit and fewer than two members.
+Args of all:
+    ensemble: M members for each of N days (N, M, C, H, W), in the variables' units.
+    truth: (N, C, H, W).
+    area: the grid cells' relative areas (H,), mean 1.
+
+Returns:
+    A score a variable (C,), in float64.
+
+Raises:
+    DataError: for values that are not finite, shapes that do not fit and fewer than two members.
+
+Example:
+    >>> draws = torch.randn(40, 21, 1, 8, 16, generator=torch.Generator().manual_seed(0))
+    >>> ensemble, truth, area = draws[:, :20], draws[:, 20], torch.ones(8)
+    >>> [round(float(score(ensemble, truth, area)), 2) for score in (crps, spread_skill)]
+    [0.56, 1.02]
+    >>> rank_histogram(ensemble, truth, area).shape
+    torch.Size([1, 21])
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,20 @@
 """Scores of forecasts and reconstructions in physical units, per lead (paper, 6.1.3, and WeatherBench 2).
 
-Shapes: forecast and truth (N, L, C, H, W) for N samples, L leads, C variables; area (H,) holds the
-grid cells' relative areas, mean 1. Sums are taken in float64: a geopotential of 10^4 leaves
-float32 few digits. All raise DataError for values that are not finite and for shapes that do not fit.
+Args of all:
+    forecast, truth: fields (N, L, C, H, W) of N samples, L leads and C variables, in the variables' units.
+    area: the grid cells' relative areas (H,), mean 1.
+
+Raises:
+    DataError: for values that are not finite and for shapes that do not fit.
+
+Sums are taken in float64: a geopotential of 10^4 leaves float32 few digits.
+
+Example:
+    >>> truth, area = torch.full((2, 3, 5, 4, 8), 100.0), torch.ones(4)
+    >>> rrmse(truth + 2, truth), rmse(truth + 2, truth, area).shape, bias(truth + 2, truth, area)[0, 0]
+    (tensor([2., 2., 2.], dtype=torch.float64), torch.Size([3, 5]), tensor(2., dtype=torch.float64))
+    >>> skill(rmse(truth + 1, truth, area), rmse(truth + 2, truth, area))[0, 0]
+    tensor(0.5000, dtype=torch.float64)
 """
 
 import torch
@@ -38,7 +50,18 @@ def bias(forecast: Tensor, truth: Tensor, area: Tensor) -> Tensor:
 def acc(forecast: Tensor, truth: Tensor, climatology: Tensor, area: Tensor) -> Tensor:
     """Anomaly correlation coefficient (L, C), uncentred, of each sample, then averaged, as in WeatherBench 2.
 
-    `climatology` has the forecast's shape. A forecast without anomaly, the climatology itself, scores 0.
+    A forecast without anomaly, the climatology itself, scores 0.
+
+    Args:
+        forecast: fields (N, L, C, H, W).
+        truth: the same.
+        climatology: of each sample and lead, the same.
+        area: relative areas (H,).
+
+    Example:
+        >>> truth = torch.randn(2, 3, 5, 4, 8)
+        >>> acc(0.5 * truth, truth, torch.zeros_like(truth), torch.ones(4)).unique().round(decimals=6)
+        tensor([1.], dtype=torch.float64)
     """
     forecast, truth, climatology = checked(forecast=forecast, truth=truth, climatology=climatology)
     f, o = forecast - climatology, truth - climatology
@@ -57,8 +80,18 @@ def skill(error: Tensor, reference: Tensor) -> Tensor:
 def psnr(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB (L, C), of fields scaled by each variable's training range.
 
-    low, high: (C,). From the mean squared error of all samples, as torchmetrics pools it; infinite
-    where forecast and truth are equal.
+    From the mean squared error of all samples, as torchmetrics pools it; infinite where forecast and truth are equal.
+
+    Args:
+        forecast: fields (N, L, C, H, W).
+        truth: the same.
+        low: the lowest value of each variable (C,).
+        high: the highest.
+
+    Example:
+        >>> truth, low, high = torch.zeros(2, 3, 5, 4, 8), torch.zeros(5), torch.full((5,), 10.0)
+        >>> psnr(truth + 1, truth, low, high)[0, 0]
+        tensor(20., dtype=torch.float64)
     """
     forecast, truth = checked(forecast=forecast, truth=truth)
     error = (forecast - truth).square().mean((0, 3, 4)) / _span(low, high, truth.shape[2]).double().square()
