@@ -22,7 +22,10 @@ PACKAGES = (
 
 
 class Trained(Section):
-    """What has a folder of its own: a stage of a representation, or a task, which `needs` others first."""
+    """What has a folder of its own: a stage of a representation, or a task, which `needs` others first.
+
+    `class Warmth(Trained, name="warmth")` is trained by `python -m sparta_core warmth`.
+    """
 
     name: ClassVar[str] = ""
 
@@ -70,7 +73,11 @@ def trainings() -> dict[str, type[Trained]]:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The flat names of all settings, in the order of use; that of a choice before its kinds' own."""
+    """The flat names of all settings, in the order of use; that of a choice before its kinds' own.
+
+    >>> names()[:4]
+    ('preset', 'runs', 'seed', 'data')
+    """
     return tuple(owners())
 
 
@@ -91,7 +98,11 @@ def owners() -> dict[str, list[type[Section]]]:
 
 
 def described() -> dict[str, str]:
-    """Of every setting, in the order of use, a line of help with its unit, range and default."""
+    """Of every setting, in the order of use, a line of help with its unit, range and default.
+
+    >>> described()["attention_heads"]
+    "heads of the attention fusion (above 0; the paper's: 8)"
+    """
     lines: dict[str, str] = {}
     for section in all_sections():
         if issubclass(section, Choice):

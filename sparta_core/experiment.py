@@ -7,7 +7,7 @@ that it needs (`experiment.of(Fusion).build(...)`). The defaults are the paper's
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -90,7 +90,7 @@ class Experiment:
         return [*super().__dir__(), *names()]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.given,)
+        return partial(Experiment, **self.given), ()
 
     @classmethod
     def from_preset(cls, preset: str = "demo", **changes: Any) -> "Experiment":
@@ -100,6 +100,9 @@ class Experiment:
             preset: its name.
             **changes: settings by name; what else usually goes with them follows, as the paper's rates with one of its
                 forecast set-ups.
+
+        Raises:
+            ExperimentError: for a preset or a setting that does not exist, or a value that no run could use.
         """
         check_choice("preset", preset, tuple(PRESETS))
         _check_names(changes)
@@ -119,7 +122,12 @@ class Experiment:
         return Experiment(**{**self.given, **changes})
 
     def of(self, section: type[S]) -> S:
-        """The settings of a section; of the base of several kinds, the one that is chosen."""
+        """The settings of a section; of the base of several kinds, the one that is chosen.
+
+        >>> from sparta_core.fusions import Fusion
+        >>> Experiment(fusion="attention").of(Fusion)
+        AttentionChoice(attention_heads=8)
+        """
         if issubclass(section, Choice) and section in slots().values():
             return self.every[self.kinds[section.slot]].resolved(self)
         return self.every[section]
@@ -138,7 +146,11 @@ class Experiment:
         return self.every[trainings()[name]]
 
     def ancestry(self, *stages: str) -> list[str]:
-        """The stages and tasks and all that they need, in the order in which they train."""
+        """The stages and tasks and all that they need, in the order in which they train.
+
+        >>> Experiment().ancestry("forecast")
+        ['pretrain', 'blend', 'decoder', 'forecast']
+        """
         ordered: list[str] = []
         for name in stages:
             ordered += [each for each in (*self.ancestry(*self.trained(name).needs(self)), name) if each not in ordered]
@@ -182,7 +194,14 @@ class Experiment:
         return self.trained(stage).learns_from(self)
 
     def shortened(self, share: float) -> "Experiment":
-        """Every stage and task with `share` of its epochs, two at least; alpha ends where it did."""
+        """Every stage and task with a share of its epochs, two at least; alpha ends where it did.
+
+        Args:
+            share: above 0, at most 1.
+
+        Raises:
+            ExperimentError: for any other share.
+        """
         share = typed("share", float, share)
         if not 0 < share <= 1:
             raise ExperimentError(f"share is {share}; it must be above 0 and at most 1")
@@ -193,7 +212,11 @@ class Experiment:
 
 
 def typed(name: str, kind: Any, value: Any) -> Any:
-    """`value` as `kind`, where that loses nothing; ExperimentError."""
+    """`value` as `kind`, where that loses nothing; ExperimentError, which calls it `name`, where it does.
+
+    >>> typed("share", float, 1)
+    1.0
+    """
     try:
         return TypeAdapter(kind).validate_python(value, strict=True)
     except ValidationError:
@@ -217,7 +240,3 @@ def _check_names(given: dict[str, Any]) -> None:
         if name not in names():
             raise ExperimentError(f"Experiment has no field {name!r}{nearest(name, names())}; valid fields: "
                                   f"{', '.join(names())}")
-
-
-def _again(given: dict[str, Any]) -> Experiment:
-    return Experiment(**given)

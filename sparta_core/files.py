@@ -15,6 +15,13 @@ def replace(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a reader finds the old one until the new one is on the disk.
 
     One writer at a time; what one that was killed has left, the next one overwrites.
+
+    Args:
+        path: of the file.
+        content: all of it.
+
+    Raises:
+        OSError: where it cannot be written; the old file stays as it was.
     """
     part = _part(path)
     try:
@@ -53,7 +60,11 @@ def read(path: Path, most: int) -> bytes:
 
 
 def sealed(content: bytes) -> bytes:
-    """`content` and a last line with its sha256: a comment in CSV, and behind what HDF5 reads."""
+    """`content` and a last line with its sha256: a comment in CSV, and behind what HDF5 reads.
+
+    >>> unsealed(sealed(b"1,2")), sealed(b"1,2")[:14]
+    (b'1,2', b'1,2# sha256 17')
+    """
     return content + f"# sha256 {hashlib.sha256(content).hexdigest()}\n".encode()
 
 

@@ -19,7 +19,10 @@ def check_parameters() -> None:
     It is what a notebook calls first, and so prepares its kernel to train.
     papermill hands over whatever it is given, in a cell of its own after the parameters, and only logs a name that
     is unknown. Both cells are found among those that this kernel ran, so nothing happens where none was passed:
-    run by hand, or outside of a notebook. ExperimentError.
+    run by hand, or outside of a notebook.
+
+    Raises:
+        ExperimentError: for such a name or value.
     """
     prepare_process()
     from IPython import get_ipython  # here, so that the command line does without
@@ -51,22 +54,43 @@ def _assigned(source: str) -> dict[str, Any]:
 
 
 def names_of(name: str, given: Any, valid: Collection[str]) -> list[str]:
-    """The names in `given`, commas between them, each one of those that are `valid`; ExperimentError."""
+    """The names in what was given.
+
+    Args:
+        name: of the parameter, for the error.
+        given: names with commas between them.
+        valid: all that there are.
+
+    Raises:
+        ExperimentError: for a name that is none of them, or that stands there twice.
+
+    Example:
+        >>> names_of("tasks", "forecast,season", ["forecast", "season", "latent"])
+        ['forecast', 'season']
+    """
     names = str(given).split(",")
-    for one in names:
-        check_choice(name, one, tuple(valid))
+    for each in names:
+        check_choice(name, each, tuple(valid))
     return _once(name, given, names)
 
 
 def seeds_of(name: str, given: Any) -> list[int]:
-    """The seeds in `given`, commas between them: 0,1,2; ExperimentError."""
+    """The seeds in `given`, commas between them; ExperimentError for anything else.
+
+    >>> seeds_of("seeds", "0,1,2")
+    [0, 1, 2]
+    """
     if re.fullmatch(r"\d+(,\d+)*", str(given), re.ASCII) is None:
         raise ExperimentError(f"{name} is {given!r}; it must be whole numbers with commas between them, such as 0,1,2")
-    return _once(name, given, [int(one) for one in str(given).split(",")])
+    return _once(name, given, [int(seed) for seed in str(given).split(",")])
 
 
 def years_of(name: str, given: Any) -> tuple[int, int]:
-    """The first and the last year of `given`, a year or two with a hyphen between them; ExperimentError."""
+    """The first and the last year of `given`, a year or two with a hyphen between them; ExperimentError for others.
+
+    >>> years_of("years", "1959-2022"), years_of("years", "1980")
+    ((1959, 2022), (1980, 1980))
+    """
     match = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", str(given), re.ASCII)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if first > last:

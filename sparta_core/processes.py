@@ -19,7 +19,12 @@ from sparta_core.errors import ExperimentError
 
 @dataclass(frozen=True)
 class Part:
-    """The `rows` of a batch of `total` samples that a process works on."""
+    """The `rows` of a batch of `total` samples that a process works on.
+
+    >>> part = Share(rank=1, processes=3).part(7)
+    >>> len(part), part.of(torch.arange(7))
+    (2, tensor([2, 3]))
+    """
 
     total: int
     rows: slice
@@ -60,7 +65,15 @@ class Share:
         return Part(total, slice(first, last))
 
     def gather(self, rows: Tensor, part: Part) -> Tensor:
-        """The whole batch (total, ...) of all processes' `rows` (b, ...); gradients find their way back."""
+        """Gather the whole batch, through which gradients find their way back.
+
+        Args:
+            rows: this process's (b, ...).
+            part: which of the batch they are.
+
+        Returns:
+            All processes' (total, ...), in order.
+        """
         if self.processes == 1:
             return rows
         before, after = part.rows.start, part.total - part.rows.stop
@@ -100,6 +113,4 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone()
-        dist.all_reduce(gradient)
-        return gradient
+        return summed(gradient)

@@ -7,7 +7,11 @@ QUIET = 30.0  # seconds without a line, at most
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 42 s, 3 min 05 s, 2 h 10 min."""
+    """Seconds as a person says them.
+
+    >>> duration(42), duration(185), duration(7800)
+    ('42 s', '3 min 05 s', '2 h 10 min')
+    """
     whole = max(0, round(seconds))  # whatever the clock does
     if whole < 60:
         return f"{whole} s"
@@ -17,7 +21,11 @@ def duration(seconds: float) -> str:
 
 
 def time_left(seconds: float, done: float, total: float) -> str:
-    """What is to be said after `seconds` for `done` of a `total`: 3 min 05 s left, or took 42 s."""
+    """What is to be said after `seconds` for `done` of a `total`.
+
+    >>> time_left(37, 1, 6), time_left(42, 6, 6)
+    ('3 min 05 s left', 'took 42 s')
+    """
     return f"{duration(seconds / done * (total - done))} left" if done < total else f"took {duration(seconds)}"
 
 
@@ -31,7 +39,15 @@ def say(line: str) -> None:
 
 
 class Progress:
-    """Prints plain lines, which notebooks, papermill's log and a cluster's log file all keep."""
+    """Prints plain lines, which notebooks, papermill's log and a cluster's log file all keep.
+
+    Args:
+        name: of what is trained, at the head of every line.
+        epochs: how many there are in all.
+        done: how many of them were trained before.
+        steps: in an epoch.
+        shown: whether anything is printed.
+    """
 
     def __init__(self, name: str, epochs: int, done: int, steps: int, shown: bool = True) -> None:
         self.name, self.epochs, self.steps, self.shown = name, epochs, steps, shown

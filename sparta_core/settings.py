@@ -43,6 +43,11 @@ def setting(default: Any, help: str, unit: str = "", trains: bool = True) -> Any
         help: what it is, for `--help`.
         unit: in which it counts.
         trains: whether a trained model depends on it; what only scores or the machine depend on does not.
+
+    Example:
+        >>> width: Count = setting(64, "channels of the first stage")
+        >>> describe(width)
+        "channels of the first stage (the paper's: 64)"
     """
     return Field(default, description=help, json_schema_extra={"unit": unit, "trains": trains})
 
@@ -59,7 +64,14 @@ class Section(BaseModel):
 
     @classmethod
     def of(cls: type[S], given: Mapping[str, Any]) -> S:
-        """With those of the values `given` by flat name that are its own."""
+        """Build it.
+
+        Args:
+            given: values by flat name, of which it takes those that are its own.
+
+        Raises:
+            ExperimentError: one sentence about the first value that is of another type or out of its range.
+        """
         fields = cls.model_fields  # which pydantic looks up anew each time
         own = {name: value for name, value in given.items() if name in fields}
         try:
@@ -90,6 +102,11 @@ class Choice(Section):
     """One kind of several: `class Fusion(Choice, slot="fusion", default="early")` names the setting that chooses.
 
     `class Early(Fusion, name="early")`, in a module of the package in which Fusion is defined, is a kind.
+
+    Example:
+        >>> from sparta_core.fusions import Fusion
+        >>> Fusion.slot, Fusion.default, Fusion.kind("attention")(attention_heads=4).attention_heads
+        ('fusion', 'early', 4)
     """
 
     slot: ClassVar[str] = ""

@@ -14,7 +14,23 @@ T = TypeVar("T")
 
 
 class Table(dict[str, T]):
-    """What each name of a setting stands for; ExperimentError, which lists the names, for any other."""
+    """What each name of a setting stands for.
+
+    Args:
+        setting: what the name is of, as errors call it.
+        entries: what each name stands for.
+
+    Raises:
+        ExperimentError: which lists the names, where another is looked up.
+
+    Example:
+        >>> heads = Table("head", {"pool": True, "flatten": False})
+        >>> heads["pool"]
+        True
+        >>> heads["pol"]
+        Traceback (most recent call last):
+        sparta_core.errors.ExperimentError: head is 'pol'; choose one of: pool, flatten (did you mean pool?)
+    """
 
     def __init__(self, setting: str, entries: Mapping[str, T]) -> None:
         super().__init__(entries)
@@ -27,11 +43,15 @@ class Table(dict[str, T]):
 
 def plain(value: Any) -> Any:
     """`value` as JSON gives it back: tuples, nested ones too, as lists."""
-    return [plain(one) for one in value] if isinstance(value, tuple) else value
+    return [plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
 def nearest(value: Any, valid: Iterable[str], before: str = "") -> str:
-    """" (did you mean NAME?)" with the name in `valid` most like `value`, `before` it what it has before it; or ""."""
+    """Ask for the name in `valid` that is most like `value`, written with `before` it; nothing where none is like it.
+
+    >>> nearest("fuson", ["fusion", "seed"], "--"), nearest("x", ["fusion", "seed"])
+    (' (did you mean --fusion?)', '')
+    """
     folded = {name.casefold(): name for name in valid}
     near = get_close_matches(value.casefold(), folded, n=1) if isinstance(value, str) else []
     return f" (did you mean {before}{folded[near[0]]}?)" if near else ""
@@ -44,7 +64,7 @@ def check_choice(name: str, value: Any, valid: tuple[str, ...]) -> None:
 
 
 def loaded(point: EntryPoint) -> Any:
-    """What another package's entry point names; ExperimentError where it cannot be loaded."""
+    """Load what another package's entry point names; ExperimentError where that cannot be."""
     try:
         return point.load()
     except Exception as error:  # whatever another package raises
