@@ -15,9 +15,13 @@ from sparta_core.plotting.panels import panels
 
 def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[str, Mapping[str, float]] | None = None,
          title: str = "") -> Figure:  # fmt: skip
-    """Rows of the scorecard: a panel a measure, a line a model that has any, a dot a seed, the mean as a bar.
+    """A panel a measure, a line a model that has any, a dot a seed, the mean as a bar.
 
-    `references` names baselines by a measure's label: dashed lines that a model should pass.
+    Args:
+        frame: rows of the scorecard.
+        measures: what is shown of them.
+        references: baselines' values by name, by a measure's label: dashed lines that a model should pass.
+        title: above all panels.
     """
     references = references or {}
     shown = pd.concat([measure.of(frame) for measure in measures])
@@ -27,10 +31,10 @@ def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[s
     for ax, measure in zip(axes.flat, measures, strict=False):
         values = measure.of(frame)
         for place, model in enumerate(models):
-            own = values[values.model == model].value.to_numpy()
-            ax.plot(own, np.full(len(own), place), "o", markersize=4.5, color="#0072B2", alpha=0.7)
-            if len(own) > 1:
-                ax.plot([own.mean()] * 2, [place - 0.3, place + 0.3], color="#D55E00", linewidth=1.8)
+            seeds = values[values.model == model].value.to_numpy()
+            ax.plot(seeds, np.full(len(seeds), place), "o", markersize=4.5, color="#0072B2", alpha=0.7)
+            if len(seeds) > 1:
+                ax.plot([seeds.mean()] * 2, [place - 0.3, place + 0.3], color="#D55E00", linewidth=1.8)
         for name, value in references.get(measure.label, {}).items():
             ax.axvline(value, color="0.45", linestyle="--", linewidth=1)
             ax.annotate(name, (value, 1), xycoords=("data", "axes fraction"), xytext=(2, -2), rotation=90,
@@ -45,7 +49,17 @@ def dots(frame: pd.DataFrame, measures: Sequence[Measure], references: Mapping[s
 
 
 def attention(weights: ArrayLike, names: Sequence[str], title: str = "") -> Figure:
-    """Who attends to whom, (to, from) with rows that sum to 1; `names` are variables or CLS."""
+    """Who attends to whom.
+
+    Args:
+        weights: (to, from), rows sum to 1.
+        names: of rows and columns, variables or CLS.
+        title: above the panel.
+
+    Example:
+        >>> attention([[0.8, 0.2], [0.4, 0.6]], ["CLS", "geopotential"]).axes[0].get_xlabel()
+        'attended to'
+    """
     weights = np.asarray(weights)
     words = [short_label(name) for name in names]
     fig, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")

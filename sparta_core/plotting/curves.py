@@ -40,9 +40,16 @@ ZERO_IS_MARKED = ("bias", "acc", "skill", "crps_skill")
 
 
 def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figure:
-    """A panel per loss: training and validation over epochs, logarithmic; falls of the rate are marked.
+    """A panel a loss: training and validation over epochs, logarithmic; falls of the rate are marked.
 
-    `history` holds the columns of history.csv: epoch, learning_rate, training_<name>, validation_<name>.
+    Args:
+        history: the columns of history.csv: epoch, learning_rate, training_<name>, validation_<name>.
+        names: of the losses.
+
+    Example:
+        >>> history = {"epoch": [1, 2], "learning_rate": [1e-3, 1e-4], "training_mse": [2, 1], "validation_mse": [3, 2]}
+        >>> [line.get_label() for line in losses(history, ["mse"]).axes[0].lines]
+        ['training', 'validation', 'rate / 10']
     """
     fig, axes = panels(len(names), lambda _, columns: (min(10, 4.5 * columns), 3.2))
     epoch, rate = np.asarray(history["epoch"]), np.asarray(history["learning_rate"])
@@ -60,7 +67,14 @@ def losses(history: Mapping[str, Sequence[float]], names: Sequence[str]) -> Figu
 
 
 def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int) -> Figure:
-    """Score `name` over leads, a line a model, a panel a variable at `level` hPa; seeds as their mean and range."""
+    """A score over leads: a panel a variable, a line a model, seeds as their mean and range.
+
+    Args:
+        scores: (model, lead), and where there are any (seed) and (variable).
+        name: which of them.
+        title: above all panels.
+        level: hPa, which the titles of variables name.
+    """
     score = scores[name]
     if "variable" not in score.dims:
         score = score.expand_dims(variable=[""])
@@ -78,7 +92,13 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int
 
 
 def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") -> Figure:
-    """Score `name` (model, mask_grid, ratio) over the share of values hidden: a panel a grid, a line a model."""
+    """A score over the share of values hidden: a panel a grid on which they are, a line a model.
+
+    Args:
+        scores: (model, mask_grid, ratio), with their units.
+        name: which of them.
+        title: above all panels.
+    """
     grids = scores.mask_grid.values
     fig, axes = panels(len(grids), lambda _, columns: (3.5 + 3.5 * columns, 3.8), title=title, sharey=True)
     for ax, grid in zip(axes.flat, grids, strict=True):
@@ -90,7 +110,13 @@ def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") 
 
 
 def panels_against_ratio(scores: xr.Dataset, names: Sequence[str], title: str = "") -> Figure:
-    """A panel a score (model, ratio), over the share of values hidden, a line a model."""
+    """Scores over the share of values hidden: a panel a score, a line a model that has it.
+
+    Args:
+        scores: (model, ratio), NaN where a model has none.
+        names: which of them.
+        title: above all panels.
+    """
     fig, axes = panels(len(names), lambda _, columns: (4.2 + 2.3 * columns, 3.3), title=title)
     for ax, name in zip(axes.flat, names, strict=True):
         _against_ratio(ax, scores[name].dropna("model", how="all"), SCORES[name])
@@ -115,10 +141,10 @@ def _lines(ax: Axes, score: xr.DataArray, along: str) -> None:
     x = score[along].values
     marker = "." if x.size <= 12 else ""
     for model in score.model.values:
-        one, style = score.sel(model=model), STYLES.get(str(model), {})
-        (line,) = ax.plot(x, one.mean("seed"), marker=marker, label=str(model), **style)  # type: ignore[arg-type]
-        if one.sizes["seed"] > 1:
-            ax.fill_between(x, one.min("seed"), one.max("seed"), color=line.get_color(), alpha=0.2, linewidth=0)
+        seeds, style = score.sel(model=model), STYLES.get(str(model), {})
+        (line,) = ax.plot(x, seeds.mean("seed"), marker=marker, label=str(model), **style)  # type: ignore[arg-type]
+        if seeds.sizes["seed"] > 1:
+            ax.fill_between(x, seeds.min("seed"), seeds.max("seed"), color=line.get_color(), alpha=0.2, linewidth=0)
 
 
 def _against_ratio(ax: Axes, score: xr.DataArray, title: str) -> None:

@@ -14,15 +14,20 @@ LINES = {"crps_skill": 0.0, "spread_skill": 1.0}  # no better than climatology; 
 
 
 def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "", *, level: int) -> Figure:
-    """A panel a variable, at `level` hPa: how often the truth has each rank among the members, a line an ensemble.
+    """How often the truth has each rank among the members: a panel a variable, a line an ensemble.
 
-    The thin line is a perfect ensemble's; a U means too little spread. `scores` hold ranks (variable, rank).
+    The thin line is a perfect ensemble's; a U means too little spread.
+
+    Args:
+        scores: by the ensembles' names, which hold ranks (variable, rank), shares.
+        title: above all panels.
+        level: hPa, which the titles of variables name.
     """
     names = next(iter(scores.values())).variable.values
     fig, axes = panels(len(names), lambda rows, _: (10, 3.1 * rows), 3, title, sharey=True)
     for ax, name in zip(axes.flat, names, strict=False):
-        for model, own in scores.items():
-            ranks = own.ranks.sel(variable=name).values
+        for model, ensemble in scores.items():
+            ranks = ensemble.ranks.sel(variable=name).values
             ax.stairs(100 * ranks, np.arange(len(ranks) + 1) - 0.5, label=model, baseline=None, **STYLES.get(model, {}))
         ax.axhline(100 / len(ranks), color="0.6", linewidth=0.8, zorder=0)
         ax.set(title=label(str(name), level).name, xlabel="members below the truth")
@@ -36,13 +41,20 @@ def rank_histograms(scores: Mapping[str, xr.Dataset], title: str = "", *, level:
 
 def by_variable(scores: Mapping[str, xr.Dataset], names: Sequence[str] = tuple(LINES), title: str = "", *,
                 level: int) -> Figure:  # fmt: skip
-    """A panel a score (variable), a row a variable at `level` hPa, a dot an ensemble that has the score."""
+    """A panel a score, a row a variable, a dot an ensemble that has the score.
+
+    Args:
+        scores: (variable), by the ensembles' names.
+        names: which of them.
+        title: above all panels.
+        level: hPa, which the names of variables tell.
+    """
     variables = next(iter(scores.values())).variable.values[::-1]
     fig, axes = panels(len(names), lambda _, columns: (2.8 + 3.2 * columns, 2.9), title=title, sharey=True)
     for ax, name in zip(axes.flat, names, strict=True):
-        for model, own in scores.items():
-            if name in own:
-                ax.plot(own[name].sel(variable=variables), np.arange(len(variables)), "o", label=model,
+        for model, ensemble in scores.items():
+            if name in ensemble:
+                ax.plot(ensemble[name].sel(variable=variables), np.arange(len(variables)), "o", label=model,
                         color=STYLES.get(model, {}).get("color"))  # fmt: skip
         ax.axvline(LINES[name], color="0.45", linestyle="--", linewidth=1)
         ax.set_xlabel(SCORES[name])

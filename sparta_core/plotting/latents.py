@@ -15,9 +15,17 @@ MONTHS = {"Jan": 1, "Apr": 91, "Jul": 182, "Oct": 274}
 
 
 def scatter_by_season(points: ArrayLike, day_of_year: ArrayLike, explained: ArrayLike, title: str = "") -> Figure:
-    """Points (N, 2) coloured by day of the year (N,), on a colour scale that closes over new year.
+    """Points coloured by day of the year, on a colour scale that closes over new year.
 
-    `explained` (2,) are the shares of variance of the two axes.
+    Args:
+        points: (N, 2).
+        day_of_year: of each (N,), from 1.
+        explained: the shares of variance of the two axes (2,).
+        title: above the panel.
+
+    Example:
+        >>> scatter_by_season([[0, 1], [1, 0]], [1, 183], [0.4, 0.2]).axes[0].get_xlabel()
+        'first component (40% of variance)'
     """
     explained = np.asarray(explained)
     fig, ax = plt.subplots(figsize=(6.2, 4.6), layout="constrained")
@@ -31,10 +39,16 @@ def scatter_by_season(points: ArrayLike, day_of_year: ArrayLike, explained: Arra
 
 
 def planes(points: Mapping[str, ArrayLike], day_of_year: ArrayLike, title: str = "") -> Figure:
-    """A panel a model, points (N, 2) each, all coloured by day of the year (N,)."""
+    """Models side by side, all coloured by day of the year.
+
+    Args:
+        points: of each model (N, 2), by its name.
+        day_of_year: of each point (N,), from 1.
+        title: above all panels.
+    """
     fig, axes = panels(len(points), lambda rows, columns: (10, 0.7 + 9.3 / columns * rows), 4, title)
-    for ax, (name, own) in zip(axes.flat, points.items(), strict=False):
-        dots = season_dots(ax, own, day_of_year, 7)
+    for ax, (name, of_model) in zip(axes.flat, points.items(), strict=False):
+        dots = season_dots(ax, of_model, day_of_year, 7)
         ax.set(xticks=[], yticks=[])
         ax.set_title(name, fontsize=9)
         ax.set_aspect("equal", adjustable="datalim")
@@ -44,9 +58,17 @@ def planes(points: Mapping[str, ArrayLike], day_of_year: ArrayLike, title: str =
 
 def trajectories(points: ArrayLike, day_of_year: ArrayLike, starts: Sequence[int], length: int, dates: Sequence[str],
                  title: str = "") -> Figure:  # fmt: skip
-    """Look-back windows of `length` days from each of `starts` as paths among all points (N, 2).
+    """Look-back windows as paths among all points.
 
-    The dot is the first day of a window, the arrow leads from its last to the day after; `dates` name the windows.
+    The dot is the first day of a window, the arrow leads from its last to the day after.
+
+    Args:
+        points: of every day (N, 2), in order.
+        day_of_year: of each (N,), from 1.
+        starts: the first day of each window, counted from 0.
+        length: of a window in days.
+        dates: of the first days, in the legend.
+        title: above the panel.
     """
     points = np.asarray(points)
     fig, ax = plt.subplots(figsize=(7.6, 5.2), layout="constrained")
@@ -67,12 +89,14 @@ def trajectories(points: ArrayLike, day_of_year: ArrayLike, starts: Sequence[int
 
 
 def season_dots(ax: Axes, points: ArrayLike, day_of_year: ArrayLike, size: float) -> PathCollection:
+    """Draw points (N, 2) of `size`, coloured by day of the year (N,)."""
     x, y = np.asarray(points).T
     return ax.scatter(x, y, c=day_of_year, cmap="twilight_shifted", vmin=1, vmax=366, s=size, linewidths=0.2,
                       edgecolors="0.4")  # fmt: skip
 
 
 def draw_months(fig: Figure, dots: PathCollection, axes: Axes | np.ndarray) -> None:
+    """Draw the colour bar of `season_dots` beside the axes, with the months' beginnings."""
     bar = fig.colorbar(dots, ax=axes, label="day of the year")
     bar.solids.set_alpha(1)  # type: ignore[union-attr]
     bar.set_ticks(list(MONTHS.values()), labels=list(MONTHS))

@@ -34,11 +34,25 @@ CENTRED = ("anomaly", "error")
 
 @dataclass(frozen=True)
 class Panel:
-    """One map: values (H, W) of `variable` at `level` hPa in SI units, NaN where nothing was observed.
+    """One map.
 
-    `kind` is field, anomaly, error or spread; anomalies, errors and winds get a scale centred on zero.
-    `units` counts for variables without a label in the table. Values on a finer or coarser grid over
-    the same cells (the enlarged views) are placed by their shape.
+    Args:
+        values: (H, W) in SI units, NaN where nothing was observed; those on a finer or coarser grid over the same
+            cells, the enlarged views, are placed by their shape.
+        title: above the map.
+        variable: its name.
+        kind: field, anomaly, error or spread; anomalies, errors and winds get a scale centred on zero.
+        units: of variables without a label in the table.
+        level: hPa.
+
+    Raises:
+        ExperimentError: for another kind.
+        DataError: for values of another shape.
+
+    Example:
+        >>> panel = Panel([[0.01, 0.02]], "a day", "specific_humidity", level=500)
+        >>> panel.label.name, panel.label.units, panel.shown
+        ('specific humidity, 500 hPa', 'g/kg', array([[10., 20.]]))
     """
 
     values: ArrayLike
@@ -83,10 +97,25 @@ def map_grid(
     one_scale: bool = False,
     central_longitude: float = 0.0,
 ) -> Figure:
-    """Rows of maps (None leaves a gap); a colour bar under each group of panels that share a scale.
+    """Rows of maps, with a colour bar under each group of panels that share a scale.
 
-    Panels of one row, or with `one_scale` of the whole figure, share a scale when they show the same
-    variable and kind. `latitude` (H,) and `longitude` (W,) in degrees; `land_sea_mask` (H, W), 1 on land.
+    Panels of one row that show the same variable and kind share a scale.
+
+    Args:
+        rows: of panels; None leaves a gap.
+        latitude: (H,), degrees north.
+        longitude: (W,), degrees east.
+        land_sea_mask: (H, W), 1 on land; its outline where Natural Earth's coasts cannot be downloaded.
+        title: above all maps.
+        one_scale: whether panels of the whole figure share scales.
+        central_longitude: degrees east.
+
+    Example:
+        >>> latitude, longitude = np.linspace(-78.75, 78.75, 8), np.arange(16) * 22.5
+        >>> panel = Panel(np.full((8, 16), 280.0), "a day", "2m_temperature", level=500)
+        >>> figure = map_grid([[panel]], latitude=latitude, longitude=longitude, land_sea_mask=np.eye(8, 16))
+        >>> [ax.get_xlabel() for ax in figure.axes]
+        ['', '2 m temperature (K)']
     """
     from cartopy.crs import Robinson
 
@@ -142,7 +171,7 @@ def scale(panels: Sequence[Panel]) -> Normalize:
 def draw(
     ax: "GeoAxes", panel: Panel, latitude: ArrayLike, longitude: ArrayLike, norm: Normalize | None = None
 ) -> QuadMesh:
-    """Fill the map `ax` with `panel`'s grid cells, points without a value in light grey."""
+    """Fill the map `ax` with `panel`'s grid cells on the `norm`, else its own; points without a value in light grey."""
     from cartopy.crs import PlateCarree
 
     height, width = np.shape(panel.values)
@@ -220,7 +249,19 @@ def _outline(land_sea_mask: ArrayLike, latitude: ArrayLike, longitude: ArrayLike
 
 
 def save(fig: Figure, folder: str | Path, name: str) -> Path:
-    """Write folder/name.png, compressed but in all its colours; RunError where that cannot be written."""
+    """Write a figure as folder/name.png, compressed but in all its colours.
+
+    Args:
+        fig: the figure.
+        folder: is made if it is not there.
+        name: of the file, without its ending.
+
+    Returns:
+        Its path.
+
+    Raises:
+        RunError: where it cannot be written.
+    """
     from PIL import Image
 
     raw = io.BytesIO()

@@ -12,7 +12,9 @@ from sparta_core.plotting.panels import panels
 def confusion(scores: xr.Dataset, title: str = "") -> Figure:
     """Of each season's days the share (%) that is taken for each, a panel a model; blank for seasons without days.
 
-    `scores` hold confusion (model, season, predicted).
+    Args:
+        scores: which hold confusion (model, season, predicted), counts of days.
+        title: above all panels.
     """
     models, seasons = scores.model.values, scores.season.values
     fig, axes = panels(len(models), lambda rows, columns: (2.6 * columns + 0.8, 2.9 * rows + 0.5), 4, title,
@@ -38,18 +40,22 @@ def confusion(scores: xr.Dataset, title: str = "") -> Figure:
 def reliability(scores: xr.Dataset, title: str = "") -> Figure:
     """Share of days that are right, with its interval, over how sure the classifier was: a point a bin of days.
 
-    `scores` hold confidence, hits, hits_low and hits_high (model, bin), NaN where there is no bin. On the diagonal a
-    classifier is as sure as it is right; below it, too sure.
+    On the diagonal a classifier is as sure as it is right; below it, too sure.
+
+    Args:
+        scores: which hold confidence, hits, hits_low and hits_high (model, bin), NaN where there is no bin.
+        title: above the panel.
     """
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     plt.close(fig)
     ax.plot([0, 100], [0, 100], color="0.7", linewidth=0.8)
     ax.set_prop_cycle(color=OTHERS)
     for model in scores.model.values:
-        own = 100 * scores.sel(model=model).dropna("bin", subset=["hits"])
-        if own.bin.size:
-            reach = ((own.hits - own.hits_low).clip(0), (own.hits_high - own.hits).clip(0))  # rounding is no reach
-            ax.errorbar(own.confidence, own.hits, reach, fmt="o", markersize=5, capsize=3, label=str(model),
+        shares = 100 * scores.sel(model=model).dropna("bin", subset=["hits"])
+        if shares.bin.size:
+            hits = shares.hits
+            reach = ((hits - shares.hits_low).clip(0), (shares.hits_high - hits).clip(0))  # rounding is no reach
+            ax.errorbar(shares.confidence, hits, reach, fmt="o", markersize=5, capsize=3, label=str(model),
                         color=STYLES.get(str(model), {}).get("color"))  # fmt: skip
     ax.set(xlabel="probability given to the likeliest season (%)", ylabel="right (%)", xlim=(20, 102),
            ylim=(-2, 102))  # fmt: skip
