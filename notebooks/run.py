@@ -27,7 +27,7 @@ from sparta_core.presets import PRESETS
 from sparta_core.progress import duration
 from sparta_core.tasks.forecast.scores import forecast_scores, table
 from sparta_core.tasks.forecast.windows import last_observed
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 
 HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
@@ -75,8 +75,8 @@ def main() -> None:
             shutil.copy(figure, options.figures)
     if FORECAST in [path.stem for path in notebooks]:
         scores = forecast_scores(models(experiment))
-        bench = Workbench.of(experiment)
-        starts = bench.fields.dates(last_observed(bench))
+        record = open_record(experiment)
+        starts = record.dates(last_observed(experiment, record))
         print(f"\n{len(starts)} forecasts from {starts[0]} to {starts[-1]}, {scores.attrs['source']}; models see "
               f"{1 - experiment.downstream_mask_ratio:.0%} of each field, baselines all of it")  # fmt: skip
         print(table(scores, LEADS))
