@@ -6,6 +6,7 @@
 import json
 import sys
 from dataclasses import replace
+from unittest.mock import patch
 
 import torch
 from safetensors.torch import save_file
@@ -14,24 +15,26 @@ from sparta_core.experiment import Experiment
 from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.training import stages
 from sparta_core.training.device import make_fabric
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 
 EPOCH = 1  # where the blend weighs all its losses
 
 
-class Exact(Workbench):
-    """A workbench that trains in float64."""
+def in_float64(experiment):
+    record = open_record(experiment)
+    return replace(record, values=record.values.double())
 
-    def fabric(self, run):
-        return make_fabric(self.experiment, "64-true")
+
+def exact_fabric(experiment, run):
+    return make_fabric(experiment, "64-true")
 
 
 def gradients(experiment, stage, size):
     """Of the stage's first batch, cut to `size`: every loss, and every gradient of what trains; without dropout."""
-    bench = Workbench.of(experiment)
-    bench = Exact(experiment, replace(bench.fields, values=bench.fields.values.double()), bench.views.double())
-    made = stages.job(bench, stage)
-    objective, fabric = made.objective, made.fabric
+    with patch.multiple(stages, open_record=in_float64, fabric_of=exact_fabric):
+        job = stages.job(experiment, stage)
+    objective, fabric = job.objective, job.fabric
+    objective.views.double()
     trained = [objective.modules[part] for part in objective.trains]
     for layer in (layer for module in trained for layer in module.modules() if isinstance(layer, ReLUDropout)):
         layer.p = 0.0

@@ -7,7 +7,7 @@ import pytest
 from sparta_core import __main__ as command
 from sparta_core.evaluation import plan
 from sparta_core.training import fit as fitting
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 from tests.stages import STAGES
 
 SETTINGS = {"autoencoder_epochs": 1, "pretrain_epochs": 2, "blend_epochs": 1, "decoder_epochs": 1, "forecast_epochs": 1}
@@ -27,14 +27,14 @@ def test_it_trains_what_it_says_and_goes_on(tiny, capsys, flags):
     experiment = tiny(**SETTINGS)
     command.main([*flags(experiment), "pretrain"])
     said = capsys.readouterr().out
-    bench = Workbench.of(experiment)
-    assert said.startswith(f"{bench.run('pretrain').folder.name}: 360 days, 9 steps an epoch, 2 epochs: about ")
+    run = run_of(experiment, "pretrain")
+    assert said.startswith(f"{run.folder.name}: 360 days, 9 steps an epoch, 2 epochs: about ")
     assert "In all about" in said and "pretrain: epoch 2/2" in said
     command.main([*flags(experiment), "forecast"])
     said = capsys.readouterr().out
     told = [line.split("-")[0] for line in said.splitlines() if "days," in line]
     assert told == ["blend", "decoder", "forecast"] and "pretrain: epoch" not in said
-    assert bench.run("forecast", "-seed0").finished
+    assert run_of(experiment, "forecast", "-seed0").finished
     command.main([*flags(experiment), "forecast"])
     assert capsys.readouterr().out == "All of it is trained.\n"
 
@@ -71,8 +71,7 @@ def test_cost_only_writes_nothing(tiny, tmp_path, capsys, flags):
 def test_the_time_of_an_epoch_is_the_sum_of_its_parts(tiny, monkeypatch):
     """A clock that ticks once a reading makes every timed part one second long."""
     experiment = tiny(**SETTINGS)
-    bench = Workbench.of(experiment)
-    job = plan._jobs(bench, "pretrain")[0][1]()
+    job = plan._jobs(experiment, "pretrain")[0][1]()
     monkeypatch.setattr(fitting.time, "perf_counter", itertools.count().__next__)
     steps, seconds = fitting.timed_epoch(job)
     held_out = len(job.objective.batches("validation", fitting.torch.Generator()))

@@ -16,7 +16,7 @@ from sparta_core.catalogue import names
 from sparta_core.errors import ExperimentError
 from sparta_core.processes import Share
 from sparta_core.training import device, stages
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 from tests.shared_step import gradients
 from tests.stages import STAGES
 
@@ -45,7 +45,7 @@ def test_every_row_is_somebodys(total, processes):
 
 def test_a_batch_too_small_for_all(tiny):
     """Said before an epoch trains: 350 anchors and their negatives are eight batches of 126 samples and one of 42."""
-    objective = stages.job(Workbench.of(tiny()), "pretrain").objective
+    objective = stages.job(tiny(), "pretrain").objective
     objective.share = Share(0, 42)
     objective.batches("train", torch.Generator())
     objective.share = Share(0, 43)
@@ -90,7 +90,7 @@ def shared(flags):
         words = [*TWO, "-m", "sparta_core", *flags(experiment), *names]
         process = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
         if kill:
-            checkpoint = Workbench.of(experiment).run(names[0]).folder / "checkpoint.safetensors"
+            checkpoint = run_of(experiment, names[0]).folder / "checkpoint.safetensors"
             while process.poll() is None and not checkpoint.exists():
                 time.sleep(0.01)
             assert checkpoint.exists()
@@ -103,7 +103,7 @@ def shared(flags):
 
 
 def history(experiment):
-    return torch.tensor([*Workbench.of(experiment).run("pretrain").history().values()]).T
+    return torch.tensor([*run_of(experiment, "pretrain").history().values()]).T
 
 
 def test_the_command_on_two_processes(tiny, shared, tmp_path):
@@ -126,7 +126,7 @@ def test_a_launch_waits_for_another_process(tiny, flags, tmp_path):
     """Both its processes do, one says so, and neither trains what the other process has meanwhile trained."""
     experiment, log = tiny(pretrain_epochs=2), tmp_path / "log"
     words = [*TWO, "-m", "sparta_core", *flags(experiment), "pretrain"]
-    with Workbench.of(experiment).run("pretrain").alone(), log.open("w") as out:
+    with run_of(experiment, "pretrain").alone(), log.open("w") as out:
         process = subprocess.Popen(words, env=environment(), stdout=out, stderr=subprocess.STDOUT)
         while process.poll() is None and "waiting for it" not in log.read_text():
             time.sleep(0.05)

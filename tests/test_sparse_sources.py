@@ -10,7 +10,7 @@ from sparta_core.errors import DataError, RunError
 from sparta_core.tasks.forecast import trained_forecaster
 from sparta_core.tasks.forecast.scores import forecast_scores
 from sparta_core.tasks.reconstruction.scores import model_reconstruction
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record, views_of
 from tests.conftest import made_up_weather
 from tests.stages import STAGES
 
@@ -36,16 +36,17 @@ def one_epoch(tiny):
 
 def test_declared_gaps_train_every_stage_and_are_never_taken_for_values(gappy, one_epoch):
     experiment = one_epoch(data=gappy, gaps=True)
-    bench = Workbench.of(experiment)
-    assert bench.fields.values[50:52].isnan().all() and bench.fields.time[50] == np.datetime64("2001-02-20")
+    record = open_record(experiment)
+    assert record.values[50:52].isnan().all() and record.time[50] == np.datetime64("2001-02-20")
     for stage in ("autoencoder", "decoder"):
         model = STAGES[stage](experiment)
         assert all(value.isfinite().all() for value in model.state_dict().values())
     trained_forecaster(experiment, 0)
     errors = model_reconstruction(experiment, ratios=(0.5,), days=8).mse
-    days = bench.fields.take(torch.arange(200, 208))
-    seen = bench.views.full(days)
-    np.testing.assert_array_equal(seen[:, 1].abs().max(), 0.0)
+    days = record.take(torch.arange(200, 208))
+    assert not days.observed[:, 1].any() and days.observed[:, 0].all()
+    shown = views_of(experiment).shown(days)
+    np.testing.assert_array_equal(shown[:, 1].abs().max(), 0.0)
     assert errors.dims == ("mask_grid", "ratio") and errors.mask_grid.values.tolist() == ["native"]
     assert np.isfinite(errors).all()
     with pytest.raises(DataError, match="have gaps, and no climatology without whole days"):

@@ -10,25 +10,26 @@ from sparta_core.baselines.damped_persistence import DampedPersistence
 from sparta_core.baselines.linear_inverse_model import LinearInverseModel
 from sparta_core.baselines.persistence import Persistence
 from sparta_core.data.days import split_days
-from sparta_core.data.fields import Fields, load_fields
+from sparta_core.data.domain import Domain
+from sparta_core.data.record import Record, load_record
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.metrics.fields import rrmse
 
 
 def made_up(values):
-    """Fields of standardised days (T, C, H, W) from 2001 on."""
+    """A record of standardised days (T, C, H, W) from 2001 on."""
     count, channels, rows, columns = values.shape
-    return Fields(
-        values.float(), np.datetime64("2001-01-01") + np.arange(count), np.linspace(-80, 80, rows),
-        np.arange(columns) * 360 / columns, tuple("abcde"[:channels]), ("1",) * channels,
-        torch.zeros(channels), torch.ones(channels), split_days(count, (0.6, 0.2), (0.6, 0.2)), None,
-        "made up")
+    return Record(
+        domain=Domain(np.linspace(-80, 80, rows), np.arange(columns) * 360 / columns),
+        variables=tuple("abcde"[:channels]), units=("1",) * channels, level=850, mean=torch.zeros(channels),
+        std=torch.ones(channels), source="made up", values=values.float(),
+        time=np.datetime64("2001-01-01") + np.arange(count), splits=split_days(count, (0.6, 0.2), (0.6, 0.2)))
 
 
 @pytest.fixture(scope="module")
 def climate():
-    return load_fields(Experiment.from_preset("paper_demo"))
+    return load_record(Experiment.from_preset("paper_demo"))
 
 
 @pytest.fixture(scope="module")
@@ -54,45 +55,45 @@ def test_known_scores_on_the_bundled_climate(scores, name, lead, percent):
 def test_known_score_of_climatology_over_all_test_days(climate):
     days = climate.splits["downstream_test"]
     assert len(days) == 162
-    forecast = Climatology.fit(climate).at(climate.day_of_year[days.start : days.stop])
-    truth = climate.split("downstream_test")
+    forecast = Climatology.fit(climate).at_dates(climate.dates(days))
+    truth = climate.split("downstream_test").values
     score = rrmse(climate.physical(forecast)[:, None], climate.physical(truth)[:, None])
     assert float(score) == pytest.approx(7.2, abs=0.1)
 
 
 def test_climatology_is_least_squares_on_mean_and_three_harmonics():
-    fields = made_up(torch.randn(1000, 2, 3, 4, generator=torch.Generator().manual_seed(0)))
-    day = fields.day_of_year
+    record = made_up(torch.randn(1000, 2, 3, 4, generator=torch.Generator().manual_seed(0)))
+    day = record.day_of_year
     columns = [np.ones(1000)] + [f(2 * np.pi * k * day / 365.25) for f in (np.sin, np.cos) for k in (1, 2, 3)]
     basis = np.stack(columns, 1)
-    train = fields.values[:600].reshape(600, -1).double().numpy()
+    train = record.values[:600].reshape(600, -1).double().numpy()
     expected = basis @ np.linalg.lstsq(basis[:600], train, rcond=None)[0]
-    made = Climatology.fit(fields).at(day).reshape(1000, -1).numpy()
+    made = Climatology.fit(record).at_dates(record.time).reshape(1000, -1).numpy()
     assert made == pytest.approx(expected, abs=1e-5)
 
 
 def test_climatology_recovers_a_season():
     day = made_up(torch.zeros(1200, 1, 2, 2)).day_of_year
     season = 2 + np.sin(2 * np.pi * day / 365.25) - 0.5 * np.cos(6 * np.pi * day / 365.25)
-    fields = made_up(torch.from_numpy(season)[:, None, None, None].expand(-1, 1, 2, 2))
-    climatology = Climatology.fit(fields)
+    record = made_up(torch.from_numpy(season)[:, None, None, None].expand(-1, 1, 2, 2))
+    climatology = Climatology.fit(record)
     last = torch.tensor([1000, 1100])
-    expected = fields.values[target_days(last, 50)]
-    assert (climatology.forecast(fields, last, 50) - expected).abs().max() < 1e-4
-    assert climatology.departures(fields, range(1200)).abs().max() < 1e-4
+    expected = record.values[target_days(last, 50)]
+    assert (climatology.forecast(record, last, 50) - expected).abs().max() < 1e-4
+    assert climatology.anomalies(record, range(1200)).abs().max() < 1e-4
 
 
 def test_persistence_keeps_the_last_day():
-    fields = made_up(torch.randn(100, 2, 2, 3))
-    forecast = Persistence().forecast(fields, torch.tensor([7, 50]), 4)
-    assert all(torch.equal(forecast[:, lead], fields.values[[7, 50]]) for lead in range(4))
+    record = made_up(torch.randn(100, 2, 2, 3))
+    forecast = Persistence().forecast(record, torch.tensor([7, 50]), 4)
+    assert all(torch.equal(forecast[:, lead], record.values[[7, 50]]) for lead in range(4))
 
 
 def test_damped_persistence_is_the_regression_by_loops():
-    fields = made_up(torch.randn(300, 2, 2, 3, generator=torch.Generator().manual_seed(1)).cumsum(0) / 5)
-    climatology = Climatology.fit(fields)
-    x = climatology.departures(fields, range(180)).double().numpy()
-    shares = DampedPersistence.fit(fields, climatology, 3).shares
+    record = made_up(torch.randn(300, 2, 2, 3, generator=torch.Generator().manual_seed(1)).cumsum(0) / 5)
+    climatology = Climatology.fit(record)
+    x = climatology.anomalies(record, range(180)).double().numpy()
+    shares = DampedPersistence.fit(record, climatology, 3).shares
     for lead in (1, 2, 3):
         for variable in range(2):
             products = squares = 0.0
@@ -104,14 +105,14 @@ def test_damped_persistence_is_the_regression_by_loops():
 
 
 def test_damped_persistence_is_refused_beyond_its_fitted_leads():
-    fields = made_up(torch.randn(100, 1, 2, 2, generator=torch.Generator().manual_seed(7)))
-    model = DampedPersistence.fit(fields, Climatology.fit(fields), 1)
+    record = made_up(torch.randn(100, 1, 2, 2, generator=torch.Generator().manual_seed(7)))
+    model = DampedPersistence.fit(record, Climatology.fit(record), 1)
     last = torch.tensor([70])
     with pytest.raises(ExperimentError, match="fitted for 1 leads, not 3"):
-        model.forecast(fields, last, 3)
-    one, usual = model.forecast(fields, last, 1), model.climatology.forecast(fields, last, 1)
-    departure = model.climatology.departures(fields, last)
-    assert one[0, 0].numpy() == pytest.approx((usual[0, 0] + model.shares[0, 0] * departure[0]).numpy())
+        model.forecast(record, last, 3)
+    one, normal = model.forecast(record, last, 1), model.climatology.forecast(record, last, 1)
+    anomaly = model.climatology.anomalies(record, last)
+    assert one[0, 0].numpy() == pytest.approx((normal[0, 0] + model.shares[0, 0] * anomaly[0]).numpy())
 
 
 def test_damped_persistence_of_an_autoregression_decays_as_its_powers():
@@ -119,8 +120,8 @@ def test_damped_persistence_of_an_autoregression_decays_as_its_powers():
     x = torch.zeros(4000, 1, 4, 8)
     for t in range(1, 4000):
         x[t] = 0.8 * x[t - 1] + torch.randn(1, 4, 8, generator=generator)
-    fields = made_up(x)
-    shares = DampedPersistence.fit(fields, Climatology.fit(fields), 4).shares[:, 0]
+    record = made_up(x)
+    shares = DampedPersistence.fit(record, Climatology.fit(record), 4).shares[:, 0]
     assert shares.tolist() == pytest.approx([0.8**lead for lead in (1, 2, 3, 4)], abs=0.03)
 
 
@@ -134,26 +135,26 @@ def test_linear_inverse_model_recovers_a_linear_system():
     for _ in range(3000):
         state = turn @ state + 0.3 * torch.randn(2, generator=generator)
         states.append(state)
-    fields = made_up((torch.stack(states) @ patterns).view(-1, 1, 4, 6))
-    climatology = Climatology.fit(fields)
-    model = LinearInverseModel.fit(fields, climatology, modes=2)
+    record = made_up((torch.stack(states) @ patterns).view(-1, 1, 4, 6))
+    climatology = Climatology.fit(record)
+    model = LinearInverseModel.fit(record, climatology, modes=2)
     operator = model.eofs.T @ model.step.T @ model.eofs  # on days as columns, in grid space
     expected = patterns.T @ turn @ patterns
     # The ridge of a tenth of the mean eigenvalue shrinks the step by about 1 / 1.1.
     assert (operator * 1.1 - expected).abs().max() < 0.03
     last = torch.tensor([2500])
-    forecast = model.forecast(fields, last, 3) - climatology.forecast(fields, last, 3)
-    departure = climatology.departures(fields, last)[0].flatten()
-    by_power = torch.linalg.matrix_power(operator, 3) @ departure
+    forecast = model.forecast(record, last, 3) - climatology.forecast(record, last, 3)
+    anomaly = climatology.anomalies(record, last)[0].flatten()
+    by_power = torch.linalg.matrix_power(operator, 3) @ anomaly
     assert forecast[0, 2].flatten().numpy() == pytest.approx(by_power.numpy(), abs=1e-4)
 
 
 def test_linear_inverse_model_is_ridge_regression_by_least_squares():
     """A tenth of the mean eigenvalue on the diagonal, as rows sqrt(ridge) I below the days."""
-    fields = made_up(torch.randn(500, 2, 3, 4, generator=torch.Generator().manual_seed(8)).cumsum(0) / 5)
-    climatology = Climatology.fit(fields)
-    model = LinearInverseModel.fit(fields, climatology, modes=6)
-    x = climatology.departures(fields, range(300)).flatten(1).double().numpy()
+    record = made_up(torch.randn(500, 2, 3, 4, generator=torch.Generator().manual_seed(8)).cumsum(0) / 5)
+    climatology = Climatology.fit(record)
+    model = LinearInverseModel.fit(record, climatology, modes=6)
+    x = climatology.anomalies(record, range(300)).flatten(1).double().numpy()
     scores = x @ model.eofs.double().numpy().T
     today, tomorrow = scores[:-1], scores[1:]
     ridge = 0.1 * np.linalg.eigvalsh(today.T @ today).mean()
@@ -166,18 +167,18 @@ def test_eofs_are_the_principal_components_on_either_side():
     generator = torch.Generator().manual_seed(4)
     for count in (50, 400):  # fewer and more days than grid points
         values = torch.randn(count, 1, 8, 12, generator=generator) * torch.linspace(3, 0.1, 96).view(1, 8, 12)
-        fields = made_up(values)
-        climatology = Climatology.fit(fields)
-        eofs = LinearInverseModel.fit(fields, climatology, modes=5).eofs.double().numpy()
-        x = climatology.departures(fields, fields.splits["train"]).flatten(1).double().numpy()
+        record = made_up(values)
+        climatology = Climatology.fit(record)
+        eofs = LinearInverseModel.fit(record, climatology, modes=5).eofs.double().numpy()
+        x = climatology.anomalies(record, record.splits["train"]).flatten(1).double().numpy()
         expected = np.linalg.svd(x, full_matrices=False)[2][:5]
         assert np.abs(np.sum(eofs * expected, axis=1)) == pytest.approx(np.ones(5), abs=1e-3)
 
 
 def test_more_modes_than_the_days_have_are_left_out():
     """360 training days less the mean and three harmonics leave at most 353 directions."""
-    fields = made_up(torch.randn(600, 1, 20, 24, generator=torch.Generator().manual_seed(6)))
-    model = LinearInverseModel.fit(fields, Climatology.fit(fields))
+    record = made_up(torch.randn(600, 1, 20, 24, generator=torch.Generator().manual_seed(6)))
+    model = LinearInverseModel.fit(record, Climatology.fit(record))
     assert 340 < len(model.eofs) <= 353
     assert (model.eofs @ model.eofs.T - torch.eye(len(model.eofs))).abs().max() < 1e-3
 
@@ -191,8 +192,8 @@ def test_no_baseline_sees_the_days_after_training():
 
 
 def fitted(values):
-    fields = made_up(values)
-    climatology = Climatology.fit(fields)
-    model = LinearInverseModel.fit(fields, climatology, modes=10)
-    shares = DampedPersistence.fit(fields, climatology, 5).shares
+    record = made_up(values)
+    climatology = Climatology.fit(record)
+    model = LinearInverseModel.fit(record, climatology, modes=10)
+    shares = DampedPersistence.fit(record, climatology, 5).shares
     return climatology.coefficients, shares, model.eofs, model.step

@@ -16,11 +16,11 @@ from sparta_core.baselines.climatological import (
     validation_crps,
 )
 from sparta_core.baselines.climatology import Climatology
-from sparta_core.data.climatology import fit_climatology
-from sparta_core.data.fields import Fields
+from sparta_core.data.domain import Domain
+from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.metrics.ensembles import crps
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 
 SLOPE, NOISE, WINDOW, MEMBERS = 0.2, 1.0, 10, 20  # of what the season moves a day; std of the weather; days
 
@@ -41,24 +41,22 @@ def moving_season(departures="mean", years=12, seed=0):
     splits = {"train": range(third), "validation": range(third, 2 * third), "downstream": range(2 * third, len(time)),
               "downstream_test": range(2 * third, len(time))}  # fmt: skip
     mean, std = torch.tensor([3.0, -2.0]), torch.tensor([2.0, 0.5])  # of the units, as if the values were standardised
-    usual = None
-    if departures == "climatology":
-        usual = fit_climatology(values[:third], doy[:third], "made up")
-        values = values - Climatology(usual).at(doy)
-    return Fields(values, time, -78.75 + 22.5 * np.arange(8), 22.5 * np.arange(16), ("a", "b"), ("K", "K"),
-                  mean, std, splits, None, "made up", climatology=usual)  # fmt: skip
+    record = Record(
+        domain=Domain(-78.75 + 22.5 * np.arange(8), 22.5 * np.arange(16)), variables=("a", "b"), units=("K", "K"),
+        level=850, mean=mean, std=std, source="made up", values=values, time=time, splits=splits)
+    return record.anomalies if departures == "climatology" else record
 
 
-def where_it_is_linear(fields, split):
+def where_it_is_linear(record, split):
     """Days within 25 days of the year's turn, whose windows end within 40."""
-    days = np.array(fields.splits[split])
-    doy = fields.day_of_year[days]
+    days = np.array(record.splits[split])
+    doy = record.day_of_year[days]
     return torch.from_numpy(days[np.minimum(doy, 365.25 - doy) < 25])
 
 
-def of_kind(fields, kind, days, seed=0):
-    ensemble = ClimatologicalEnsemble(fields, Climatology.fit(fields), WINDOW, torch.tensor([False, False]))
-    return ensemble.of_kind(kind, days, days_near(fields, days, MEMBERS, WINDOW, seed))
+def of_kind(record, kind, days, seed=0):
+    ensemble = ClimatologicalEnsemble(record, Climatology.fit(record), WINDOW, torch.tensor([False, False]))
+    return ensemble.of_kind(kind, days, days_near(record, days, MEMBERS, WINDOW, seed))
 
 
 def expected_difference(mean, sigma):
@@ -77,10 +75,10 @@ def closed_form(slope):
 @pytest.mark.parametrize("departures", ["mean", "climatology"])
 def test_both_kinds_have_the_crps_of_their_closed_form(departures):
     """Days of the date keep what the season moves in the window, anomalies do not: NOISE / sqrt(pi), in units."""
-    fields = moving_season(departures)
-    days = where_it_is_linear(fields, "downstream")
-    truth = fields.physical(fields.take(days), fields.dates(days))
-    made = {kind: crps(of_kind(fields, kind, days), truth, fields.cell_area) / fields.std for kind in KINDS}
+    record = moving_season(departures)
+    days = where_it_is_linear(record, "downstream")
+    truth = record.physical(record.take(days).values, record.dates(days))
+    made = {kind: crps(of_kind(record, kind, days), truth, record.cell_area) / record.std for kind in KINDS}
     still = NOISE / sqrt(pi)
     assert closed_form(0.0) == pytest.approx(still) and closed_form(SLOPE) > 1.02 * still
     assert made["training days"].tolist() == pytest.approx([closed_form(SLOPE), still], rel=0.015)
@@ -91,22 +89,22 @@ def test_both_kinds_have_the_crps_of_their_closed_form(departures):
 @pytest.mark.parametrize("departures", ["mean", "climatology"])
 def test_a_forecast_of_climatology_and_its_past_anomalies_has_no_skill(departures):
     """Against training days of the date alone it would have some: what the season moves within the window."""
-    fields = moving_season(departures)
-    days = where_it_is_linear(fields, "downstream")
-    truth = fields.physical(fields.take(days), fields.dates(days))
-    forecast = crps(of_kind(fields, "climatology + anomalies", days, seed=1), truth, fields.cell_area)
-    reference = ClimatologicalEnsemble(fields, Climatology.fit(fields), WINDOW, torch.tensor([True, False]))
-    skill = 1 - forecast / crps(reference.members(days, MEMBERS, 0), truth, fields.cell_area)
+    record = moving_season(departures)
+    days = where_it_is_linear(record, "downstream")
+    truth = record.physical(record.take(days).values, record.dates(days))
+    forecast = crps(of_kind(record, "climatology + anomalies", days, seed=1), truth, record.cell_area)
+    reference = ClimatologicalEnsemble(record, Climatology.fit(record), WINDOW, torch.tensor([True, False]))
+    skill = 1 - forecast / crps(reference.members(days, MEMBERS, 0), truth, record.cell_area)
     assert skill.tolist() == pytest.approx([0, 0], abs=0.01)
-    weak = 1 - forecast / crps(of_kind(fields, "training days", days), truth, fields.cell_area)
+    weak = 1 - forecast / crps(of_kind(record, "training days", days), truth, record.cell_area)
     assert weak[0] > 0.05
 
 
 def test_each_variable_takes_the_kind_that_was_better_on_the_validation_days(tiny, monkeypatch):
     """Chosen by hand, each in turn; the members are those of the kind, variable by variable."""
     experiment = tiny(draws=6)
-    fields, days = Workbench.of(experiment).fields, torch.tensor([500, 550])
-    chosen = days_near(fields, days, 6, 10, 0)
+    record, days = open_record(experiment), torch.tensor([500, 550])
+    chosen = days_near(record, days, 6, 10, 0)
     found = xr.Dataset({"crps": (("kind", "variable"), [[1.0, 2, 1, 2, 1], [2.0, 1, 2, 1, 2]])})
     monkeypatch.setattr(climatological, "validation_crps", lambda _: found)
     reference = climatological_ensemble(experiment)
@@ -120,14 +118,14 @@ def test_each_variable_takes_the_kind_that_was_better_on_the_validation_days(tin
 def test_the_validation_days_are_scored_once_and_again_for_another_window(tiny, monkeypatch):
     """Their CRPS written out for all of them at once."""
     experiment = tiny(draws=6, departures="climatology")
-    made, fields = validation_crps(experiment), Workbench.of(experiment).fields
-    days = torch.arange(fields.splits["validation"].start, fields.splits["validation"].stop)
-    truth = fields.physical(fields.take(days), fields.dates(days))
+    made, record = validation_crps(experiment), open_record(experiment)
+    days = torch.arange(record.splits["validation"].start, record.splits["validation"].stop)
+    truth = record.physical(record.take(days).values, record.dates(days))
     assert len(days) <= climatological.VALIDATION_DAYS
-    anomalies = ClimatologicalEnsemble(fields, Climatology.fit(fields), 10, torch.ones(5, dtype=torch.bool))
+    anomalies = ClimatologicalEnsemble(record, Climatology.fit(record), 10, torch.ones(5, dtype=torch.bool))
     for kind in KINDS:
-        own = anomalies.of_kind(kind, days, days_near(fields, days, 6, 10, experiment.seed))
-        once = crps(own, truth, fields.cell_area).numpy()
+        own = anomalies.of_kind(kind, days, days_near(record, days, 6, 10, experiment.seed))
+        once = crps(own, truth, record.cell_area).numpy()
         assert made.crps.sel(kind=kind).values == pytest.approx(once, rel=1e-4)
     monkeypatch.setattr(climatological, "crps", lambda *_: pytest.fail("scored again"))
     assert validation_crps(experiment).equals(made)
@@ -136,21 +134,21 @@ def test_the_validation_days_are_scored_once_and_again_for_another_window(tiny, 
 
 
 def test_members_are_training_days_near_the_date_in_every_year():
-    fields = moving_season()
-    days = torch.from_numpy(np.flatnonzero(np.isin(fields.time, np.array(["2010-01-03", "2011-07-04", "2012-12-31"],
+    record = moving_season()
+    days = torch.from_numpy(np.flatnonzero(np.isin(record.time, np.array(["2010-01-03", "2011-07-04", "2012-12-31"],
                                                                          "datetime64[D]"))))  # fmt: skip
-    members = days_near(fields, days, 60, WINDOW, 0)
-    assert members.shape == (3, 60) and members.max() < fields.splits["train"].stop
-    for date, own in zip(fields.dates(days), members.tolist(), strict=True):
+    members = days_near(record, days, 60, WINDOW, 0)
+    assert members.shape == (3, 60) and members.max() < record.splits["train"].stop
+    for date, own in zip(record.dates(days), members.tolist(), strict=True):
         years = [np.datetime64(f"{year}-{str(date)[5:]}", "D") for year in range(2000, 2007)]
-        apart = np.abs(fields.dates(torch.tensor(own))[:, None] - np.array(years)).astype(int).min(1)
+        apart = np.abs(record.dates(torch.tensor(own))[:, None] - np.array(years)).astype(int).min(1)
         assert apart.max() <= WINDOW + 1 and len(set(own)) == 60  # a leap year's dates are a day later
         assert np.bincount(apart, minlength=WINDOW + 1)[:10].min() > 0  # near and far days alike
-    assert not torch.equal(members, days_near(fields, days, 60, WINDOW, 1))
+    assert not torch.equal(members, days_near(record, days, 60, WINDOW, 1))
 
 
 def test_too_few_days_near_a_date_are_an_error(tiny):
-    fields = Workbench.of(tiny()).fields
+    record = open_record(tiny())
     with pytest.raises(DataError, match=r"^21 training days lie within 10 days of 06-20, too few for 50 members; use "
                                         r"more days, fewer draws, or a larger climatology_window$"):  # fmt: skip
-        days_near(fields, torch.from_numpy(np.flatnonzero(fields.time == np.datetime64("2002-06-20"))), 50, 10, 0)
+        days_near(record, torch.from_numpy(np.flatnonzero(record.time == np.datetime64("2002-06-20"))), 50, 10, 0)

@@ -10,7 +10,8 @@ from sparta_core.evaluation.objectives import CONTRAST, NONE, means, objective_v
 from sparta_core.experiment import Experiment
 from sparta_core.objectives.blend import BlendedLoss
 from sparta_core.objectives.contrastive import Contrast
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
+from sparta_core.training.stages import fresh
 from tests.stages import OBJECTIVES
 
 MEASURE = Measure("reconstruction", "mse", "error", "native_mask0.7")
@@ -28,11 +29,10 @@ def test_every_objective_encodes_as_many_views_in_as_many_steps(tiny):
     base = tiny(pretrain_epochs=2, blend_epochs=1, decoder_epochs=3)
     views = {}
     for name, one in objective_variants({"globe": base}).items():
-        bench, total = Workbench.of(one), 0
+        record, total = open_record(one), 0
         stages = ("autoencoder",) if one.objective == "autoencoder" else ("pretrain", "blend", "decoder")
         for stage in stages:
-            parts = bench.build(stage).parts
-            objective = OBJECTIVES[stage](bench, parts)
+            objective = OBJECTIVES[stage](record, fresh(one, stage))
             days = sum(batch.shape[1] for batch in objective.batches("train", torch.Generator().manual_seed(0)))
             each = 4 if isinstance(objective, BlendedLoss) else 3 if isinstance(objective, Contrast) else 1
             total += each * days * getattr(one, f"{stage}_epochs")

@@ -23,20 +23,20 @@ def test_a_frame_is_the_models_reconstruction_of_what_is_shown(tiny, mask_grid):
     experiment = tiny(**SETTINGS, mask_grid=mask_grid, view_size=(20, 40), crop_from=(22, 44))
     session = Session({"SPARTA": experiment})
     frame = session.frame("SPARTA", 7, 0.6, 2)
-    fields, bench, model = session.fields, session.benches["SPARTA"], representation(experiment)
-    day = fields.values[session.days[7]][None]
-    view = bench.views.sparse(day, torch.Generator().manual_seed(7), 0.6)
-    made = fields.physical(model(view))[0, 2].numpy()
-    truth = fields.physical(day)[0, 2].numpy()
+    record, model = session.record, representation(experiment)
+    day = record.values[session.days[7]][None]
+    view = model.views.sparse(record.take(torch.tensor([session.days[7]])), torch.Generator().manual_seed(7), 0.6)
+    made = record.physical(model(view))[0, 2].numpy()
+    truth = record.physical(day)[0, 2].numpy()
     assert frame.truth == pytest.approx(truth, rel=1e-5) and frame.reconstruction == pytest.approx(made, rel=1e-4)
     assert frame.error == pytest.approx(made - truth, abs=1e-3)
     assert np.isnan(frame.seen).mean() == pytest.approx(0.6, abs=0.06)
     if mask_grid == "enlarged":  # what is shown as seen is the very view
-        seen = np.where(view[0, 2] == 0, np.nan, view[0, 2] * fields.std[2] + fields.mean[2])
+        seen = np.where(view[0, 2] == 0, np.nan, view[0, 2] * record.std[2] + record.mean[2])
         assert np.allclose(frame.seen, seen, atol=1e-3, equal_nan=True)
     else:
         assert np.allclose(frame.seen[~np.isnan(frame.seen)], truth[~np.isnan(frame.seen)], atol=1e-3)
-    whole = metrics.rmse(fields.physical(model(view))[None], fields.physical(day)[None], fields.cell_area)
+    whole = metrics.rmse(record.physical(model(view))[None], record.physical(day)[None], record.cell_area)
     assert frame.rmse == pytest.approx(whole[0, 2].item(), rel=1e-4)
     assert torch.allclose(frame.embedding, model.encoder(view)[0], atol=1e-5)
 
@@ -64,25 +64,25 @@ def test_analogues_are_the_nearest_of_the_past(experiments):
 def test_colour_limits_are_of_the_days_shown(experiments):
     session = Session(experiments)
     low, high, apart = session.limits(1)
-    days = session.fields.physical(session.fields.split("downstream"))[:, 1].numpy()
+    days = session.record.physical(session.record.split("downstream").values)[:, 1].numpy()
     assert days.min() <= low < high <= days.max() and ((days >= low) & (days <= high)).mean() > 0.98
     assert 0 < apart <= np.abs(days - days.mean(0)).max() + 1
 
 
-def test_models_of_departures_from_the_date_show_the_same_days(experiments):
-    """Beside models of departures from one mean: the truth is the truth, and each rebuilds in its own units."""
-    usual = experiments["autoencoder"].replace(departures="climatology")
-    session = Session({**experiments, "usual": usual})
-    one, other = session.frame("SPARTA", 9, 0.5, 1), session.frame("usual", 9, 0.5, 1)
+def test_models_of_anomalies_from_the_climatology_show_the_same_days(experiments):
+    """Beside models of anomalies from one mean: the truth is the truth, and each rebuilds in its own units."""
+    dated = experiments["autoencoder"].replace(departures="climatology")
+    session = Session({**experiments, "dated": dated})
+    one, other = session.frame("SPARTA", 9, 0.5, 1), session.frame("dated", 9, 0.5, 1)
     assert other.truth == pytest.approx(one.truth, rel=1e-4)
     assert np.array_equal(np.isnan(one.seen), np.isnan(other.seen))
-    bench, model = session.benches["usual"], representation(usual)
+    record, model = session.records["dated"], representation(dated)
     day = torch.tensor([session.days[9]])
-    view = bench.views.sparse(bench.fields.take(day), torch.Generator().manual_seed(9), 0.5)
-    made = bench.fields.physical(model(view), bench.fields.dates(day))[0, 1].detach().numpy()
+    view = model.views.sparse(record.take(day), torch.Generator().manual_seed(9), 0.5)
+    made = record.physical(model(view), record.dates(day))[0, 1].detach().numpy()
     assert other.reconstruction == pytest.approx(made, rel=1e-4)
-    whole = model.encoder(bench.views.full(bench.fields.take(day)))[0]
-    assert torch.allclose(session.embeddings("usual")[9], whole, atol=1e-4)
+    whole = model.encoder(model.views.shown(record.take(day)))[0]
+    assert torch.allclose(session.embeddings("dated")[9], whole, atol=1e-4)
 
 
 def test_models_of_other_days_are_explored_apart(tiny, write_weather, experiments):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 from tests.faults.children import UNTOUCHED, die, start, with_faults
 from tests.faults.works import WORKS, contents
 
@@ -95,7 +95,7 @@ class Trials:
 def test_half_a_checkpoint_is_not_left_by_who_needs_none(whole, without, tmp_path):
     """Killed while the last one was written, and started again with epochs too short for another."""
     experiment = without("forecast").replace(checkpoint_every=1e9)
-    folder = Workbench.of(experiment).run("forecast", "-seed0").folder
+    folder = run_of(experiment, "forecast", "-seed0").folder
     folder.mkdir()
     (folder / ".checkpoint.safetensors.part").write_bytes(b"half")
     assert start(lambda: WORKS["forecast"](experiment), tmp_path / "log").wait() == 0

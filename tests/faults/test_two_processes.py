@@ -10,7 +10,7 @@ from sparta_core.progress import Progress
 from sparta_core.tasks.reconstruction.scores import model_reconstruction
 from sparta_core.training import runs
 from sparta_core.training.kept import kept, load_scores
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 from tests.faults.children import die, start
 from tests.faults.works import WORKS, contents
 
@@ -81,7 +81,7 @@ def test_of_six_at_once_one_trains(whole, without, tmp_path, name):
 
 
 def test_scores_are_waited_for_too(without, tmp_path):
-    run = Workbench.of(without("baselines")).run("baselines")
+    run = run_of(without("baselines"), "baselines")
     logs = tmp_path / "first", tmp_path / "second"
 
     def score():
@@ -101,7 +101,7 @@ def test_scores_are_waited_for_too(without, tmp_path):
 
 def test_many_who_score_beside_one_run(without, tmp_path):
     """Twenty at once, two for every file, in a folder that is not there yet: every file is whole, none left over."""
-    run = Workbench.of(without("baselines")).run("baselines")
+    run = run_of(without("baselines"), "baselines")
 
     def work(k):
         kept(run, f"scores{k}.nc", "some", lambda: xr.Dataset({"mse": float(k)}), lambda scores: [], leads=5)

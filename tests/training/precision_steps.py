@@ -10,10 +10,13 @@ import sys
 import torch
 from torch import nn
 
+from sparta_core.data.domain import Domain
+from sparta_core.data.normaliser import Normaliser
 from sparta_core.experiment import Experiment
 from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.models.sparta import Sparta
 from sparta_core.training.device import arrange, make_fabric, prepare_process
+from tests.globe import axes
 
 VARIABLES = ("2m_temperature", "geopotential")
 BATCH = 4
@@ -45,6 +48,13 @@ def experiment(precision, size, backbone, fusion, decoder, width):
         device="cpu", precision=precision, variables=VARIABLES, edges=(VARIABLES,), view_size=size, crop_from=size,
         backbone=backbone, fusion=fusion, decoder_backbone=decoder, width=width, embedding=60, projection=8,
         attention_heads=4, norm_groups=None if large else 2, head="pool" if large else "flatten")  # fmt: skip
+
+
+def fields_on(grid):
+    """Of standardised fields on a grid (H, W) around the globe."""
+    count = len(VARIABLES)
+    return Normaliser(domain=Domain(*axes(*grid)), variables=VARIABLES, units=("1",) * count, level=850,
+                      mean=torch.zeros(count), std=torch.ones(count))  # fmt: skip
 
 
 def loss_of(parts, view, along):
@@ -101,7 +111,7 @@ def check(precision, layout, *case):
     size = settings.view_size
     grid = min(size, GRID)
     torch.manual_seed(0)
-    model = Sparta.build(settings, ("encoder", "projector", "decoder"), grid)
+    model = Sparta.build(settings, ("encoder", "projector", "decoder"), fields_on(grid))
     view = torch.randn(BATCH, len(VARIABLES), *size)
     along = [torch.randn(BATCH, n) for n in (settings.embedding, settings.projection)]
     along.append(torch.randn(BATCH, len(VARIABLES), *grid))

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from sparta_core.training import fit as fitting
-from sparta_core.training.fit import Job, Objective, fit, seeded
+from sparta_core.training.fit import Job, Objective, fabric_of, fit, seeded
+from sparta_core.training.records import run_of
 from sparta_core.training.schedules import Plateau, Schedule, WarmupCosine
-from sparta_core.training.workbench import Workbench
 
 BATCHES, RATE = 20, 0.01
 
@@ -35,9 +35,8 @@ class Bent(Objective):
 
 def trained(experiment, epochs, follows=WarmupCosine):
     """The parameters and the history of a training whose rate follows a schedule."""
-    bench, objective = Workbench.of(experiment), Bent()
-    run = bench.run("autoencoder")
-    fit(Job(objective, Schedule(epochs, RATE, follows=follows), experiment, run, bench.fabric(run), 0))
+    objective, run = Bent(), run_of(experiment, "autoencoder")
+    fit(Job(objective, Schedule(epochs, RATE, follows=follows), experiment, run, fabric_of(experiment, run), 0))
     return objective.modules["line"].state_dict(), run.history()
 
 

@@ -10,7 +10,7 @@ import torch
 from sparta_core.errors import ExperimentError
 from sparta_core.training import device
 from sparta_core.training.device import make_fabric, native_precision, prepare_process, resolve_device
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.stages import fresh
 
 
 def test_auto_is_the_best_device_there(monkeypatch):
@@ -53,9 +53,8 @@ def test_a_resumed_run_keeps_its_precision(tiny):
     ("cpu", "32-true", {"encoder", "decoder"}), ("cpu", "bf16-mixed", {"decoder"}), ("cuda", "32-true", set())])
 def test_channels_last_where_it_pays(tiny, place, precision, changed):
     """The layout changes, the result does not."""
-    bench = Workbench.of(tiny())
     view = torch.randn(3, 5, 16, 32)
-    model = bench.build("autoencoder").eval()
+    model = fresh(tiny(), "autoencoder").eval()
     expected = model(view)
     device.arrange(model, place, precision)
     for name, part in model.parts.items():

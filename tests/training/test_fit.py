@@ -12,8 +12,8 @@ from torch import nn
 from sparta_core.errors import RunError
 from sparta_core.training import fit as fitting
 from sparta_core.training.epoch import ahead
-from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, fit, seeded
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, fabric_of, fit, seeded
+from sparta_core.training.records import run_of
 from tests.stages import STAGES
 
 
@@ -39,14 +39,13 @@ class Line(Objective):
         return {"loss": loss}
 
 
-def run_of(experiment):
-    bench = Workbench.of(experiment)
-    run = bench.run("autoencoder")
-    return run, bench.fabric(run)
+def run_and_fabric(experiment):
+    run = run_of(experiment, "autoencoder")
+    return run, fabric_of(experiment, run)
 
 
 def fit_line(experiment, objective, epochs=5, rate=0.1):
-    run, fabric = run_of(experiment)
+    run, fabric = run_and_fabric(experiment)
     fit(Job(objective, Schedule(epochs, rate), experiment, run, fabric, 0))
     return run
 
@@ -108,7 +107,7 @@ def test_a_stopped_stage_resumes_bit_for_bit(tiny, tmp_path, monkeypatch, stage,
         STAGES[stage](stopped)
     made = STAGES[stage](stopped).state_dict()
     assert all(torch.equal(made[key], expected[key]) for key in expected)
-    histories = [Workbench.of(e).run(stage).history() for e in (whole, stopped)]
+    histories = [run_of(e, stage).history() for e in (whole, stopped)]
     assert histories[0] == histories[1]
 
 
@@ -143,7 +142,7 @@ def test_fit_leaves_the_global_generator_alone(tiny):
 
 def test_a_checkpoint_of_another_model(tiny):
     experiment = tiny()
-    run, fabric = run_of(experiment)
+    run, fabric = run_and_fabric(experiment)
     run.open()
     run.save(CHECKPOINT, {"model.line.weight": torch.ones(2, 2)}, {"epoch": 1, "precision": "32-true"})
     with pytest.raises(RunError, match=r"checkpoint.safetensors does not fit this model .*; delete it"):

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from sparta_core.tasks.forecast.windows import forecast_embeddings
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.fit import fabric_of
+from sparta_core.training.records import open_record, run_of
+from sparta_core.training.stages import fresh
 from tests.stages import OBJECTIVES, STAGES
 
 LATE = ("attention", "gnn", "hybrid")
@@ -14,7 +16,7 @@ SETTINGS = dict.fromkeys(("pretrain_epochs", "blend_epochs", "decoder_epochs", "
 @pytest.mark.parametrize("fusion", LATE)
 def test_all_stages_and_a_forecast(tiny, fusion):
     experiment = tiny(fusion=fusion, **SETTINGS)
-    before = Workbench.of(experiment).build("pretrain").encoder.state_dict()
+    before = fresh(experiment, "pretrain").encoder.state_dict()
     first, second, third = (STAGES[name](experiment) for name in ("pretrain", "blend", "decoder"))
     still = [key for key, value in first.encoder.state_dict().items() if torch.equal(value, before[key])]
     assert not still
@@ -29,11 +31,11 @@ def test_a_step_in_bf16_is_close_to_float32(tiny, fusion):
     """Fabric's autocast reaches the fused encoder: one stage-one loss in either precision, gradients finite."""
     losses = []
     for precision in ("32-true", "bf16-mixed"):
-        bench = Workbench.of(tiny(fusion=fusion, precision=precision))
-        run = bench.run("pretrain")
-        model, fabric = bench.build("pretrain"), bench.fabric(run)
-        parts = {part: fabric.setup_module(module) for part, module in model.parts.items()}
-        objective = OBJECTIVES["pretrain"](bench, parts)
+        experiment = tiny(fusion=fusion, precision=precision)
+        model, fabric = fresh(experiment, "pretrain"), fabric_of(experiment, run_of(experiment, "pretrain"))
+        for part, module in model.parts.items():
+            setattr(model, part, fabric.setup_module(module))
+        objective = OBJECTIVES["pretrain"](open_record(experiment), model)
         generator = torch.Generator().manual_seed(0)
         loss = objective.losses(objective.load(objective.batches("train", generator)[0]), 0, generator)["loss"]
         fabric.backward(loss)
@@ -44,8 +46,8 @@ def test_a_step_in_bf16_is_close_to_float32(tiny, fusion):
 
 def test_validation_of_late_fusion_has_the_cycle_term(tiny):
     """The authors' validation leaves it out for early fusion only (SPEC, section 10)."""
-    bench = Workbench.of(tiny(fusion="gnn", blend_decay=0.1))
-    objective = OBJECTIVES["blend"](bench, bench.build("blend").parts)
+    experiment = tiny(fusion="gnn", blend_decay=0.1)
+    objective = OBJECTIVES["blend"](open_record(experiment), fresh(experiment, "blend"))
     generator = torch.Generator().manual_seed(0)
     losses = objective.losses(objective.load(objective.batches("train", generator)[0]), 3, generator)
     assert torch.equal(losses["monitored"], losses["loss"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sparta_core.tasks.forecast.scores import forecast_scores
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 from tests.stages import STAGES
 
 
@@ -32,7 +32,6 @@ def test_from_days_to_scores(on_fine):
 def test_views_smaller_than_the_grid_and_paper_norms(on_fine):
     """A fine grid shown coarsely, with the paper's one-channel norms, decodes to the fine grid."""
     experiment = on_fine().replace(view_size=(40, 72), crop_from=(48, 80), norm_groups=None, head="pool")
-    bench = Workbench.of(experiment)
     model = STAGES["autoencoder"](experiment)
-    made = model(bench.views.full(bench.fields.values[:2]))
+    made = model(model.views.shown(open_record(experiment).take(slice(2))))
     assert made.shape == (2, 5, 64, 128) and torch.isfinite(made).all()

@@ -8,12 +8,12 @@ import xarray as xr
 
 from sparta_core.errors import RunError
 from sparta_core.training.kept import kept, load_scores
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 
 
 @pytest.fixture
 def run(tiny):
-    return Workbench.of(tiny()).run("baselines")
+    return run_of(tiny(), "baselines")
 
 
 def counted(calls):

@@ -9,7 +9,7 @@ from sparta_core.objectives.contrastive import Contrast
 from sparta_core.tasks.forecast import trained_forecaster
 from sparta_core.tasks.forecast.dynamics import Rollout
 from sparta_core.training.fit import Objective
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record, run_of
 from tests.stages import OBJECTIVES, STAGES
 
 PRINTED = {"autoencoder": "mse", "pretrain": "loss", "blend": "loss", "decoder": "mse"}
@@ -38,16 +38,15 @@ def test_on_the_same_days_training_and_validation_read_the_same(tiny, still, cap
     """Nothing learns, so what is printed of both is one number; of a reconstruction the mean squared error."""
     once = {f"{name}_epochs": 1 for name in STAGES} | {f"{name}_rate": 1e-30 for name in STAGES}
     experiment = tiny(**once)
-    model, bench = STAGES[stage](experiment), Workbench.of(experiment)
-    history = bench.run(stage).history()
+    model, history = STAGES[stage](experiment), run_of(experiment, stage).history()
     name = PRINTED[stage]
     value = history[f"training_{name}"][0]
     assert lines(capsys.readouterr().out, stage) == [
         f"{stage}: epoch 1/1: training {name} {value:.4g}, validation {name} {value:.4g}"]
     if name == "mse":
-        days = bench.fields.values[ANCHORS]
-        view = bench.views.sparse(days, torch.Generator().manual_seed(1))
-        assert value == pytest.approx(F.mse_loss(model(view), days).item(), rel=1e-4)
+        days = open_record(experiment).take(ANCHORS)
+        view = model.views.sparse(days, torch.Generator().manual_seed(1))
+        assert value == pytest.approx(F.mse_loss(model(view), days.values).item(), rel=1e-4)
         assert history["training_loss"] == pytest.approx([5 * value])  # what trains stays the sum over five variables
 
 
@@ -55,7 +54,7 @@ def test_dynamics_say_the_error_of_the_next_day(globe, capsys):
     """Their loss is of one day in the first epoch and of three in its validation: two things."""
     experiment = globe(forecast_steps=3, forecast_epochs=3, seed=11)
     trained_forecaster(experiment, 0)
-    history = Workbench.of(experiment).run("forecast", "-seed0").history()
+    history = run_of(experiment, "forecast", "-seed0").history()
     assert lines(capsys.readouterr().out, "forecast") == [
         f"forecast: epoch {epoch + 1}/3: training next day {history['training_next_day'][epoch]:.4g}, "
         f"validation next day {history['validation_next_day'][epoch]:.4g}" for epoch in range(3)]  # fmt: skip

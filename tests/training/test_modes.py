@@ -1,5 +1,7 @@
 """Modes of an experiment: numpy's of the training days, their error on validation days, kept and read again."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +10,15 @@ import pytest
 import torch
 import xarray as xr
 
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.modes import localised_eofs
+from sparta_core.tasks.embeddings import embed
 from sparta_core.training import modes as made
 from sparta_core.training.modes import fit_modes, modes_of
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 from tests.linear import LINEAR
 
 
@@ -25,13 +28,12 @@ def experiment(tiny):
 
 
 @pytest.fixture
-def fields(experiment):
-    return Workbench.of(experiment).fields
+def record(experiment):
+    return open_record(experiment)
 
 
 def kept(experiment):
-    bench = Workbench.of(experiment)
-    return modes_of(experiment, bench.fields)
+    return modes_of(experiment, open_record(experiment))
 
 
 def same(a, b):
@@ -50,10 +52,10 @@ def never(monkeypatch):
 
 
 @pytest.mark.parametrize("length", [0.0, 8000.0])
-def test_the_error_is_what_is_left_of_validation_days(fields, length):
+def test_the_error_is_what_is_left_of_validation_days(record, length):
     """Least squares of each day on the patterns, in float64."""
-    modes = fit_modes(fields, 16, length)
-    days = fields.split("validation").double().numpy()
+    modes = fit_modes(record, 16, length)
+    days = record.split("validation").values.double().numpy()
     flat, patterns = days.reshape(len(days), -1), modes.patterns.double().numpy()
     scores = np.linalg.lstsq(patterns.T, flat.T, rcond=None)[0]
     rest = (flat - scores.T @ patterns).reshape(days.shape)
@@ -61,45 +63,46 @@ def test_the_error_is_what_is_left_of_validation_days(fields, length):
         assert float(modes.error[variable]) == pytest.approx(np.mean(rest[:, variable] ** 2), rel=1e-4)
 
 
-def test_without_localisation_they_are_the_training_days_eofs(fields):
-    modes = fit_modes(fields, 12, 0.0)
-    train = fields.split("train").flatten(1).double().numpy()
+def test_without_localisation_they_are_the_training_days_eofs(record):
+    modes = fit_modes(record, 12, 0.0)
+    train = record.split("train").values.flatten(1).double().numpy()
     _, singular, expected = np.linalg.svd(train, full_matrices=False)
     p = modes.patterns.double().numpy()
     np.testing.assert_allclose(modes.variance, singular[:12] ** 2 / len(train), rtol=1e-4)
     np.testing.assert_allclose(np.linalg.svd(p @ expected[:12].T)[1], 1, atol=1e-3)  # the same space
 
 
-def test_localisation_is_in_kilometres(fields):
+def test_localisation_is_in_kilometres(record):
     """Twice 6371 km is the longest chord there is."""
-    modes = fit_modes(fields, 16, 12742.0)
-    places = fields.domain.positions().flatten(0, 1)
-    patterns, variance = localised_eofs(fields.split("train").flatten(1), 16, places, 2.0)
+    modes = fit_modes(record, 16, 12742.0)
+    places = record.domain.positions().flatten(0, 1)
+    patterns, variance = localised_eofs(record.split("train").values.flatten(1), 16, places, 2.0)
     torch.testing.assert_close(modes.patterns, patterns)
     torch.testing.assert_close(modes.variance, variance)
 
 
-def test_the_downstream_days_are_not_looked_at(fields, experiment):
-    values = fields.values.clone()
-    values[fields.splits["downstream"].start :] = torch.nan
-    unseen = type(fields)(**{**vars(fields), "values": values})
-    assert same(fit_modes(unseen, 16, 8000.0), fit_modes(fields, 16, 8000.0))
+def test_the_downstream_days_are_not_looked_at(record):
+    values = record.values.clone()
+    values[record.splits["downstream"].start :] = torch.nan
+    unseen = dataclasses.replace(record, values=values)
+    assert same(fit_modes(unseen, 16, 8000.0), fit_modes(record, 16, 8000.0))
 
 
-def test_they_are_fitted_once_and_read_again(experiment, fields, never):
+def test_they_are_fitted_once_and_read_again(experiment, record, never):
     first = kept(experiment)
-    assert same(first, fit_modes(fields, 16, 8000.0))
+    assert same(first, fit_modes(record, 16, 8000.0))
     never()
     assert same(kept(experiment), first)
     assert same(kept(experiment.replace(fusion="gnn", width=8, autoencoder_epochs=7)), first)
 
 
-@pytest.mark.parametrize("changes", [{"embedding": 12}, {"localisation": 8000.2}, {"split": (0.6, 0.3)}])
+@pytest.mark.parametrize("changes", [{"embedding": 12}, {"localisation": 8000.2}, {"split": (0.6, 0.3)},
+                                     {"departures": "climatology"}])
 def test_other_modes_lie_elsewhere(experiment, changes):
     """A longer validation leaves the training days as they are, and what is left of validation days not."""
     first, other = kept(experiment), kept(experiment.replace(**changes))
-    fields = Workbench.of(experiment.replace(**changes)).fields
-    assert same(other, fit_modes(fields, changes.get("embedding", 16), changes.get("localisation", 8000.0)))
+    record = open_record(experiment.replace(**changes))
+    assert same(other, fit_modes(record, changes.get("embedding", 16), changes.get("localisation", 8000.0)))
     assert not same(first, other) and same(kept(experiment), first)
 
 
@@ -154,16 +157,42 @@ def test_days_with_gaps_are_refused(experiment, tmp_path, day):
     data.to_netcdf(tmp_path / "gaps.nc", engine="h5netcdf")
     gappy = experiment.replace(data=str(tmp_path / "gaps.nc"), gaps=True)
     with pytest.raises(DataError, match=r"days of .* have gaps, and modes need whole days; set linear_path=False"):
-        fit_modes(load_fields(gappy), 16, 8000.0)
+        fit_modes(load_record(gappy), 16, 8000.0)
 
 
-def test_a_model_of_other_modes_of_the_same_days_is_refused(tiny):
-    """As fitted on another machine, where signs may differ: the weights would mean something else."""
-    experiment = tiny(**LINEAR, objective="autoencoder", autoencoder_epochs=1)
-    representation(experiment)
-    (path,) = Path(experiment.runs).glob("modes/*/model.safetensors")
+def removed(modes):
+    shutil.rmtree(modes)
+
+
+def of_other_signs(modes):
+    (path,) = modes.glob("*/model.safetensors")
     run = Run(path.parent, "modes", {}, "")
-    tensors, record = run.load("model.safetensors")
-    run.save("model.safetensors", tensors | {"patterns": -tensors["patterns"]}, record)
-    with pytest.raises(RunError, match="was trained on other days, or modes of them, than"):
-        representation(experiment)
+    tensors, about = run.load("model.safetensors")
+    run.save("model.safetensors", tensors | {"patterns": -tensors["patterns"]}, about)
+
+
+@pytest.mark.parametrize("changed", [removed, of_other_signs])
+def test_a_finished_representation_has_modes_of_its_own(tiny, never, changed):
+    """Those kept beside the runs may be gone, or have other signs, as if they were fitted on another machine."""
+    experiment = tiny(**LINEAR, objective="autoencoder", autoencoder_epochs=1)
+    days = open_record(experiment).split("downstream")
+    expected = embeddings(representation(experiment), days)
+    modes = Path(experiment.runs) / "modes"
+    before = kept(experiment)
+    changed(modes)
+    never()
+    again = representation(experiment)
+    assert all(torch.equal(a, b) for a, b in zip(embeddings(again, days), expected, strict=True))
+    assert same(again.modes, before) and modes.exists() == (changed is of_other_signs)
+
+
+def embeddings(model, days):
+    """Of whole days, and of sparse ones."""
+    return embed(model, days), embed(model, days, 0.6, torch.Generator().manual_seed(0))
+
+
+def test_asking_for_a_run_fits_nothing(experiment, record, never):
+    never()
+    runs = [run_of(experiment, name) for name in (*experiment.ancestry("decoder", "forecast"), "baselines")]
+    assert {run.data for run in runs} == {record.fingerprint} and not any(run.finished for run in runs)
+    assert not Path(experiment.runs).exists()

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from sparta_core.errors import RunError
 from sparta_core.training import fit as fitting
-from sparta_core.training.fit import CHECKPOINT, Job, Objective, fit, seeded
+from sparta_core.training.fit import CHECKPOINT, Job, Objective, fabric_of, fit, seeded
+from sparta_core.training.records import run_of
 from sparta_core.training.schedules import Plateau, Schedule, WarmupCosine
-from sparta_core.training.workbench import Workbench
 from tests.faults.children import die, start
 
 RATE, DECAY, BATCHES, WEIGHT = 0.01, 0.02, 2, 0.3
@@ -51,9 +51,8 @@ class Finer(Objective):
 
 def trained(experiment, epochs, follows=Plateau, kind=Finer):
     """The parameters and the history after a training."""
-    bench, objective = Workbench.of(experiment), kind()
-    run = bench.run("autoencoder")
-    fit(Job(objective, Schedule(epochs, RATE, DECAY, follows), experiment, run, bench.fabric(run), 0))
+    objective, run = kind(), run_of(experiment, "autoencoder")
+    fit(Job(objective, Schedule(epochs, RATE, DECAY, follows), experiment, run, fabric_of(experiment, run), 0))
     weights = {f"{part}.{key}": value for part, module in objective.modules.items()
                for key, value in module.state_dict().items()}  # fmt: skip
     return weights, run.history()
@@ -137,7 +136,7 @@ def test_killed_it_goes_on_bit_for_bit(tiny, tmp_path, monkeypatch, follows, kil
         patched.setattr(fitting.Progress, "step", step)
         child = start(lambda: trained(stopped, 6, follows), tmp_path / "log")
         assert child.wait() == -signal.SIGKILL, child.said
-    run = Workbench.of(stopped).run("autoencoder")
+    run = run_of(stopped, "autoencoder")
     assert run.record(CHECKPOINT)["epoch"] == (killed - 1) // BATCHES
     made, again = trained(stopped, 6, follows)
     assert all(torch.equal(made[key], expected[key]) for key in expected) and again == history
@@ -154,7 +153,7 @@ class Alone(Finer):
 
 def rewritten(experiment, change):
     """The path of a checkpoint after two epochs whose record `change` has changed, as another version may write it."""
-    run = Workbench.of(experiment).run("autoencoder")
+    run = run_of(experiment, "autoencoder")
     trained(experiment, 2)
     tensors, record = run.load(CHECKPOINT)
     change(record)

@@ -13,9 +13,9 @@ from sparta_core import files
 from sparta_core.catalogue import names
 from sparta_core.errors import ExperimentError, RunError
 from sparta_core.training.fit import CHECKPOINT, MODEL
+from sparta_core.training.records import run_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import autoencoder
-from sparta_core.training.workbench import Workbench
 from tests.stages import STAGES
 
 
@@ -37,7 +37,7 @@ def test_tensors_and_record_come_back(run):
 
 def test_nothing_in_a_run_is_a_pickle(tiny):
     autoencoder(tiny())
-    folder = Workbench.of(tiny()).run("autoencoder").folder
+    folder = run_of(tiny(), "autoencoder").folder
     assert sorted(p.name for p in folder.iterdir()) == [".lock", "experiment.json", "history.csv", MODEL]
     json.loads((folder / "experiment.json").read_text())
     assert int.from_bytes((folder / MODEL).read_bytes()[:8], "little") < 100_000  # safetensors' header length
@@ -64,9 +64,9 @@ def test_a_safetensors_file_of_somebody_else(run):
 def test_a_checkpoint_of_another_experiment(tiny):
     """A folder that was copied over this experiment's is refused, by the setting that differs."""
     mine, other = tiny(), tiny(pretrain_rate=3e-4)
-    theirs = Workbench.of(other).run("pretrain")
+    theirs = run_of(other, "pretrain")
     STAGES["pretrain"](other)
-    run = Workbench.of(mine).run("pretrain")
+    run = run_of(mine, "pretrain")
     theirs.folder.rename(run.folder)
     before = {p.name: p.read_bytes() for p in run.folder.iterdir()}
     with pytest.raises(RunError, match=r"holds another experiment: its pretrain_rate is 0.0003, this one's 0.0001"):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from sparta_core.losses import cycle_consistency, nt_xent, reconstruction
-from sparta_core.training.stages import representation, stage_of
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record, run_of
+from sparta_core.training.stages import fresh, representation, stage_of
 from tests.stages import OBJECTIVES, STAGES
 
 TRAINED = {
@@ -17,12 +17,7 @@ TRAINED = {
 
 
 def objective_of(experiment, stage):
-    bench = Workbench.of(experiment)
-    return objectives_of(bench, stage)
-
-
-def objectives_of(bench, stage):
-    objective = stage_of(bench.experiment, stage).objective(bench, bench.build(stage).parts)
+    objective = stage_of(experiment, stage).objective(open_record(experiment), fresh(experiment, stage))
     assert type(objective) is OBJECTIVES[stage]
     return objective
 
@@ -90,11 +85,11 @@ def test_stage_one_loss_written_out(tiny, cycle_weight):
     batch = objective.batches("train", generator())[0]
     losses = objective.losses(objective.load(batch), 0, generator(1))
     # The same draws, in the same order, from the same state of the generator.
-    g, x, views = generator(1), objective.fields.values, objective.views
+    g, record, views = generator(1), objective.record, objective.views
     encoder, projector = objective.modules["encoder"], objective.modules["projector"]
     anchors, after, before = batch
-    z = encoder(views.augmented(x[anchors], g))
-    later, earlier = (encoder(views.augmented_sparse(x[days], g)) for days in (after, before))
+    z = encoder(views.augmented(record.take(anchors), g))
+    later, earlier = (encoder(views.augmented_sparse(record.take(days), g)) for days in (after, before))
     contrastive = (nt_xent(projector(z), projector(later), 0.3) + nt_xent(projector(z), projector(earlier), 0.3))
     cycle = (later - 2 * z + earlier).square().mean()
     assert float(losses["contrastive"]) == pytest.approx(contrastive.item(), rel=1e-5)
@@ -114,7 +109,7 @@ def test_stage_two_loss_is_the_blend(tiny, epoch):
     assert losses["loss"] == pytest.approx(without + alpha * losses["cycle"], rel=1e-5)
     assert losses["monitored"] == pytest.approx(without, rel=1e-5)  # validation of early fusion: no cycle term
     _, positives = objective.contrast(loaded, generator(1))
-    truths = (objective.fields.values[days] for days in batch[1:])  # rebuilt to the whole days around the anchor
+    truths = (objective.record.values[days] for days in batch[1:])  # rebuilt to the whole days around the anchor
     parts = [reconstruction(objective.modules["decoder"](z), x) for z, x in zip(positives, truths, strict=True)]
     assert losses["neighbours"] == pytest.approx(float(sum(parts)), rel=1e-5)
 
@@ -139,7 +134,7 @@ def test_the_baseline_has_hard_negatives_whatever_the_ablation(tiny):
 def test_reconstruction_is_validated_on_the_plain_mean_squared_error(tiny):
     experiment = tiny(autoencoder_epochs=1)
     STAGES["autoencoder"](experiment)
-    history = Workbench.of(experiment).run("autoencoder").history()
+    history = run_of(experiment, "autoencoder").history()
     assert history["validation_loss"] == pytest.approx([5 * mse for mse in history["validation_mse"]], rel=1e-5)
 
 
@@ -148,7 +143,7 @@ def test_batches_never_leave_their_split(tiny):
     objective = objective_of(tiny(), "pretrain")
     for part in ("train", "validation"):
         days = torch.cat(objective.batches(part, generator()), dim=1)
-        split = objective.fields.splits[part]
+        split = objective.record.splits[part]
         assert days.min() >= split.start and days.max() < split.stop
 
 
@@ -173,5 +168,6 @@ def test_cycle_loss_sees_the_days_in_their_order(tiny):
     objective = objective_of(tiny(), "pretrain")
     batch = objective.batches("train", generator())[0]
     losses, (after, before) = objective.contrast(objective.load(batch), generator(1))
-    now = objective.modules["encoder"](objective.views.augmented(objective.fields.values[batch[0]], generator(1)))
+    anchors = objective.record.take(batch[0])
+    now = objective.modules["encoder"](objective.views.augmented(anchors, generator(1)))
     assert float(losses["cycle"]) == pytest.approx(float(cycle_consistency(before, now, after)), rel=1e-5)
