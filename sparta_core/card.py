@@ -27,7 +27,7 @@ def _lines(name: str, size: int, about: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {name}\n"
     yield (f"A model of the weather from sparse observations, of the preset {experiment.preset!r}; "
            f"{size / 1e6:.1f} MB, saved by sparta-core {about['version']}. It embeds and reconstructs days"
-           + "".join(f", and holds the task {task}" for task in about["tasks"]) + ".\n")  # fmt: skip
+           + (f", and holds the tasks {', '.join(about['tasks'])}.\n" if about["tasks"] else ".\n"))
     yield "## Data\n"
     variables = ", ".join(f"{variable} ({units})" for variable, units in
                           zip(fields["variables"], fields["units"], strict=True))  # fmt: skip
