@@ -9,21 +9,24 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from cartopy.crs import PlateCarree, Robinson
+from cartopy.io import DownloadWarning, shapereader
+from cartopy.mpl.geoaxes import GeoAxes
+from contourpy import contour_generator
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from shapely import LineString
 
 from sparta_core.data.variables import Label, label
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.plotting.geometry import from_seam, latitude_edges, longitude_edges, refined
-
-if TYPE_CHECKING:
-    from cartopy.mpl.geoaxes import GeoAxes
 
 DPI = 110  # a figure of 10 inches is 1,100 pixels wide: text of 9 points stays readable in a notebook
 WIDTH = 10.0  # inches
@@ -117,19 +120,16 @@ def map_grid(
         >>> [ax.get_xlabel() for ax in figure.axes]
         ['', '2 m temperature (K)']
     """
-    from cartopy.crs import Robinson
-
     shape = len(rows), max(map(len, rows))
     fig = plt.figure(figsize=_size(*shape), layout="compressed", dpi=DPI)
     plt.close(fig)  # the caller shows it; pyplot would show it again and keep it for ever
     axes = fig.subplots(*shape, squeeze=False, subplot_kw={"projection": Robinson(central_longitude)})
     for group in _groups(rows, one_scale).values():
-        panels = [rows[i][j] for i, j in group]
-        norm = scale(panels)  # type: ignore[arg-type]
-        for place, panel in zip(group, panels, strict=True):
-            mesh = draw(axes[place], panel, latitude, longitude, norm)  # type: ignore[arg-type]
+        norm = scale([panel for _, panel in group])
+        for place, panel in group:
+            mesh = _draw(axes[place], panel, latitude, longitude, norm)
             coastlines(axes[place], land_sea_mask, latitude, longitude)
-        _colour_bar(fig, mesh, [axes[place] for place in group], panels[0])  # type: ignore[arg-type]
+        _colour_bar(fig, mesh, [axes[place] for place, _ in group], panel)
     for ax in axes.flat:
         ax.set_visible(bool(ax.collections))
     fig.suptitle(title, fontsize=12)
@@ -142,13 +142,14 @@ def _size(rows: int, columns: int) -> tuple[float, float]:
     return width, 0.5 + rows * (0.5 * width / columns + 0.75)
 
 
-def _groups(rows: Sequence[Sequence[Panel | None]], one_scale: bool) -> dict[Any, list[tuple[int, int]]]:
-    groups: dict[Any, list[tuple[int, int]]] = {}
+def _groups(rows: Sequence[Sequence[Panel | None]], one_scale: bool) -> dict[Any, list[tuple[tuple[int, int], Panel]]]:
+    """The panels that share a scale, with their rows and columns."""
+    groups: dict[Any, list[tuple[tuple[int, int], Panel]]] = {}
     for i, row in enumerate(rows):
         for j, panel in enumerate(row):
             if panel is not None:
                 key = (None if one_scale else i, panel.variable, panel.level, panel.kind)
-                groups.setdefault(key, []).append((i, j))
+                groups.setdefault(key, []).append(((i, j), panel))
     return groups
 
 
@@ -168,18 +169,14 @@ def scale(panels: Sequence[Panel]) -> Normalize:
     return Normalize(low, high if high > low else low + 1.0)
 
 
-def draw(
-    ax: "GeoAxes", panel: Panel, latitude: ArrayLike, longitude: ArrayLike, norm: Normalize | None = None
-) -> QuadMesh:
-    """Fill the map `ax` with `panel`'s grid cells on the `norm`, else its own; points without a value in light grey."""
-    from cartopy.crs import PlateCarree
-
+def _draw(ax: GeoAxes, panel: Panel, latitude: ArrayLike, longitude: ArrayLike, norm: Normalize) -> QuadMesh:
+    """Fill the map `ax` with `panel`'s grid cells, points without a value in light grey."""
     height, width = np.shape(panel.values)
     seam = ax.projection.proj4_params.get("lon_0", 0.0) - 180.0
     x, order = from_seam(refined(longitude_edges(longitude), width), seam)
     y = refined(latitude_edges(latitude), height)
     mesh = ax.pcolormesh(
-        x, y, panel.shown[:, order], norm=norm or scale([panel]), transform=PlateCarree(), rasterized=True,
+        x, y, panel.shown[:, order], norm=norm, transform=PlateCarree(), rasterized=True,
         cmap=plt.get_cmap(panel.colours).with_extremes(bad="0.87"))  # fmt: skip
     ax.set_global()
     ax.set_title(panel.title, fontsize=10)
@@ -196,12 +193,8 @@ def _colour_bar(fig: Figure, mesh: QuadMesh, axes: list[Any], panel: Panel) -> N
     bar.locator = plt.MaxNLocator(5)
 
 
-def coastlines(
-    ax: "GeoAxes", land_sea_mask: ArrayLike | None, latitude: ArrayLike, longitude: ArrayLike
-) -> None:
+def coastlines(ax: GeoAxes, land_sea_mask: ArrayLike | None, latitude: ArrayLike, longitude: ArrayLike) -> None:
     """Draw Natural Earth's coasts, else the outline of `land_sea_mask` (H, W), else nothing; warns once."""
-    from cartopy.crs import PlateCarree
-
     lines = _natural_earth()
     if not lines and land_sea_mask is None:
         _warn_once("No coastlines: Natural Earth's cannot be downloaded and there is no land-sea mask.")
@@ -214,8 +207,6 @@ def coastlines(
 @functools.cache
 def _natural_earth() -> list[Any]:
     """Natural Earth's 110m coasts as shapely lines, empty if they cannot be had; tried once a process."""
-    from cartopy.io import DownloadWarning, shapereader
-
     found: list[list[Any]] = []
 
     def fetch() -> None:
@@ -239,9 +230,6 @@ def _warn_once(message: str) -> None:
 
 def _outline(land_sea_mask: ArrayLike, latitude: ArrayLike, longitude: ArrayLike) -> list[Any]:
     """The 0.5 contour as shapely lines, closed across the first and last longitude."""
-    from contourpy import contour_generator
-    from shapely import LineString
-
     x = np.asarray(longitude, dtype=np.float64)
     mask = np.asarray(land_sea_mask, dtype=np.float64)
     cyclic = np.append(x, x[0] + 360.0), np.asarray(latitude), np.concatenate([mask, mask[:, :1]], axis=1)
@@ -262,8 +250,6 @@ def save(fig: Figure, folder: str | Path, name: str) -> Path:
     Raises:
         RunError: where it cannot be written.
     """
-    from PIL import Image
-
     raw = io.BytesIO()
     fig.savefig(raw, dpi=DPI)
     return save_picture(np.asarray(Image.open(raw).convert("RGB")), folder, name)
@@ -271,8 +257,6 @@ def save(fig: Figure, folder: str | Path, name: str) -> Path:
 
 def save_picture(picture: NDArray[np.uint8], folder: str | Path, name: str) -> Path:
     """The same for pixels (height, width, 3)."""
-    from PIL import Image
-
     path = Path(folder) / f"{name}.png"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
