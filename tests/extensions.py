@@ -18,8 +18,8 @@ class Robust(Stage, name="robust"):
     robust_rate: Positive = setting(1e-3, "learning rate of the robust objective")
     robust_floor: Amount = setting(0.01, "error that counts as none", "training standard deviations")
 
-    def objective(self, bench, parts):
-        return AbsoluteError(bench, parts)
+    def objective(self, record, model):
+        return AbsoluteError(record, model)
 
 
 class RobustRecipe(Recipe, name="robust"):
@@ -30,8 +30,9 @@ class RobustRecipe(Recipe, name="robust"):
 
 class AbsoluteError(DayObjective):
     def losses(self, batch, epoch, generator):
-        embedding = self.modules["encoder"](self.views.sparse(batch.roles[0], generator, part=batch.part))
-        error = (self.modules["decoder"](embedding) - batch.roles[0]).abs()
+        (days,) = batch.roles
+        embedding = self.modules["encoder"](self.views.sparse(days, generator, part=batch.part))
+        error = (self.modules["decoder"](embedding) - days.values).abs()
         floor = self.experiment.of(Robust).robust_floor
         return {"loss": self.share.weighted((error - floor).clamp_min(0).mean(), batch.part)}
 '''
@@ -107,17 +108,17 @@ BASELINE = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparta_core.baselines import ForecastBaseline, target_days
+from sparta_core.baselines import ForecastBaseline
 from sparta_core.settings import Share, setting
 
 
 class FadingPersistence(ForecastBaseline):
-    """Today's departure, less of it every day."""
+    """Today's anomaly, less of it every day."""
 
     title: ClassVar[str] = "fading persistence"
-    fading_share: Share = setting(0.5, "share of today's departure that a day leaves", "1 / days")
+    fading_share: Share = setting(0.5, "share of today's anomaly that a day leaves", "1 / days")
 
-    def fit(self, fields, leads):
+    def fit(self, record, leads):
         return Fading(self.fading_share)
 
 
@@ -125,8 +126,8 @@ class FadingPersistence(ForecastBaseline):
 class Fading:
     share: float
 
-    def forecast(self, fields, last_days, leads, analyses=None):
-        now = fields.take(last_days) if analyses is None else analyses
+    def forecast(self, record, last_days, leads, analyses=None):
+        now = record.take(last_days).values if analyses is None else analyses
         left = now.new_tensor([self.share**lead for lead in range(1, leads + 1)])
         return left.view(1, -1, 1, 1, 1) * now[:, None]
 '''
@@ -138,7 +139,7 @@ from sparta_core.settings import Epochs, Positive, setting
 from sparta_core.tasks import Measure
 from sparta_core.tasks.network import NetworkObjective, NetworkTask
 from sparta_core.training.kept import kept
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import run_of
 
 
 class Warmth(NetworkTask, name="warmth"):
@@ -147,15 +148,15 @@ class Warmth(NetworkTask, name="warmth"):
     warmth_epochs: Epochs = setting(3, "epochs of the warmth task")
     warmth_rate: Positive = setting(1e-2, "learning rate of the warmth task", "1 / steps")
 
-    def build(self, bench):
-        return nn.Linear(bench.experiment.embedding, 1)
+    def build(self, model):
+        return nn.Linear(model.experiment.embedding, 1)
 
-    def objective(self, bench, model, network):
-        return SquaredError(bench, model, network)
+    def objective(self, record, model, network):
+        return SquaredError(record, model, network)
 
     def score(self, experiment):
         self.train(experiment)
-        run = Workbench.of(experiment).run("warmth")
+        run = run_of(experiment, "warmth")
         error = xr.Dataset({"mse": run.history()["validation_loss"][-1]})
         return kept(run, "warmth.nc", "warmth", lambda: error, lambda scores: [("all", "mse", float(scores.mse))])
 
@@ -165,8 +166,8 @@ class Warmth(NetworkTask, name="warmth"):
 
 class SquaredError(NetworkObjective):
     def batches(self, part, generator):
-        days = self.bench.fields.split(f"downstream_{part}")
-        return [(self.embed(part, days, 0.7, generator), days[:, 0].mean((1, 2)))]
+        days = self.record.split(f"downstream_{part}")
+        return [(self.embed(part, days, 0.7, generator), days.values[:, 0].mean((1, 2)))]
 
     def losses(self, batch, epoch, generator):
         return {"loss": (self.network(batch[0])[:, 0] - batch[1]).square().mean()}

@@ -62,7 +62,7 @@ def test_nothing_branches_on_a_name(path):
 
 
 @pytest.mark.parametrize("line", [
-    "experiment.fusion == 'gnn'", "'lstm' != bench.experiment.forecaster", "self.sampler in ('ddpm', 'ddim')",
+    "experiment.fusion == 'gnn'", "'lstm' != model.experiment.forecaster", "self.sampler in ('ddpm', 'ddim')",
     "settings.get('fusion')", "'stride' in settings", "'fusion' not in settings", "settings.pop('linear_path', False)",
     "folder.parent.name.split('-')[0]", "path.stem.partition('-')", "match experiment.objective:\n case 'x': pass"])
 def test_the_rule_sees_a_branch(line):

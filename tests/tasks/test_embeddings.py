@@ -4,15 +4,15 @@ import torch
 from torch import nn
 
 from sparta_core.tasks.embeddings import Embedder, embed
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record, views_of
 
 
 class Flat(nn.Module):
     """Every day embedded as itself."""
 
-    def __init__(self):
+    def __init__(self, views):
         super().__init__()
-        self.encoder, self.days = nn.Flatten(), 0
+        self.views, self.encoder, self.days = views, nn.Flatten(), 0
         self.encoder.register_forward_hook(self.count)
 
     def count(self, module, inputs, output):
@@ -25,12 +25,13 @@ def pair(seed):
 
 def test_what_is_remembered_is_what_would_be_made(tiny):
     """As in training: one stream for the training days, validation from the same beginning after every epoch."""
-    bench, model = Workbench.of(tiny()), Flat()
-    remembering, training = Embedder(model, bench.views), pair(1)
+    experiment = tiny()
+    record, model = open_record(experiment), Flat(views_of(experiment))
+    remembering, training = Embedder(model), pair(1)
     for epoch in range(3):
         for part, (ours, plain) in {"train": training, "validation": pair(2)}.items():
-            days, before = bench.fields.split(f"downstream_{part}"), model.days
+            days, before = record.split(f"downstream_{part}"), model.days
             mine = remembering(part, days, 0.7, ours)
             assert model.days - before == (0 if part == "validation" and epoch else len(days))
-            assert torch.equal(mine, embed(model, bench.views, days, 0.7, plain))
+            assert torch.equal(mine, embed(model, days, 0.7, plain))
             assert torch.equal(ours.get_state(), plain.get_state())

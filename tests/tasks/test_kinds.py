@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 
 KINDS = '''
 import json, sys
@@ -18,32 +18,35 @@ from sparta_core.tasks.diffusion import Diffusion, Drawn, train_denoiser
 from sparta_core.tasks.diffusion.sampling import sample
 from sparta_core.tasks.diffusion.scores import draw_scores, rows
 from sparta_core.tasks.season import Classifier
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 class Tomorrow(Drawn, name="tomorrow"):
     """The day after the sparse."""
     learns_from = "downstream_train"
 
-    def pairs(self, bench, model):
+    def pairs(self, record, model):
         def pairs(part, generator):
-            days = bench.fields.split(f"downstream_{part}")
-            return (embed(model, bench.views, days[1:], 0.0, generator),
-                    embed(model, bench.views, days[:-1], 0.7, generator))
+            days = record.split(f"downstream_{part}")
+            return embed(model, days[1:]), embed(model, days[:-1], 0.7, generator)
         return pairs
 
     def score(self, experiment):
-        bench, generator = Workbench.of(experiment), torch.Generator().manual_seed(0)
-        days = torch.as_tensor(bench.fields.splits["downstream_test"])
+        record, generator = open_record(experiment), torch.Generator().manual_seed(0)
+        days = torch.as_tensor(record.splits["downstream_test"])
         def score():
-            seen = embed(representation(experiment), bench.views, bench.fields.take(days - 1), 0.7, generator)
-            return draw_scores(bench, days, seen, sample(train_denoiser(experiment), experiment, seen, generator))
-        return kept(bench.run(Diffusion.name), "tomorrow.nc", Diffusion.name, score, rows(experiment))
+            shown = embed(representation(experiment), record.take(days - 1), 0.7, generator)
+            drawn = sample(train_denoiser(experiment), experiment, shown, generator)
+            return draw_scores(experiment, days, shown, drawn)
+        return kept(run_of(experiment, Diffusion.name), "tomorrow.nc", Diffusion.name, score, rows(experiment))
 
 class Winter(Classifier, name="winter"):
     """Every day is a day of winter."""
 
-    def logits(self, bench, days, ratio, generator):
+    def state(self, model):
+        return {}
+
+    def logits(self, model, state, days, ratio=0.0, generator=None):
         return torch.tensor([9.0, 0.0, 0.0, 0.0]).expand(len(days), 4)
 '''
 USE = '''
@@ -67,9 +70,9 @@ def test_kinds_of_ones_own_are_trained_and_scored(tiny):
                           text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout.splitlines()[-1])
-    fields = Workbench.of(experiment).fields
-    test = fields.splits["downstream_test"]
-    share = float(np.mean(fields.season[test.start : test.stop] == 0))
+    record = open_record(experiment)
+    test = record.splits["downstream_test"]
+    share = float(np.mean(record.season[test.start : test.stop] == 0))
     assert {metric: value for _, _, metric, value in rows["classification"]}["accuracy"] == pytest.approx(share)
     drawn = {metric: value for _, setup, metric, value in rows["diffusion"] if setup == "mask0.7"}
     assert np.isfinite(list(drawn.values())).all()

@@ -13,8 +13,8 @@ from sparta_core.tasks.diffusion.noise import NoisePrediction
 from sparta_core.tasks.diffusion.sampling import noising, sample, scheduler
 from sparta_core.tasks.embeddings import embed
 from sparta_core.training import fit as fitting
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 QUICK = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
 SMALL = {"diffusion_widths": (16, 8), "diffusion_epochs": 2, "draws": 3, "sampler": "dpm-solver++", "quick_steps": 5}
@@ -92,7 +92,7 @@ class GivenEmbeddings(NoisePrediction):
 
     def __init__(self, experiment, clean, denoiser):
         self.network, self.noising = denoiser, noising(experiment)
-        self.bench = type("Bench", (), {"experiment": experiment})
+        self.experiment = experiment
         self.clean, self.conditions = clean, torch.zeros_like(clean)
 
 
@@ -120,13 +120,12 @@ def test_a_trained_denoiser_recovers_a_known_gaussian(skip):
 def test_the_condition_and_the_target(tiny):
     """The whole day is noised, the same day hidden at the downstream ratio conditions; loss written out."""
     experiment = tiny(**QUICK, **SMALL)
-    bench, model = Workbench.of(experiment), representation(experiment)
+    record, model = open_record(experiment), representation(experiment)
     denoiser = Denoiser(16, (16, 8), kept_signal(experiment).float()).eval()
-    objective = NoisePrediction(bench, model, Day().pairs(bench, model), denoiser)
+    objective = NoisePrediction(record, model, Day().pairs(record, model), denoiser)
     batch = objective.batches("train", generator(3))[0]
-    days = bench.fields.split("downstream_train")
-    whole = embed(model, bench.views, days, 0.0, generator())[batch]
-    condition = embed(model, bench.views, days, 0.7, generator(3))[batch]
+    days = record.split("downstream_train")
+    whole, condition = embed(model, days)[batch], embed(model, days, 0.7, generator(3))[batch]
     g = generator(4)
     step = torch.randint(1000, (len(batch),), generator=g)
     noise = torch.randn(whole.shape, generator=g)
@@ -138,9 +137,8 @@ def test_the_condition_and_the_target(tiny):
 
 def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
     experiment = tiny(**QUICK, **SMALL)
-    bench = Workbench.of(experiment)
-    model = representation(experiment)
-    objective = NoisePrediction(bench, model, Day().pairs(bench, model), torch.nn.Identity())
+    record, model = open_record(experiment), representation(experiment)
+    objective = NoisePrediction(record, model, Day().pairs(record, model), torch.nn.Identity())
     g = generator()
     objective.batches("train", g)
     clean, conditions = objective.clean, objective.conditions
@@ -148,7 +146,7 @@ def test_conditions_have_a_fresh_mask_every_epoch_and_whole_days_none(tiny):
     assert objective.clean is clean and not torch.equal(objective.conditions, conditions)
     assert sorted(order.tolist()) == list(range(len(clean)))
     objective.batches("validation", g)
-    assert len(objective.clean) == len(Workbench.of(experiment).fields.splits["downstream_validation"])
+    assert len(objective.clean) == len(record.splits["downstream_validation"])
 
 
 def test_training_stopped_in_the_middle_ends_with_the_same_weights(tiny, monkeypatch, tmp_path):
@@ -182,12 +180,13 @@ def test_draws_do_not_depend_on_how_conditions_are_batched(tiny, monkeypatch):
 
 def test_the_task_says_what_it_trains_and_shows(tiny):
     experiment = tiny(**QUICK, **SMALL)
-    bench, task = Workbench.of(experiment), task_of(experiment, "diffusion")
-    ((run, job),) = task.trainings(bench)
-    assert run == bench.run("diffusion") and task.runs(bench) == [run] and not run.finished
+    task = task_of(experiment, "diffusion")
+    ((run, job),) = task.trainings(experiment)
+    assert run == run_of(experiment, "diffusion") and task.runs(experiment) == [run] and not run.finished
     assert job(representation(experiment)).schedule.epochs == 2
     task.train(experiment)
     assert run.finished and task.learns_from(experiment) == "downstream_train"
-    assert task.baselines(bench) == bench.run("baselines", "-diffusion") and task.benchmark == CLIMATOLOGICAL
+    assert task.baselines(experiment) == run_of(experiment, "baselines", "-diffusion")
+    assert task.benchmark == CLIMATOLOGICAL
     assert [(measure.metric, measure.label) for measure in task.measures(experiment)] == [
         ("rrmse_percent", "diffusion RRMSE (%)"), ("std", "std of the draws")]

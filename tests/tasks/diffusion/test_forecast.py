@@ -17,11 +17,11 @@ from sparta_core.tasks.diffusion.forecast import (
     scaled_errors,
 )
 from sparta_core.tasks.embeddings import embed
-from sparta_core.tasks.forecast import Forecaster, calibration, trained_forecaster
+from sparta_core.tasks.forecast import calibration, trained_forecaster
 from sparta_core.tasks.forecast import ensembles as forecast_ensembles
 from sparta_core.tasks.forecast.ensembles import forecast_ensemble_scores
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 
 @pytest.fixture
@@ -36,22 +36,22 @@ def experiment(globe, monkeypatch):
 
 def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(experiment):
     """Written out for two forecasts: what came, embedded whole, less what was forecast from sparse days."""
-    bench, model = Workbench.of(experiment), representation(experiment)
-    scaled, conditions = scaled_errors(bench, model, "validation")
-    first, days = bench.fields.splits["validation"].start, bench.fields.split("validation")
+    record, model = open_record(experiment), representation(experiment)
+    scaled, conditions = scaled_errors(record, model, "validation")
+    first, days = record.splits["validation"].start, record.split("validation")
     assert scaled.shape == (58 * 3, 24) and conditions.shape == (58 * 3, 51)  # 58 look-backs of 3 days and 3 leads
     torch.testing.assert_close(scaled.view(58, 3, 24).square().mean(0), torch.ones(3, 24))
     g = torch.Generator().manual_seed(experiment.seed)
-    seen, whole = embed(model, bench.views, days, 0.7, g), embed(model, bench.views, days, 0.0, g)
+    sparse, whole = embed(model, days, 0.7, g), embed(model, days)
     ratios = []
     for k in (0, 20):
         start = 2 * k
-        past, last = seen[None, start : start + 3], torch.tensor([first + start + 2])
-        made = experiment.of(Forecaster).forecasts(bench, 0, past, last, 3, 0.7)[0]
+        past, last = sparse[None, start : start + 3], torch.tensor([first + start + 2])
+        made = trained_forecaster(experiment, 0).forecasts(past, record.dates(last), 3, 0.7)[0]
         wrong = whole[start + 3 : start + 6] - made
         ratios.append(wrong / scaled.view(58, 3, 24)[k])
         one = conditions.view(58, 3, 51)[k]
-        torch.testing.assert_close(one[:, :24], seen[start + 2].expand(3, 24))
+        torch.testing.assert_close(one[:, :24], sparse[start + 2].expand(3, 24))
         torch.testing.assert_close(one[:, 24:48], made)
         assert torch.equal(one[:, 48:], torch.eye(3))
     torch.testing.assert_close(*ratios, rtol=1e-3, atol=1e-5)  # one std for all days
@@ -59,9 +59,8 @@ def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(e
 
 def test_every_epoch_learns_from_the_same_forecasts(experiment, monkeypatch):
     parts = []
-    monkeypatch.setattr(forecast, "scaled_errors", lambda bench, model, part: parts.append(part) or (part, part))
-    bench = Workbench.of(experiment)
-    pairs = ForecastError().pairs(bench, representation(experiment))
+    monkeypatch.setattr(forecast, "scaled_errors", lambda record, model, part: parts.append(part) or (part, part))
+    pairs = ForecastError().pairs(open_record(experiment), representation(experiment))
     for part in ("train", "validation", "train", "validation"):
         assert pairs(part, torch.Generator()) == (part, part)
     assert parts == ["train", "validation"]
@@ -80,7 +79,7 @@ def test_members_are_drawn_as_far_apart_as_forecasts_were_wrong(experiment, monk
     draws = torch.ones(6, 6, 24) * torch.arange(1.0, 7)[:, None, None]
     monkeypatch.setattr(forecast, "sample", lambda *_: draws)
     made = forecast_members(experiment, torch.zeros(2, 24), trusted, 0.7, torch.Generator())
-    errors = calibration.calibrated(Workbench.of(experiment), trained_forecaster(experiment, 0), 0, 0.7).errors[:, :3]
+    errors = trained_forecaster(experiment, 0).calibration(0.7)["errors"][:, :3]
     expected = torch.stack([trusted[k] + (errors**2).mean(0).sqrt() * torch.arange(3.0 * k + 1, 3 * k + 4)[:, None]
                             for k in range(2)])  # fmt: skip
     assert made.shape == (2, 6, 3, 24)
@@ -93,7 +92,7 @@ def test_it_is_planned_after_the_forecast_trained_and_scored(experiment):
     made = task_of(experiment, "diffusion").score(experiment)
     assert made.equals(diffusion_ensemble_scores(experiment))
     assert dict(made.sizes) == {"lead": 3, "variable": 5} and bool((made.spread_skill > 0.3).all())
-    rows = rows_of(Workbench.of(experiment).run("diffusion"), "ensemble forecast")
+    rows = rows_of(run_of(experiment, "diffusion"), "ensemble forecast")
     assert set(rows.setup) == {"LB3_S1_mask0.7_diffusion"}
 
 
@@ -116,6 +115,5 @@ def test_what_cannot_be_is_one_sentence(experiment, monkeypatch):
     with pytest.raises(ExperimentError, match="forecaster is 'lstm', of which no ensemble is known; set forecaster='d"):
         forecast_ensemble_scores(other.replace(forecaster="lstm", forecast_epochs=1))
     monkeypatch.setattr(forecast, "LEADS", 116)
-    bench = Workbench.of(experiment)
     with pytest.raises(DataError, match="the validation days are 120, too few for two look-backs of 3 days and 116 le"):
-        scaled_errors(bench, representation(experiment), "validation")
+        scaled_errors(open_record(experiment), representation(experiment), "validation")

@@ -15,8 +15,8 @@ from sparta_core.tasks.diffusion.day import diffusion_scores, draw_days
 from sparta_core.tasks.diffusion.sampling import sample
 from sparta_core.tasks.diffusion.scores import latent_density, realism
 from sparta_core.tasks.embeddings import decode, embed
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
 SETTINGS |= {"diffusion_widths": (16, 8), "diffusion_epochs": 1, "draws": 3, "sampler": "ddim", "quick_steps": 4}
@@ -66,22 +66,22 @@ def test_scores_are_those_of_the_draws(tiny, monkeypatch):
     """The mean draw is decoded and scored, the draws are the ensemble; scored once, and again with other settings."""
     experiment = tiny(**SETTINGS)
     made = diffusion_scores(experiment)
-    fields, model = Workbench.of(experiment).fields, representation(experiment)
-    days = torch.as_tensor(fields.splits["downstream_test"])
+    record, model = open_record(experiment), representation(experiment)
+    days = torch.as_tensor(record.splits["downstream_test"])
     conditions, draws = draw_days(experiment, days)
-    again = embed(model, Workbench.of(experiment).views, fields.take(days), 0.7, torch.Generator().manual_seed(0))
+    again = embed(model, record.take(days), 0.7, torch.Generator().manual_seed(0))
     assert torch.equal(conditions, again)
     assert torch.equal(draws, sample(train_denoiser(experiment), experiment, conditions,
                                      torch.Generator().manual_seed(0)))  # fmt: skip
-    truth = fields.physical(fields.values[days])
-    mean = fields.physical(decode(model, draws.mean(1)))
-    direct = fields.physical(decode(model, conditions))
+    truth = record.physical(record.values[days])
+    mean = record.physical(decode(model, draws.mean(1)))
+    direct = record.physical(decode(model, conditions))
     assert made.rrmse.item() == pytest.approx(metrics.rrmse(mean[:, None], truth[:, None]).item(), rel=1e-4)
     assert made.direct_rrmse.item() == pytest.approx(metrics.rrmse(direct[:, None], truth[:, None]).item(), rel=1e-4)
     assert made["std"].item() == pytest.approx(draws.std().item(), rel=1e-4)
     assert made.conditional_std.item() == pytest.approx(draws.std(1).mean().item(), rel=1e-4)
-    ensemble = fields.physical(decode(model, draws))
-    assert made.crps.values == pytest.approx(ensembles.crps(ensemble, truth, fields.cell_area).numpy(), rel=1e-4)
+    ensemble = record.physical(decode(model, draws))
+    assert made.crps.values == pytest.approx(ensembles.crps(ensemble, truth, record.cell_area).numpy(), rel=1e-4)
     reference = task_of(experiment, "diffusion").score_baselines(experiment).sel(model=CLIMATOLOGICAL)
     assert made.crps_skill.values == pytest.approx(1 - made.crps.values / reference.crps.values)
     assert made.ranks.sum("rank").values == pytest.approx([1] * 5)
@@ -96,13 +96,13 @@ def test_scores_are_those_of_the_draws(tiny, monkeypatch):
 
 
 def test_the_papers_rrmse_is_the_mean_of_its_batches(tiny, monkeypatch):
-    fields = Workbench.of(tiny()).fields
+    record = open_record(tiny())
     days = torch.arange(500, 510)
-    made = fields.physical(fields.values[days + 3])
-    truth = fields.physical(fields.values[days])
+    made = record.physical(record.values[days + 3])
+    truth = record.physical(record.values[days])
     monkeypatch.setattr(scores, "CONDITIONS_AT_ONCE", 6)
     batches = [metrics.rrmse(made[k][:, None], truth[k][:, None]).item() for k in (slice(6), slice(6, 10))]
-    assert scores.mean_scores(fields, made, days).rrmse.item() == pytest.approx(sum(batches) / 2)
+    assert scores.mean_scores(record, made, days).rrmse.item() == pytest.approx(sum(batches) / 2)
 
 
 def test_rows_are_means_over_variables_in_the_papers_units(tiny):

@@ -1,16 +1,17 @@
-"""Trust in forecasts: by hand where a forecast is known, and an ensemble that is as wrong as forecasts were."""
+"""Damping of forecasts: by hand where a forecast is known, and an ensemble that is as wrong as forecasts were."""
 
+import numpy as np
 import pytest
 import torch
 
 from sparta_core.errors import DataError, RunError
 from sparta_core.evaluation.plan import costs, train
 from sparta_core.tasks.embeddings import decode
-from sparta_core.tasks.forecast import calibration, trained_forecaster
+from sparta_core.tasks.forecast import calibration, dynamics, forecaster_run, trained_forecaster
 from sparta_core.tasks.forecast.scores import model_scores
 from sparta_core.tasks.forecast.windows import forecast_embeddings, forecast_starts
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 from tests.linear import GLOBE
 
 
@@ -22,19 +23,19 @@ def experiment(tiny, monkeypatch):
 
 
 def calibrated(experiment, ratio):
-    return calibration.calibrated(Workbench.of(experiment), trained_forecaster(experiment, 0), 0, ratio)
+    return calibration.Calibration(**trained_forecaster(experiment, 0).calibration(ratio))
 
 
 def known(experiment, monkeypatch, shares):
-    """Forecasts whose departures are the truth's modes over `shares` (leads,): so much of them comes true."""
-    bench, model = Workbench.of(experiment), trained_forecaster(experiment, 0)
+    """Forecasts whose anomalies are the truth's modes over `shares` (leads,): so much of them comes true."""
+    record = open_record(experiment)
 
-    def rollouts(bench, model, past, last_days, leads):
-        truth = torch.stack([bench.fields.take(last_days + 1 + lead) for lead in range(leads)], 1)
+    def rollouts(model, normaliser, past, dates, leads):
+        last_days = torch.from_numpy(np.searchsorted(record.time, dates))
+        truth = torch.stack([record.take(last_days + 1 + lead).values for lead in range(leads)], 1)
         return truth.flatten(2) @ model.patterns.T / torch.tensor(shares[:leads])[:, None]
 
     monkeypatch.setattr(calibration, "_rollouts", rollouts)
-    return bench, model
 
 
 def test_the_share_is_how_much_of_a_forecast_came_true(experiment, monkeypatch):
@@ -52,31 +53,31 @@ def test_a_share_never_grows_with_the_lead_nor_beyond_one(experiment, monkeypatc
 
 def test_errors_are_as_large_as_those_of_the_fields(experiment):
     """Over the validation days and the globe, every variable and lead: what the modes cannot show is made up for."""
-    bench, model = Workbench.of(experiment), trained_forecaster(experiment, 0)
-    decoder, area = representation(experiment), bench.fields.cell_area[:, None]
+    record, forecaster = open_record(experiment), trained_forecaster(experiment, 0)
+    model, area = representation(experiment), record.cell_area[:, None]
     made = calibrated(experiment, 0.0)
-    past, last = calibration._validation_look_backs(bench, decoder, 0.0)
-    forecast = calibration.damped_forecasts(bench, model, 0, past, last, 4, 0.0)
+    past, last = calibration._validation_look_backs(record, model, 0.0)
+    forecast = forecaster.forecasts(past, record.dates(last), 4, 0.0)
     for lead in range(4):
-        wrong = bench.fields.take(last + 1 + lead) - decode(decoder, forecast[:, lead])
+        wrong = record.take(last + 1 + lead).values - decode(model, forecast[:, lead])
         expected = (wrong.square() * area).mean((0, 2, 3))
-        mine = (model.fields(made.errors[:, lead], wrong).square() * area).mean((0, 2, 3))
+        mine = (forecaster.network.fields(made.errors[:, lead], wrong).square() * area).mean((0, 2, 3))
         torch.testing.assert_close(mine, expected, rtol=0.005, atol=0)
 
 
 def test_products_are_those_of_the_variables_modes_and_areas(experiment):
     """Written out for one forecast's error: what two variables' own modes make of a third's field."""
-    bench, model = Workbench.of(experiment), trained_forecaster(experiment, 0)
+    record, model = open_record(experiment), trained_forecaster(experiment, 0).network
     error = torch.randn(1, 24, generator=torch.Generator().manual_seed(0))
-    field, patterns = model.fields(error, bench.fields.values)[0], model.patterns
+    field, patterns = model.fields(error, record.values)[0], model.patterns
     made = []
     for variable in range(5):
         alone = torch.zeros_like(field)
         alone[variable] = field[variable]
-        made.append(model.fields(alone.flatten() @ patterns.T, bench.fields.values)[0])
-    products = calibration._products(model, error, bench.fields)
+        made.append(model.fields(alone.flatten() @ patterns.T, record.values)[0])
+    products = calibration._products(model, error, record)
     for third, one, two in ((0, 0, 0), (3, 1, 2), (4, 4, 0)):
-        expected = (made[one][third] * made[two][third] * bench.fields.cell_area[:, None]).sum()
+        expected = (made[one][third] * made[two][third] * record.cell_area[:, None]).sum()
         torch.testing.assert_close(products[0, third, one, two], expected.double(), rtol=1e-3, atol=1e-3)
 
 
@@ -97,17 +98,17 @@ def test_members_are_the_forecast_and_errors_that_vary_as_past_ones():
 
 def test_beyond_the_horizon_there_is_the_climatology(experiment):
     made = forecast_embeddings(experiment, 0)
-    bench = Workbench.of(experiment)
-    assert made.shape == (len(forecast_starts(experiment, bench.fields.splits["downstream_test"])), 6, 24)
+    starts = forecast_starts(experiment, open_record(experiment).splits["downstream_test"])
+    assert made.shape == (len(starts), 6, 24)
     assert made[:, :4].any() and not made[:, 4:].any()
 
 
 def test_what_was_measured_is_kept_and_damage_is_named(experiment, monkeypatch):
     made = calibrated(experiment, 0.3)
-    monkeypatch.setattr(calibration, "_measured", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(dynamics, "measured", lambda *_: pytest.fail("measured again"))
     again = calibrated(experiment, 0.3)
     assert all(torch.equal(a, b) for a, b in zip(made, again, strict=True))
-    path = Workbench.of(experiment).run("forecast", "-seed0").path("calibration-0.3.safetensors")
+    path = forecaster_run(experiment, 0).path("calibration-0.3.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RunError, match=r"calibration-0\.3\.safetensors is damaged"):
         calibrated(experiment, 0.3)

@@ -12,8 +12,8 @@ from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast import trained_forecaster
 from sparta_core.tasks.forecast.lstm import LSTMForecaster, NextEmbedding
 from sparta_core.tasks.forecast.windows import forecast_embeddings, forecast_starts
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 QUICK = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
 
@@ -53,32 +53,31 @@ def test_sizes_at_paper_scale():
 def test_windows_of_the_papers_setups(tiny, look_back, stride):
     """Every window of look-back and next day that starts at a multiple of the stride, once an epoch."""
     experiment = tiny(look_back=look_back, stride=stride, downstream_split=(0.4, 0.3), forecast_batch_size=4, **QUICK)
-    bench = Workbench.of(experiment)
-    objective = NextEmbedding(bench, representation(experiment), LSTMForecaster(16, 8, 0.0))
+    record = open_record(experiment)
+    objective = NextEmbedding(record, representation(experiment), LSTMForecaster(16, 8, 0.0))
     for part in ("train", "validation"):
-        days = len(bench.fields.splits[f"downstream_{part}"])
+        days = len(record.splits[f"downstream_{part}"])
         starts = torch.cat(objective.batches(part, generator())).tolist()
         assert sorted(starts) == [s for s in range(0, days, stride) if s + look_back < days]
 
 
 def test_the_target_is_the_embedding_of_the_masked_day_after(tiny):
     experiment = tiny(**QUICK)
-    bench = Workbench.of(experiment)
-    model = representation(experiment)
-    last_seen = []
+    record, model = open_record(experiment), representation(experiment)
+    given = []
 
     class Copies(nn.Module):
         def forward(self, past):
-            last_seen.append(past)
+            given.append(past)
             return past[:, -1:]
 
-    objective = NextEmbedding(bench, model, Copies())
+    objective = NextEmbedding(record, model, Copies())
     batch = objective.batches("train", generator(3))[0]
     loss = objective.losses(batch, 0, generator())["loss"]
-    z = embed(model, bench.views, bench.fields.split("downstream_train"), 0.7, generator(3))
+    z = embed(model, record.split("downstream_train"), 0.7, generator(3))
     expected = torch.stack([(z[s + 5] - z[s + 4]).square().mean() for s in batch.tolist()]).mean()
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
-    assert torch.equal(last_seen[0][0], z[batch[0] : batch[0] + 5])
+    assert torch.equal(given[0][0], z[batch[0] : batch[0] + 5])
 
 
 def test_each_day_is_embedded_once_per_epoch_under_a_fresh_mask(tiny, monkeypatch):
@@ -89,18 +88,17 @@ def test_each_day_is_embedded_once_per_epoch_under_a_fresh_mask(tiny, monkeypatc
     trained_forecaster(experiment, 0)
     first, validation, *later = made
     assert len(made) == experiment.forecast_epochs + 1  # validation has the same views after every epoch
-    days = Workbench.of(experiment).fields
+    days = open_record(experiment)
     assert len(first) == len(days.split("downstream_train")) and not torch.equal(first, later[0])
     assert len(validation) == len(days.split("downstream_validation"))
 
 
 def test_embedding_in_chunks_changes_nothing(tiny, monkeypatch):
     experiment = tiny(**QUICK)
-    bench, model = Workbench.of(experiment), representation(experiment)
-    days = bench.fields.split("downstream_test")
-    whole = embed(model, bench.views, days, 0.0, generator())
+    model, days = representation(experiment), open_record(experiment).split("downstream_test")
+    whole = embed(model, days)
     monkeypatch.setattr(embeddings, "CHUNK", 7)
-    assert torch.allclose(embed(model, bench.views, days, 0.0, generator()), whole, atol=1e-5)
+    assert torch.allclose(embed(model, days), whole, atol=1e-5)
     decoded = decode(model, whole[:8].view(2, 4, -1))
     assert torch.allclose(decoded[1, 2], model.decoder(whole[6:7])[0], atol=1e-5)
 
@@ -128,11 +126,11 @@ def test_forecasts_start_from_the_days_before_them(tiny, monkeypatch):
     """Changing the days after a window changes nothing of its forecast; changing its last day does."""
     experiment = tiny(**QUICK)
     first = forecast_embeddings(experiment, 0)
-    bench = Workbench.of(experiment)
-    fingerprint = bench.fields.fingerprint  # the days are changed behind the run's back
-    monkeypatch.setattr(type(bench.fields), "fingerprint", property(lambda self: fingerprint))
-    test = bench.fields.splits["downstream_test"]
-    days = bench.fields.values[test.start + 5 : test.stop]
+    record = open_record(experiment)
+    fingerprint = record.fingerprint  # the days are changed behind the run's back
+    monkeypatch.setattr(type(record), "fingerprint", property(lambda self: fingerprint))
+    test = record.splits["downstream_test"]
+    days = record.values[test.start + 5 : test.stop]
     kept = days.clone()
     try:
         days.zero_()
@@ -144,5 +142,5 @@ def test_forecasts_start_from_the_days_before_them(tiny, monkeypatch):
 
 def test_seeds_give_forecasters_of_their_own(tiny):
     experiment = tiny(**QUICK)
-    made = [trained_forecaster(experiment, seed).linear.weight for seed in (0, 42, 0)]
+    made = [trained_forecaster(experiment, seed).network.linear.weight for seed in (0, 42, 0)]
     assert torch.equal(made[0], made[2]) and not torch.equal(made[0], made[1])

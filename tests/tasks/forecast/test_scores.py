@@ -6,10 +6,12 @@ import xarray as xr
 from sparta_core.baselines import fit_baselines, target_days
 from sparta_core.experiment import Experiment
 from sparta_core.metrics import fields as metrics
+from sparta_core.tasks.embeddings import decode
 from sparta_core.tasks.forecast import scores
 from sparta_core.tasks.forecast.scores import forecast_scores, table
-from sparta_core.tasks.forecast.windows import forecast_embeddings, forecast_fields, forecast_starts
-from sparta_core.training.workbench import Workbench
+from sparta_core.tasks.forecast.windows import forecast_embeddings, forecast_starts
+from sparta_core.training.records import open_record
+from sparta_core.training.stages import representation
 
 SETTINGS = dict.fromkeys(
     ("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs", "forecast_epochs"), 1)
@@ -37,17 +39,17 @@ def test_every_model_lead_variable_and_seed(scored):
 
 def test_scores_are_those_of_the_whole_forecast(scored):
     experiment, made = scored
-    fields = Workbench.of(experiment).fields
-    last = forecast_starts(experiment, fields.splits["downstream_test"]) + experiment.look_back - 1
-    truth = fields.physical(fields.values[target_days(last, 13)])
-    sparta = fields.physical(forecast_fields(experiment, forecast_embeddings(experiment, 42)))
-    persistence = fields.physical(fit_baselines(Experiment(), fields, 13)["persistence"].forecast(fields, last, 13))
+    record = open_record(experiment)
+    last = forecast_starts(experiment, record.splits["downstream_test"]) + experiment.look_back - 1
+    truth = record.physical(record.values[target_days(last, 13)])
+    sparta = record.physical(decode(representation(experiment), forecast_embeddings(experiment, 42)))
+    persistence = record.physical(fit_baselines(Experiment(), record, 13)["persistence"].forecast(record, last, 13))
     for name, forecast in (("SPARTA", sparta), ("persistence", persistence)):
         mine = made.sel(model=name, seed=42)
         assert mine.rrmse.values == pytest.approx(metrics.rrmse(forecast, truth).numpy(), rel=1e-4)
-        assert mine.rmse.values == pytest.approx(metrics.rmse(forecast, truth, fields.cell_area).numpy(), rel=1e-4)
+        assert mine.rmse.values == pytest.approx(metrics.rmse(forecast, truth, record.cell_area).numpy(), rel=1e-4)
         assert mine.bias.values == pytest.approx(
-            metrics.bias(forecast, truth, fields.cell_area).numpy(), rel=1e-3, abs=1e-4)
+            metrics.bias(forecast, truth, record.cell_area).numpy(), rel=1e-3, abs=1e-4)
 
 
 def test_climatology_has_no_skill_over_itself(scored):

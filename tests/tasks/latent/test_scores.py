@@ -16,8 +16,8 @@ from sparta_core.tasks.latent.scores import (
     season_agreement,
     tsne,
 )
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
 
@@ -96,13 +96,12 @@ def test_scores_of_a_representation(tiny, monkeypatch):
     """On the first downstream days, hidden as downstream; a day is farther from itself the more is hidden."""
     experiment = tiny(**SETTINGS)
     made = distance_scores(experiment, days=40, ratios=(0.1, 0.9))
-    bench, model = Workbench.of(experiment), representation(experiment)
-    days = bench.fields.split("downstream")[:40]
-    z = embed(model, bench.views, days, 0.7, torch.Generator().manual_seed(0)).double()
+    model, days = representation(experiment), open_record(experiment).split("downstream")[:40]
+    z = embed(model, days, 0.7, torch.Generator().manual_seed(0)).double()
     expected = (z[1:] - z[:-1]).square().sum(1).mean().item()
     assert made.temporal_distance_mean.item() == pytest.approx(expected, rel=1e-5)
-    whole = embed(model, bench.views, days, 0.0, torch.Generator()).double()
-    sparse = embed(model, bench.views, days, 0.9, torch.Generator().manual_seed(0)).double()
+    whole = embed(model, days).double()
+    sparse = embed(model, days, 0.9, torch.Generator().manual_seed(0)).double()
     pairs = random_pair_distance(whole)
     apart = (sparse - whole).square().sum(1).mean().item() / pairs
     assert made.sparse_to_full.sel(ratio=0.9).item() == pytest.approx(apart, rel=1e-5)

@@ -6,8 +6,8 @@ import torch
 from sparta_core.baselines.interpolation import BASELINES
 from sparta_core.tasks.reconstruction import scores as reconstruction
 from sparta_core.tasks.reconstruction.scores import evenly_spaced, mask_grids, reconstruction_scores
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
@@ -23,13 +23,13 @@ def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeyp
     models = {"SPARTA": experiment, "autoencoder": experiment.replace(objective="autoencoder")}
     made = reconstruction_scores(models, [0.5, 0.9], days=6)
     assert list(made.model.values) == ["SPARTA", "autoencoder", *BASELINES] and not made.mse.isnull().any()
-    bench = Workbench.of(experiment)
-    truth = bench.fields.values[evenly_spaced(bench.fields, 6)]
+    record = open_record(experiment)
+    truth = record.take(evenly_spaced(record, 6))
     for name, one in models.items():
         model = representation(one)
         for mask_grid in ("native", "enlarged"):
-            views = Views(experiment.replace(mask_grid=mask_grid), bench.fields.latitude, bench.fields.longitude)
-            error = model(views.sparse(truth, torch.Generator().manual_seed(0), 0.9)) - truth
+            views = Views(experiment.replace(mask_grid=mask_grid), record.domain)
+            error = model(views.sparse(truth, torch.Generator().manual_seed(0), 0.9)) - truth.values
             assert float(made.mse.sel(model=name, mask_grid=mask_grid, ratio=0.9)) == pytest.approx(
                 float(error.square().mean()), rel=1e-5)
 
@@ -43,13 +43,13 @@ def test_every_model_grid_and_ratio_and_the_models_own_error(experiment, monkeyp
 
 
 def test_one_grid_where_the_view_is_the_native_grid(tiny, experiment):
-    assert mask_grids(Workbench.of(tiny())) == ("native",)
-    assert mask_grids(Workbench.of(experiment)) == ("native", "enlarged")
+    for one, expected in ((tiny(), ("native",)), (experiment, ("native", "enlarged"))):
+        assert mask_grids(one, open_record(one)) == expected
 
 
 def test_days_are_spread_over_the_test_split(experiment):
-    fields = Workbench.of(experiment).fields
-    test = fields.splits["downstream_test"]
-    first, middle, last = evenly_spaced(fields, 3).tolist()
+    record = open_record(experiment)
+    test = record.splits["downstream_test"]
+    first, middle, last = evenly_spaced(record, 3).tolist()
     assert (first, last) == (test.start, test.stop - 1) and abs(2 * middle - first - last) <= 1
-    assert evenly_spaced(fields, 10_000).tolist() == list(test)
+    assert evenly_spaced(record, 10_000).tolist() == list(test)

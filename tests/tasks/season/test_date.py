@@ -6,72 +6,73 @@ import torch
 from scipy.stats import multivariate_normal
 
 from sparta_core.data.climatology import climatology_at, days_of_year
+from sparta_core.data.sample import Sample
 from sparta_core.encoders import linear_path
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.plan import costs, train
 from sparta_core.experiment import Experiment
 from sparta_core.tasks import task_of
 from sparta_core.tasks.season import date, season_probabilities
-from sparta_core.tasks.season.date import YEAR, Date, date_likelihoods, temperature
-from sparta_core.tasks.season.labels import full_fields, seasons
+from sparta_core.tasks.season.date import YEAR, Date, date_likelihoods
+from sparta_core.tasks.season.labels import seasons
 from sparta_core.training.modes import modes_of
+from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.training.workbench import Workbench
 
 
 @pytest.fixture
-def bench(globe):
-    return Workbench.of(globe(classifier="date"))
+def experiment(globe):
+    return globe(classifier="date")
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_likelihoods_are_those_of_the_normal_density(bench, monkeypatch):
-    """scipy's, of what is seen, with the covariance written out and the departure from every date's climatology."""
+def test_likelihoods_are_those_of_the_normal_density(experiment, monkeypatch):
+    """scipy's, of what is observed, with the covariance written out and the anomaly from every date's climatology."""
     monkeypatch.setattr(linear_path, "CLOSE", 1e-7)
-    fields, modes = bench.fields, modes_of(bench.experiment, bench.fields)
-    days = fields.whole(slice(40, 42))
-    made = date_likelihoods(bench, representation(bench.experiment), days, 0.95, generator())
-    values, seen = bench.views.sparse(days, generator(), 0.95).chunk(2, dim=1)
-    patterns, variance, error = (x.double() for x in modes)
+    record, model = open_record(experiment), representation(experiment)
+    days = record.full(slice(40, 42))
+    made = date_likelihoods(model, days, 0.95, generator())
+    values, observed = model.views.sparse(days, generator(), 0.95).chunk(2, dim=1)
+    patterns, variance, error = (x.double() for x in modes_of(experiment, record))
     covariance = patterns.T * variance @ patterns + torch.diag(error.repeat_interleave(16 * 32))
     some = np.array([0, 40, 180, 364])
-    usual = climatology_at(fields.climatology, days_of_year(YEAR[some])).double().flatten(1)
+    climatology = climatology_at(record.climatology, days_of_year(YEAR[some])).double().flatten(1)
     for day in range(2):
-        mask = seen[day].flatten().bool()
+        mask = observed[day].flatten().bool()
         inner = covariance[mask][:, mask].numpy()
-        x = (values[day].double().flatten() - usual)[:, mask].numpy()
+        x = (values[day].double().flatten() - climatology)[:, mask].numpy()
         expected = multivariate_normal(cov=inner).logpdf(x)
         mine = made[day, some].numpy()
         np.testing.assert_allclose(mine - mine[0], expected - expected[0], atol=0.02, rtol=1e-4)
 
 
-def test_a_day_that_is_its_dates_climatology_is_of_that_date_and_season(bench):
+def test_a_day_that_is_its_dates_climatology_is_of_that_date_and_season(experiment):
+    model = representation(experiment)
     days = np.array(["2003-01-20", "2003-04-20", "2003-07-20", "2003-10-20"], dtype="datetime64[D]")
-    usual = bench.fields.usual(days)
-    dates = date_likelihoods(bench, representation(bench.experiment), usual, 0.5, generator()).argmax(1)
+    usual = Sample.of(open_record(experiment).climatology_of(days), days)
+    dates = date_likelihoods(model, usual, 0.5, generator()).argmax(1)
     assert (dates.numpy() + 1).tolist() == days_of_year(days).tolist()
-    logits = Date().logits(bench, usual, 0.5, generator())
+    logits = Date().logits(model, Date().state(model), usual, 0.5, generator())
     assert logits.argmax(1).tolist() == [0, 1, 2, 3]
     torch.testing.assert_close(logits.exp().sum(1), torch.ones(4, dtype=torch.float64))
 
 
-def test_a_day_of_which_nothing_is_seen_may_be_any(bench, monkeypatch):
+def test_a_day_of_which_nothing_is_observed_may_be_any(experiment):
     """Then seasons are as likely as they are long."""
-    temperature(bench)  # of days that are seen
-    hidden = torch.zeros(1, 10, 16, 32)
-    monkeypatch.setattr(type(bench.views), "sparse", lambda *_: hidden)
-    made = Date().logits(bench, torch.zeros(1, 5, 16, 32), 0.5, generator()).exp()
+    model, hidden = representation(experiment), Sample.of(torch.full((1, 5, 16, 32), torch.nan))
+    made = Date().logits(model, Date().state(model), hidden).exp()
     torch.testing.assert_close(made, torch.tensor([[90, 92, 92, 91]]).double() / 365)
 
 
-def test_the_temperature_is_the_best_of_the_validation_days(bench):
-    best, experiment = temperature(bench), bench.experiment
+def test_the_temperature_is_the_best_of_the_validation_days(experiment):
+    record, model = open_record(experiment), representation(experiment)
+    best = float(Date().state(model)["temperature"])
     ratios = date.draw_ratios(120, experiment.classification_mask_ratio, draws := generator(experiment.seed))
-    logs = date_likelihoods(bench, representation(experiment), full_fields(bench, "validation"), ratios, draws)
-    truth = seasons(bench, "validation")
+    logs = date_likelihoods(model, record.full(record.splits["validation"]), ratios, draws)
+    truth = seasons(record, "validation")
 
     def cross_entropy(divisor):
         dates = (logs / divisor).softmax(1).numpy()
@@ -84,16 +85,15 @@ def test_the_temperature_is_the_best_of_the_validation_days(bench):
     assert around[0] <= min(around[1:])
 
 
-def test_it_is_planned_kept_and_scored_as_any_classifier(bench, monkeypatch):
-    experiment = bench.experiment
+def test_it_is_planned_kept_and_scored_as_any_classifier(experiment, monkeypatch):
     task = task_of(experiment, "classification")
-    assert task.trainings(bench) == [] and task.runs(bench) == [bench.run("classification")]
-    assert task.baselines(bench) == bench.run("baselines", "-classification-train")
+    assert task.trainings(experiment) == [] and task.runs(experiment) == [run_of(experiment, "classification")]
+    assert task.baselines(experiment) == run_of(experiment, "baselines", "-classification-train")
     train(experiment, "classification")
     assert not list(costs(experiment, ["classification"]))
-    monkeypatch.setattr(date, "_temperature", lambda *_: pytest.fail("calibrated again"))
+    monkeypatch.setattr(date, "best_temperature", lambda *_: pytest.fail("calibrated again"))
     scores, made = task.score(experiment, (0.5,)), season_probabilities(experiment, 0.5)
-    right = (made.argmax(1) == seasons(bench, "downstream_test")).double().mean()
+    right = (made.argmax(1) == seasons(open_record(experiment), "downstream_test")).double().mean()
     assert float(scores.accuracy[0]) == pytest.approx(float(right))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import xarray as xr
 
-from sparta_core.baselines.interpolation import ObservationGrid, Observed
+from sparta_core.data.sample import Sample
 from sparta_core.errors import DataError
 from sparta_core.files import sealed
 from sparta_core.tasks import season as module
@@ -17,7 +17,7 @@ from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, ON_SCORES, fit_c
 from sparta_core.tasks.season.labels import seasons
 from sparta_core.tasks.season.scores import RELIABILITY, reliability, season_scores
 from sparta_core.training.kept import load_scores
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record, run_of, views_of
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
 SETTINGS |= {"classification_widths": (12, 6), "classification_epochs": 1, "split": (0.2, 0.17),
@@ -77,9 +77,9 @@ def test_scores_with_other_bins_are_scored_again(tiny):
     experiment = tiny(**SETTINGS)
     models = {"SPARTA-OI": experiment}
     made = classification_scores(models, (0.3,))
-    bench = Workbench.of(experiment)
-    for run, extra in ((bench.run("classification"), {}), (bench.run("baselines", "-classification"), {
-            "trained_on": list(experiment.classification_mask_ratio)})):  # fmt: skip
+    trained_on = {"trained_on": list(experiment.classification_mask_ratio)}
+    for run, extra in ((run_of(experiment, "classification"), {}),
+                       (run_of(experiment, "baselines", "-classification"), trained_on)):  # fmt: skip
         old = load_scores(run.path(module.FILE)).drop_vars(RELIABILITY)
         old.attrs["scored_with"] = json.dumps({"ratios": [0.3], **extra}, sort_keys=True)
         run.write(module.FILE, sealed(bytes(old.to_netcdf(engine="h5netcdf"))))
@@ -98,9 +98,9 @@ def test_every_model_and_ratio_scored_once(tiny, monkeypatch):
     models = {"SPARTA": experiment, "autoencoder": experiment.replace(objective="autoencoder")}
     made = classification_scores(models, (0.3, 0.9))
     assert list(made.model.values) == ["SPARTA", "autoencoder", LOGISTIC, MEANS]
-    fields = Workbench.of(experiment).fields
-    test = fields.splits["downstream_test"]
-    truth = fields.season[test.start : test.stop]
+    record = open_record(experiment)
+    test = record.splits["downstream_test"]
+    truth = record.season[test.start : test.stop]
     expected = season_scores(season_probabilities(experiment, 0.9), truth)
     assert made.cross_entropy.sel(model="SPARTA", ratio=0.9).item() == pytest.approx(expected.cross_entropy.item())
     assert (made.confusion.sum("predicted").sel(model=MEANS, ratio=0.3) == np.bincount(truth, minlength=4)).all()
@@ -130,17 +130,16 @@ def test_baselines_read_seasons_that_are_plain_to_see(tiny, write_weather, tmp_p
         assert ((accuracy >= low) & (accuracy <= high)).all(), (name, accuracy.values)
 
 
-def test_the_nearest_mean_is_over_what_is_seen(tiny):
-    """A day whose seen values are those of one season's mean is of that season, whatever lies hidden."""
-    bench = Workbench.of(tiny(**SETTINGS))
-    grid = ObservationGrid.of("native", bench.fields, bench.views)
-    labels = seasons(bench, "downstream_train")
-    days = bench.fields.split("downstream_train")
+def test_the_nearest_mean_is_over_what_is_observed(tiny):
+    """A day whose observed values are those of one season's mean is of that season, whatever lies hidden."""
+    experiment = tiny(**SETTINGS)
+    record = open_record(experiment)
+    labels, days = seasons(record, "downstream_train"), record.split("downstream_train").values
     there = labels.unique().tolist()
     means = torch.stack([days[labels == season].mean(0) for season in there])
-    seen = torch.rand(means.shape, generator=torch.Generator().manual_seed(0)) > 0.9
-    values = torch.where(seen, means, 1e3)
-    made = fit_means(bench, grid)(Observed(grid, values, seen, torch.arange(len(there))))
+    mask = torch.rand(means.shape, generator=torch.Generator().manual_seed(0)) > 0.9
+    observed = Sample(torch.where(mask, means, 1e3), mask.float(), torch.arange(len(there)))
+    made = fit_means(experiment, record, views_of(experiment))(observed)
     assert made.argmax(1).tolist() == there
 
 
@@ -151,15 +150,15 @@ def test_days_of_a_single_season_are_refused(tiny):
 
 
 def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe):
-    """It tells the seasons as far as its modes show them: those of departures from the mean, autumn being spring."""
-    bench = Workbench.of(globe(departures="mean", forecaster="lstm"))
-    grid = ObservationGrid.of("native", bench.fields, bench.views)
-    assert list(fit_classifiers(bench, grid)) == [LOGISTIC, MEANS, ON_SCORES]
-    classify, days = fit_on_scores(bench, grid), torch.arange(0, 360, 9)
+    """It tells the seasons as far as its modes show them: those of anomalies from the mean, autumn being spring."""
+    experiment = globe(departures="mean", forecaster="lstm")
+    fitting = experiment, open_record(experiment), views_of(experiment)
+    assert list(fit_classifiers(*fitting)) == [LOGISTIC, MEANS, ON_SCORES]
+    (_, record, views), classify, days = fitting, fit_on_scores(*fitting), torch.arange(0, 360, 9)
     for ratio in (0.0, 0.8):
-        made = classify(Observed.draw(grid, bench.fields, days, ratio, 5, whole=True))
+        made = classify(views.observe(record.full(days), torch.Generator().manual_seed(5), ratio))
         assert np.allclose(made.sum(1), 1)
-        assert (made.argmax(1) == bench.fields.season[days]).mean() > 0.6
+        assert (made.argmax(1) == record.season[days]).mean() > 0.6
 
 
 def test_rows_are_means_over_the_ratios(tiny):
@@ -179,10 +178,10 @@ def test_rows_are_means_over_the_ratios(tiny):
 def test_the_task_says_what_it_trains_shows_and_should_reach(tiny, monkeypatch):
     """Targets are means over the experiments, of the share of wrong seasons at each ratio."""
     experiments = [tiny(**SETTINGS, seed=seed) for seed in (0, 1)]
-    bench, task = Workbench.of(experiments[0]), task_of(experiments[0], "classification")
-    ((run, _),) = task.trainings(bench)
-    assert run == bench.run("classification") and task.runs(bench) == [run]
-    assert task.baselines(bench) == bench.run("baselines", "-classification") and task.benchmark == LOGISTIC
+    first, task = experiments[0], task_of(experiments[0], "classification")
+    ((run, _),) = task.trainings(first)
+    assert run == run_of(first, "classification") and task.runs(first) == [run]
+    assert task.baselines(first) == run_of(first, "baselines", "-classification") and task.benchmark == LOGISTIC
     assert [(measure.metric, measure.label) for measure in task.measures(experiments[0])] == [
         ("cross_entropy", "season, cross-entropy")]  # fmt: skip
     ratios = {"ratio": [0.2, 0.5, 0.7, 0.9]}
