@@ -19,7 +19,6 @@ Example:
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from sparta_core.errors import DataError
 from sparta_core.metrics.checks import area_mean, check_vector, checked
@@ -103,6 +102,8 @@ def ssim(forecast: Tensor, truth: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
     In Gaussian windows of 1.5 grid points, mirrored at every edge, the date line included.
     """
+    from torchmetrics.functional.image import structural_similarity_index_measure  # here: it takes seconds to import
+
     forecast, truth = checked(forecast=forecast, truth=truth)
     span = _span(low, high, truth.shape[2]).view(-1, 1, 1)
     low = low.view(-1, 1, 1)

@@ -4,10 +4,9 @@ import ctypes
 import logging
 import os
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning_fabric import Fabric
 from torch import distributed as dist
 
 from sparta_core.errors import ExperimentError
@@ -15,6 +14,9 @@ from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Section, setting
 from sparta_core.typed import Table, check_choice
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISION = "SPARTA_PRECISION"  # the environment variable
@@ -51,7 +53,7 @@ def prepare_process() -> None:
         mallopt(M_MMAP_MAX, 0)
 
 
-def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
+def make_fabric(experiment: Experiment, precision: str | None = None) -> "Fabric":
     """The Fabric that places modules and runs their forward passes for `experiment`.
 
     `precision` overrides the experiment's: a resumed run goes on in the one it began with. For "auto" it is what the
@@ -62,8 +64,10 @@ def make_fabric(experiment: Experiment, precision: str | None = None) -> Fabric:
     return _launched(device, precision or PRECISIONS[experiment.precision](device))
 
 
-def _launched(device: str, precision: str) -> Fabric:
+def _launched(device: str, precision: str) -> "Fabric":
     """One process, or one of those that torchrun or `fabric run` has started."""
+    from lightning_fabric import Fabric  # here: it takes seconds to import, and only training needs it
+
     together = dist.is_torchelastic_launched()
     here = int(os.environ["LOCAL_WORLD_SIZE"]) if together else 1
     nodes = int(os.environ["WORLD_SIZE"]) // here if together else 1

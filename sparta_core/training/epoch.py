@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Losses = dict[str, Tensor]
 
@@ -35,7 +37,7 @@ class Means:
             self.total[key] = self.total.get(key, 0) + value.detach()
             self.count[key] += 1
 
-    def over(self, fabric: Fabric) -> dict[str, float]:
+    def over(self, fabric: "Fabric") -> dict[str, float]:
         """Return the means over processes, too, by name; the device is read once, here."""
         sums: Any = fabric.all_reduce(torch.stack(list(self.total.values())), reduce_op="mean")
         means = zip(self.total, sums.tolist(), strict=True)

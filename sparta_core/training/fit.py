@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -24,6 +23,9 @@ from sparta_core.training.device import make_fabric
 from sparta_core.training.epoch import Losses, Means, ahead, named
 from sparta_core.training.runs import Run
 from sparta_core.training.schedules import Schedule
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Checkpoints(Section):
@@ -88,7 +90,7 @@ class Job:
     schedule: Schedule
     experiment: Experiment
     run: Run
-    fabric: Fabric
+    fabric: "Fabric"
     seed: int
     attached: Mapping[str, Tensor] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -107,7 +109,7 @@ def seeded(seed: int, *purpose: str) -> Iterator[int]:
         yield value
 
 
-def fabric_of(experiment: Experiment, run: Run) -> Fabric:
+def fabric_of(experiment: Experiment, run: Run) -> "Fabric":
     """What places and runs the modules of a training; unfinished work goes on in the precision it began with."""
     return make_fabric(experiment, run.record(CHECKPOINT).get("precision"))
 
