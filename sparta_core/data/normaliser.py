@@ -149,7 +149,7 @@ class Normaliser:
         """What `tensors` and `record` told of; KeyError where something is missing."""
         step = np.timedelta64(record["step"], "s")
         domain = Domain(tensors["latitude"].numpy(), tensors["longitude"].numpy(), DAY if step == DAY else step)
-        known = {name: tensors[name] for name in STATISTICS if name in tensors}
+        known = {name: tensors[name] for name in STATISTICS if name in tensors or name in ("mean", "std")}
         mask = tensors["land_sea_mask"].numpy() if "land_sea_mask" in tensors else None
         return cls(domain=domain, variables=tuple(record["variables"]), units=tuple(record["units"]),
                    level=record["level"], source=record["source"], license=record["license"], period=record["period"],
