@@ -22,7 +22,9 @@ class Latent(Task, name=TASK):
 
     def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
         """The variable "embedding" (time, feature)."""
-        attributes = {"units": "1", "long_name": "embedding"}
+        experiment = model.experiment
+        name = f"{experiment.name(experiment.representation)}, {experiment.representation}"
+        attributes = {"units": "1", "long_name": f"embedding by {name}"}
         embeddings = (("time", "feature"), embed(model, days).cpu().numpy(), attributes)
         return xr.Dataset({"embedding": embeddings}, {"time": ("time", days.dates, TIME)},
                           {"Conventions": CONVENTIONS, "title": "Embeddings of days"})  # fmt: skip
