@@ -9,23 +9,23 @@ from typing import Any
 
 from benchmarks.ours import TrainingStep
 from benchmarks.report import Row
-from benchmarks.setting import Setting, noise_fields
+from benchmarks.setting import Setting, noise_record
 from benchmarks.steps import in_turn, rate
 from benchmarks.timing import ratio, synchronise
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 
 MODES = {"cpu": ("default",), "cuda": ("default", "reduce-overhead")}  # the last is that with CUDA graphs
 
 
 def compiled(setting: Setting) -> Iterator[Row]:
-    fields = noise_fields(setting.experiment())
+    record = noise_record(setting.experiment())
     for mode in MODES.get(setting.device, ()):
-        yield measured(setting, mode, fields)
+        yield measured(setting, mode, record)
 
 
-def measured(setting: Setting, mode: str, fields: Fields) -> Row:
+def measured(setting: Setting, mode: str, record: Record) -> Row:
     """Stage 1's step with a compiled encoder, over the same as it is."""
-    plain, faster = (TrainingStep(setting.experiment(), "pretrain", fields) for _ in range(2))
+    plain, faster = (TrainingStep(setting.experiment(), "pretrain", record) for _ in range(2))
     encoder: Any = faster.objective.modules["encoder"]
     encoder.module.compile(mode=mode)
     begun = time.perf_counter()

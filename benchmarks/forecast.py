@@ -5,26 +5,27 @@ from itertools import islice
 
 import torch
 
-from benchmarks.ours import Training, workbench
+from benchmarks.ours import Training, fresh
 from benchmarks.per_sample import window_step, with_torchs_dropout
 from benchmarks.report import Goal, Row, amount
-from benchmarks.setting import Setting, noise_fields
+from benchmarks.setting import Setting, noise_record
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
-from sparta_core.tasks.forecast import Forecaster, run_of
+from sparta_core.data.record import Record
+from sparta_core.experiment import Experiment
+from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.forecast.lstm import LSTMForecaster, training_starts
-from sparta_core.training.device import arrange
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.device import arrange, make_fabric
 
 
 class OurEpoch(Training):
     """An epoch as training.fit takes it."""
 
-    def __init__(self, bench: Workbench) -> None:
-        experiment, model = bench.experiment, bench.build("decoder")
-        arrange(model, bench.device.type)
-        frozen = model.to(bench.device).eval().requires_grad_(False)
-        seed = experiment.seed
-        super().__init__(experiment.of(Forecaster).training(bench, run_of(bench, seed), seed).job(frozen))
+    def __init__(self, experiment: Experiment, record: Record) -> None:
+        kind, fabric, model = experiment.of(Forecaster), make_fabric(experiment), fresh(experiment, "decoder", record)
+        arrange(model, record.device.type)
+        model.eval().requires_grad_(False)
+        objective = kind.objective(record, model, fabric.setup_module(kind.build(model)))
+        super().__init__(fabric, objective, kind.schedule(), experiment.seed)
 
     def __call__(self) -> None:
         for batch in self.objective.batches("train", self.generator):
@@ -34,17 +35,17 @@ class OurEpoch(Training):
 class WindowEpoch:
     """The first `batches` of an epoch that embeds window by window, in float32 and torch's default layout."""
 
-    def __init__(self, bench: Workbench, forecaster: LSTMForecaster, batches: int | None) -> None:
-        experiment = bench.experiment
-        model = bench.build("decoder")
+    def __init__(self, experiment: Experiment, record: Record, forecaster: LSTMForecaster,
+                 batches: int | None) -> None:  # fmt: skip
+        model = fresh(experiment, "decoder", record)
         with_torchs_dropout(model)
-        self.experiment, self.days = experiment, bench.fields.split("downstream_train")
-        self.encoder = model.encoder.to(bench.device).eval().requires_grad_(False)
-        self.forecaster = forecaster.to(bench.device)
+        self.experiment, self.days = experiment, record.split("downstream_train").values
+        self.encoder = model.encoder.eval().requires_grad_(False)
+        self.forecaster = forecaster.to(record.device)
         self.adam = torch.optim.Adam(forecaster.parameters(), experiment.forecast_rate,
                                      weight_decay=experiment.forecast_weight_decay)  # fmt: skip
-        starts = training_starts(experiment, "train", len(self.days)).to(bench.device)
-        order = starts[torch.randperm(len(starts), device=bench.device)]
+        starts = training_starts(experiment, "train", len(self.days)).to(record.device)
+        order = starts[torch.randperm(len(starts), device=record.device)]
         self.batches = list(islice(order.split(experiment.forecast_batch_size), batches))
 
     @property
@@ -60,10 +61,10 @@ class WindowEpoch:
 
 def forecast(setting: Setting) -> Iterator[Row]:
     experiment = setting.experiment(look_back=30, stride=1)
-    bench = workbench(experiment, noise_fields(experiment, setting.forecast_years))
-    ours = OurEpoch(bench)
+    record = noise_record(experiment, setting.forecast_years)
+    ours = OurEpoch(experiment, record)
     forecaster = LSTMForecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
-    theirs = WindowEpoch(bench, forecaster, setting.forecast_batches)
+    theirs = WindowEpoch(experiment, record, forecaster, setting.forecast_batches)
     windows = len(training_starts(experiment, "train", len(theirs.days)))
     contenders = {"ours": Contender(repeated(ours), windows), "theirs": Contender(repeated(theirs), theirs.windows)}
     times = interleaved(contenders, setting.device, setting.rounds, warmup=1)

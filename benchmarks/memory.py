@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.ours import STAGES, TrainingStep
 from benchmarks.report import Goal, Row, amount, gigabytes
-from benchmarks.setting import PAPER_GRID, PAPER_YEARS, Grid, Setting, noise_fields, setting_for
+from benchmarks.setting import PAPER_GRID, PAPER_YEARS, Grid, Setting, noise_record, setting_for
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
 from sparta_core.training.device import make_fabric, prepare_process
 
@@ -95,10 +95,10 @@ def probe(case: Case) -> Found:
         batch_size=case.batch, soft_gap=SOFT_GAP, view_size=(round(72 * rows / height), round(144 * columns / width)),
         crop_from=(80 * rows // height, 160 * columns // width))  # fmt: skip
     before = peak(case.device)
-    fields = noise_fields(experiment, case.years, case.grid)
-    step = TrainingStep(experiment, case.stage, fields, case.precision)
+    record = noise_record(experiment, case.years, case.grid)
+    step = TrainingStep(experiment, case.stage, record, case.precision)
     times = interleaved({"step": Contender(repeated(step), case.batch // 3 * 3)}, case.device, ROUNDS, warmup=1)
-    return Found(peak(case.device) - before, fields.values.nbytes, times["step"])
+    return Found(peak(case.device) - before, record.values.nbytes, times["step"])
 
 
 def peak(device: str) -> int:

@@ -4,14 +4,17 @@ from itertools import cycle
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
-from sparta_core.training.fit import Job
-from sparta_core.training.stages import job
-from sparta_core.training.workbench import Workbench
+from sparta_core.models.sparta import Sparta
+from sparta_core.training.device import arrange, make_fabric
+from sparta_core.training.fit import Objective, seeded
+from sparta_core.training.schedules import Schedule
+from sparta_core.training.stages import stage_of
 from sparta_core.views.augment import Views
 from sparta_core.views.sampling import Sampler
 
@@ -20,19 +23,21 @@ SOFT_GAP = 252  # days: 504 anchors, twelve of the paper's batches
 EPOCH = 1  # past the first, where the blend gives the reconstruction no weight
 
 
-def workbench(experiment: Experiment, fields: Fields) -> Workbench:
-    """What `Workbench.of` makes of an experiment's days, of `fields`."""
-    return Workbench(experiment, fields, Views(experiment, fields.latitude, fields.longitude).to(fields.values.device))
+def fresh(experiment: Experiment, stage: str, record: Record) -> Sparta:
+    """Fresh modules of a stage for the days of a record, on its device."""
+    chosen = stage_of(experiment, stage)
+    with seeded(experiment.seed, stage, "build"):
+        return Sparta.build(experiment, chosen.parts, record, baseline=chosen.baseline).to(record.device)
 
 
 class Training:
-    """What a job trains, with the optimisers that its objective brings."""
+    """What an objective trains, with the optimisers that it brings."""
 
-    def __init__(self, made: Job) -> None:
-        self.fabric, self.objective = made.fabric, made.objective
-        plain = made.objective.optimisers(made.schedule.rate, made.schedule.weight_decay)
-        self.optimisers: dict[str, Any] = {name: made.fabric.setup_optimizers(each) for name, each in plain.items()}
-        self.generator = torch.Generator(made.fabric.device).manual_seed(made.experiment.seed)
+    def __init__(self, fabric: Fabric, objective: Objective, schedule: Schedule, seed: int) -> None:
+        self.fabric, self.objective = fabric, objective
+        plain = objective.optimisers(schedule.rate, schedule.weight_decay)
+        self.optimisers: dict[str, Any] = {name: fabric.setup_optimizers(each) for name, each in plain.items()}
+        self.generator = torch.Generator(fabric.device).manual_seed(seed)
 
     def step(self, batch: Tensor, epoch: int) -> None:
         """Every optimiser's steps on a batch."""
@@ -48,9 +53,15 @@ class TrainingStep(Training):
     Calling it returns without waiting for the device.
     """
 
-    def __init__(self, experiment: Experiment, stage: str, fields: Fields, precision: str | None = None) -> None:
-        super().__init__(job(workbench(experiment.replace(precision=precision or experiment.precision), fields), stage))
-        self.precision = self.fabric._precision.precision
+    def __init__(self, experiment: Experiment, stage: str, record: Record, precision: str | None = None) -> None:
+        fabric = make_fabric(experiment.replace(precision=precision or experiment.precision))
+        model, chosen = fresh(experiment, stage, record), stage_of(experiment, stage)
+        self.precision = fabric._precision.precision
+        arrange(model, fabric.device.type, self.precision)
+        for part, module in model.parts.items():
+            setattr(model, part, fabric.setup_module(module))
+        schedule = Schedule(chosen.epochs, chosen.rate)
+        super().__init__(fabric, chosen.objective(record, model), schedule, experiment.seed)
         self.batches = cycle(self.objective.batches("train", self.generator)[:-1])  # the last is partial
 
     def __call__(self) -> None:
@@ -69,13 +80,12 @@ class EpochOfViews:
     The split is short and its soft negatives near, so that an epoch takes seconds; a draw costs the same.
     """
 
-    def __init__(self, experiment: Experiment, fields: Fields) -> None:
+    def __init__(self, experiment: Experiment, record: Record) -> None:
         near = experiment.replace(soft_gap=SOFT_GAP)
         days = range(2 * (near.soft_gap + near.max_offset))  # the fewest that have soft negatives
         self.sampler = Sampler.of(near, "train", days, True)
-        self.values = fields.values
-        self.views = Views(experiment, fields.latitude, fields.longitude).to(self.values.device)
-        self.generator = torch.Generator(fields.values.device).manual_seed(experiment.seed)
+        self.record, self.views = record, Views(experiment, record.domain).to(record.device)
+        self.generator = torch.Generator(record.device).manual_seed(experiment.seed)
 
     @property
     def anchors(self) -> int:
@@ -84,15 +94,15 @@ class EpochOfViews:
     def masked(self) -> None:
         """As training sees them."""
         for days, offsets in self._drawn():
-            self.views.augmented(self.values[days], self.generator)
+            self.views.augmented(self.record.take(days), self.generator)
             for neighbours in (days + offsets, days - offsets):
-                self.views.augmented_sparse(self.values[neighbours], self.generator)
+                self.views.augmented_sparse(self.record.take(neighbours), self.generator)
 
     def unmasked(self) -> None:
         """Enlarged, cropped and smoothed only."""
         for days, offsets in self._drawn():
             for shown in (days, days + offsets, days - offsets):
-                self.views.augmented(self.values[shown], self.generator)
+                self.views.augmented(self.record.take(shown), self.generator)
 
     def _drawn(self) -> list[tuple[Tensor, Tensor]]:
         batches = self.sampler.batches(self.generator)

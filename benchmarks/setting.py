@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from sparta_core.data.days import split_days
-from sparta_core.data.fields import Fields
+from sparta_core.data.domain import Domain
+from sparta_core.data.record import Record
 from sparta_core.data.variables import UNITS
 from sparta_core.experiment import Experiment
 
@@ -63,17 +64,17 @@ def setting_for(device: str) -> Setting:
                    conditions=1, diffusion_rounds=1, grid_batch=6)  # fmt: skip
 
 
-def noise_fields(experiment: Experiment, years: int = PAPER_YEARS, grid: Grid = PAPER_GRID) -> Fields:
+def noise_record(experiment: Experiment, years: int = PAPER_YEARS, grid: Grid = PAPER_GRID) -> Record:
     """`years` of standardised noise on `grid`, one year of it repeated, on the experiment's device."""
     device, channels = experiment.device, len(experiment.variables)
     generator = torch.Generator(device).manual_seed(experiment.seed)
     year = torch.randn(YEAR, channels, *grid, generator=generator, device=device)
     days = years * YEAR
     rows, columns = grid
-    return Fields(
-        year.repeat(years, 1, 1, 1), np.datetime64("1959-01-01", "D") + np.arange(days),
-        -90 + 180 / rows * (np.arange(rows) + 0.5), 360 / columns * np.arange(columns), experiment.variables,
-        tuple(UNITS[name] for name in experiment.variables), torch.zeros(channels, device=device),
-        torch.ones(channels, device=device), split_days(days, experiment.split, experiment.downstream_split), None,
-        "noise",
-    )  # fmt: skip
+    return Record(
+        domain=Domain(-90 + 180 / rows * (np.arange(rows) + 0.5), 360 / columns * np.arange(columns)),
+        variables=experiment.variables, units=tuple(UNITS[name] for name in experiment.variables),
+        level=experiment.level, mean=torch.zeros(channels, device=device), std=torch.ones(channels, device=device),
+        source="noise", values=year.repeat(years, 1, 1, 1),
+        time=np.datetime64("1959-01-01", "D") + np.arange(days),
+        splits=split_days(days, experiment.split, experiment.downstream_split))  # fmt: skip

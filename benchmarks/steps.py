@@ -6,34 +6,34 @@ from itertools import islice
 
 from torch.utils.data import default_collate
 
-from benchmarks.ours import STAGES, TrainingStep, workbench
+from benchmarks.ours import STAGES, TrainingStep, fresh
 from benchmarks.per_sample import AnchorViews, PlainStep, Views, affordable_workers
 from benchmarks.report import Goal, Row, amount
-from benchmarks.setting import Setting, noise_fields
+from benchmarks.setting import Setting, noise_record
 from benchmarks.timing import Contender, Spread, interleaved, matmul_peak, ratio, repeated
 from benchmarks.views import running
-from sparta_core.data.fields import Fields
+from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
 
 FUSIONS = ("early", "attention", "gnn")
 
 
 def step(setting: Setting) -> Iterator[Row]:
-    fields = noise_fields(setting.experiment())
+    record = noise_record(setting.experiment())
     for fusion in FUSIONS:
         for stage in STAGES:
-            yield from Duel(setting, setting.experiment(fusion=fusion), stage, fields).rows()
+            yield from Duel(setting, setting.experiment(fusion=fusion), stage, record).rows()
 
 
 class Duel:
     """Our step of one stage and fusion, the plain one, and the plain one behind its loader."""
 
-    def __init__(self, setting: Setting, experiment: Experiment, stage: str, fields: Fields) -> None:
+    def __init__(self, setting: Setting, experiment: Experiment, stage: str, record: Record) -> None:
         self.setting, self.stage = setting, stage
         self.name = f"{experiment.fusion}, {STAGES[stage]}"
-        self.ours = TrainingStep(experiment, stage, fields)
-        self.theirs = PlainStep(workbench(experiment, fields).build(stage), experiment, stage, setting.device)
-        self.data = AnchorViews(fields.values.cpu(), fields.splits["train"], experiment, stage)
+        self.ours = TrainingStep(experiment, stage, record)
+        self.theirs = PlainStep(fresh(experiment, stage, record), experiment, stage, setting.device)
+        self.data = AnchorViews(record.values.cpu(), record.splits["train"], experiment, stage)
         self.workers = affordable_workers(self.data, setting.workers)
 
     def rows(self) -> Iterator[Row]:
@@ -90,8 +90,8 @@ def in_turn(steps: Mapping[str, TrainingStep], setting: Setting) -> dict[str, li
 
 def fusion(setting: Setting) -> Iterator[Row]:
     """Stage 1 with late fusion over the same with early fusion, both ours."""
-    fields = noise_fields(setting.experiment())
-    steps = {name: TrainingStep(setting.experiment(fusion=name), "pretrain", fields) for name in FUSIONS}
+    record = noise_record(setting.experiment())
+    steps = {name: TrainingStep(setting.experiment(fusion=name), "pretrain", record) for name in FUSIONS}
     flops = {name: ours.flops() for name, ours in steps.items()}
     times = in_turn(steps, setting)
     for name in FUSIONS[1:]:

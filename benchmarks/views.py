@@ -8,7 +8,7 @@ import torch
 from benchmarks.ours import EpochOfViews, TrainingStep
 from benchmarks.per_sample import PREFETCH, AnchorViews, Views, loader
 from benchmarks.report import Goal, Row, amount
-from benchmarks.setting import Setting, noise_fields
+from benchmarks.setting import Setting, noise_record
 from benchmarks.timing import Contender, Spread, interleaved, ratio, repeated
 
 LOADED = 4  # batches of the per-sample loader in one timing
@@ -17,9 +17,9 @@ SHORT = 7  # years of days: enough for soft negatives
 
 def views(setting: Setting) -> Iterator[Row]:
     experiment = setting.experiment(batch_size=128)
-    fields = noise_fields(experiment, SHORT)
-    ours = EpochOfViews(experiment, fields)
-    plain = AnchorViews(fields.values.cpu(), range(len(fields.time)), experiment, "pretrain")
+    record = noise_record(experiment, SHORT)
+    ours = EpochOfViews(experiment, record)
+    plain = AnchorViews(record.values.cpu(), range(len(record.time)), experiment, "pretrain")
     size = experiment.batch_size // 3
     contenders = {
         "ours": Contender(repeated(ours.masked, setting.repeats), setting.repeats * ours.anchors),
@@ -43,7 +43,7 @@ def views(setting: Setting) -> Iterator[Row]:
 def _share_of_a_step(setting: Setting, ours: EpochOfViews) -> Row:
     """The views' part in stage 1's step, at the step's batch, which the views' speed hardly depends on."""
     experiment = setting.experiment()
-    step = TrainingStep(experiment, "pretrain", noise_fields(experiment))
+    step = TrainingStep(experiment, "pretrain", noise_record(experiment))
     step()
     contenders = {
         "views": Contender(repeated(ours.masked, setting.repeats), setting.repeats * ours.anchors),

@@ -9,10 +9,10 @@ from benchmarks import memory
 from benchmarks.compiled import measured
 from benchmarks.forecast import OurEpoch
 from benchmarks.memory import Case, Found
-from benchmarks.ours import STAGES, EpochOfViews, TrainingStep, workbench
+from benchmarks.ours import STAGES, EpochOfViews, TrainingStep
 from benchmarks.per_sample import TRAINS
 from benchmarks.report import Goal, Row, parsed
-from benchmarks.setting import Setting, noise_fields, setting_for
+from benchmarks.setting import Setting, noise_record, setting_for
 from benchmarks.steps import Duel
 from benchmarks.timing import Spread
 from sparta_core.experiment import Experiment
@@ -25,7 +25,7 @@ def small(tiny):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_step_trains_its_stage_and_counts_its_operations(small, stage):
-    step = TrainingStep(small, stage, noise_fields(small, 3, (16, 32)))
+    step = TrainingStep(small, stage, noise_record(small, 3, (16, 32)))
     before = {name: [p.clone() for p in part.parameters()] for name, part in step.objective.modules.items()}
     once, twice = step.flops(), step.flops()
     assert once == twice > 0
@@ -37,7 +37,7 @@ def test_a_step_trains_its_stage_and_counts_its_operations(small, stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_step_is_taken_by_the_optimisers_of_training(small, stage):
     """One Adam at the rate of the stage; where an objective has several, each steps in its turn."""
-    step = TrainingStep(small.replace(**{f"{stage}_rate": 0.25}), stage, noise_fields(small, 3, (16, 32)))
+    step = TrainingStep(small.replace(**{f"{stage}_rate": 0.25}), stage, noise_record(small, 3, (16, 32)))
     assert {name: each.defaults["lr"] for name, each in step.optimisers.items()} == {"adam": 0.25}
     weight, taken = nn.Parameter(torch.ones(1)), []
     step.optimisers = {name: torch.optim.SGD([weight], rate) for name, rate in (("first", 0.5), ("second", 0.25))}
@@ -55,7 +55,7 @@ def test_a_step_is_taken_by_the_optimisers_of_training(small, stage):
 def test_a_forecasters_epoch_trains_it_alone(small):
     """As training would: at its own rate and weight decay."""
     experiment = small.replace(look_back=4, forecast_rate=0.125, forecast_weight_decay=0.5)
-    epoch = OurEpoch(workbench(experiment, noise_fields(experiment, 3, (16, 32))))
+    epoch = OurEpoch(experiment, noise_record(experiment, 3, (16, 32)))
     (forecaster,) = (epoch.objective.modules[name] for name in epoch.objective.trains)
     (adam,) = epoch.optimisers.values()
     assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.125, 0.5)
@@ -66,7 +66,7 @@ def test_a_forecasters_epoch_trains_it_alone(small):
 
 def test_a_step_counts_a_forward_pass_about_three_times(small):
     """Once forward, twice backward, but the views need no gradient."""
-    step, forward = TrainingStep(small, "pretrain", noise_fields(small, 3, (16, 32))), []
+    step, forward = TrainingStep(small, "pretrain", noise_record(small, 3, (16, 32))), []
 
     def count(module, inputs, output):
         forward.append(2 * output.numel() * module.weight[0].numel())
@@ -81,7 +81,7 @@ def test_a_step_counts_a_forward_pass_about_three_times(small):
 
 def test_a_duel_times_the_step_and_the_whole_pipeline(small):
     setting = Setting("cpu", batch=6, rounds=2, repeats=1)
-    duel = Duel(setting, small, "blend", noise_fields(small, 3, (16, 32)))
+    duel = Duel(setting, small, "blend", noise_record(small, 3, (16, 32)))
     duel.workers = 2
     rows = list(duel.rows())
     assert [row.measured for row in rows] == [
@@ -93,7 +93,7 @@ def test_a_duel_times_the_step_and_the_whole_pipeline(small):
 
 def test_an_epoch_of_views_is_nine_an_anchor(monkeypatch):
     experiment = Experiment(view_size=(8, 16), crop_from=(10, 20), device="cpu")
-    ours = EpochOfViews(experiment, noise_fields(experiment, 2, (8, 16)))
+    ours = EpochOfViews(experiment, noise_record(experiment, 2, (8, 16)))
     shown = {"augmented": 0, "augmented_sparse": 0}
     for name in shown:
         def counted(days, generator, name=name):
@@ -134,7 +134,7 @@ def test_a_compiled_encoder_is_timed_beside_itself(small, monkeypatch):
     compiled = []
     monkeypatch.setattr(nn.Module, "compile", lambda module, mode: compiled.append((type(module).__name__, mode)))
     monkeypatch.setattr(Setting, "experiment", lambda _: small)
-    row = measured(Setting("cpu", batch=6, rounds=2, repeats=1), "default", noise_fields(small, 3, (16, 32)))
+    row = measured(Setting("cpu", batch=6, rounds=2, repeats=1), "default", noise_record(small, 3, (16, 32)))
     assert compiled == [("ResNet18", "default")]
     assert row.ratio.low > 0 and "encoder compiled (default, " in row.measured
 

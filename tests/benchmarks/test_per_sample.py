@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.ours import STAGES, workbench
+from benchmarks.ours import STAGES, fresh
 from benchmarks.per_sample import AnchorViews, PlainStep, augmented, enlarged, loader, masked, nt_xent, window_step
 from sparta_core import losses
+from sparta_core.data.domain import Domain
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.layers.dropout import ReLUDropout
+from sparta_core.training.records import open_record
 from sparta_core.training.stages import stage_of
-from sparta_core.training.workbench import Workbench
 from sparta_core.views.augment import Views
 from tests.globe import axes
 
@@ -27,15 +29,15 @@ def test_views_are_spartas_for_the_same_draws(grid, seed):
     """Both draw row, column and ratio of one day in this order; their masks are of other bits, with the same ratio."""
     experiment = Experiment()
     day = torch.randn(5, *grid, generator=generator(9))
-    views = Views(experiment, *axes(*grid))
+    views, sample = Views(experiment, Domain(*axes(*grid))), Sample.of(day[None])
     augmentation = augmented(day, experiment, generator(seed))
-    assert torch.allclose(augmentation, views.augmented(day[None], generator(seed))[0], atol=1e-4)
+    assert torch.allclose(augmentation, views.augmented(sample, generator(seed))[0], atol=1e-4)
     g = generator(seed)
     positive = masked(augmented(day, experiment, g), experiment.mask_ratio, g)
-    expected = views.augmented_sparse(day[None], generator(seed))[0]
+    expected = views.augmented_sparse(sample, generator(seed))[0]
     assert same_where_both_see(positive, expected)
     sparse = masked(enlarged(day[None], experiment.view_size)[0], experiment.mask_ratio, generator(seed))
-    assert same_where_both_see(sparse, views.sparse(day[None], generator(seed))[0])
+    assert same_where_both_see(sparse, views.sparse(sample, generator(seed))[0])
 
 
 def same_where_both_see(a, b):
@@ -115,11 +117,10 @@ class Prepared:
 @pytest.mark.parametrize("stage", STAGES)
 def test_losses_are_spartas_on_the_same_views(tiny, stage, fusion):
     experiment = tiny(fusion=fusion, cycle_weight=2.0, batch_size=12)
-    fields = Workbench.of(experiment).fields
-    fields = dataclasses.replace(fields, values=fields.values.double())
-    bench = workbench(experiment, fields)
-    plain = PlainStep(bench.build(stage).double(), experiment, stage, "cpu")
-    objective = stage_of(experiment, stage).objective(bench, bench.build(stage).double().parts)
+    record = open_record(experiment)
+    record = dataclasses.replace(record, values=record.values.double())
+    plain = PlainStep(fresh(experiment, stage, record).double(), experiment, stage, "cpu")
+    objective = stage_of(experiment, stage).objective(record, fresh(experiment, stage, record).double())
     for modules in (plain.parts, objective.modules):
         for part, module in modules.items():
             module.train(part == "encoder")  # without the decoder's dropout, with the encoder's batch statistics
@@ -127,7 +128,7 @@ def test_losses_are_spartas_on_the_same_views(tiny, stage, fusion):
     loaded = objective.load(batch)
     samples = {name: torch.randn(batch.shape[1], 5, *experiment.view_size, dtype=torch.float64, generator=generator(k))
                for k, name in enumerate(("now", "after", "before", "sparse"))}  # fmt: skip
-    samples |= dict(zip(("truth", "true_after", "true_before"), loaded.roles, strict=False))
+    samples |= dict(zip(("truth", "true_after", "true_before"), (days.values for days in loaded.roles), strict=False))
     for epoch in (0, 30):
         objective.views = Prepared(samples)
         expected = objective.losses(loaded, epoch, generator(1))["loss"]
@@ -137,13 +138,13 @@ def test_losses_are_spartas_on_the_same_views(tiny, stage, fusion):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_step_moves_what_the_stage_trains(tiny, stage):
     experiment = tiny()
-    bench = Workbench.of(experiment)
-    model = bench.build(stage)
-    trains = stage_of(experiment, stage).objective(bench, model.parts).trains
+    record = open_record(experiment)
+    model = fresh(experiment, stage, record)
+    trains = stage_of(experiment, stage).objective(record, model).trains
     step = PlainStep(model, experiment, stage, "cpu")
     assert not any(isinstance(module, ReLUDropout) for module in model.modules())
     before = {name: [p.clone() for p in part.parameters()] for name, part in step.parts.items()}
-    data = AnchorViews(bench.fields.values, bench.fields.splits["train"], experiment, stage)
+    data = AnchorViews(record.values, record.splits["train"], experiment, stage)
     step(next(iter(loader(data, 1, "cpu"))))
     for name, part in step.parts.items():
         moved = any(not torch.equal(a, b) for a, b in zip(before[name], part.parameters(), strict=True))
