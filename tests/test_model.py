@@ -9,13 +9,13 @@ import pytest
 import torch
 import xarray as xr
 
-from sparta_core.apply import embed, observations, reconstruct, trained
 from sparta_core.errors import DataError
+from sparta_core.model import Model
 
 
 @pytest.fixture
 def model(tiny):
-    return trained(tiny(objective="autoencoder", autoencoder_epochs=1))
+    return Model.of(tiny(objective="autoencoder", autoencoder_epochs=1), [])
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def days(weather):
 
 def by_hand(model, days):
     """Embeddings of days whose NaN are the training mean."""
-    fields = model.bench.fields
-    values = np.stack([(days[name].values - float(fields.mean[c])) / float(fields.std[c])
-                       for c, name in enumerate(fields.variables)], axis=1)  # fmt: skip
+    known = model.sparta.normaliser
+    values = np.stack([(days[name].values - float(known.mean[c])) / float(known.std[c])
+                       for c, name in enumerate(known.variables)], axis=1)  # fmt: skip
     with torch.no_grad():
         z = model.sparta.encoder(torch.from_numpy(np.nan_to_num(values)).float())
         return z.numpy(), model.sparta.decoder(z).numpy()
@@ -35,12 +35,13 @@ def by_hand(model, days):
 
 def test_embeddings_and_reconstructions_are_those_by_hand(model, days):
     z, fields = by_hand(model, days)
-    embedded = embed(model, days)["embedding"]
+    embedded = model.embed(days)["embedding"]
     np.testing.assert_allclose(embedded, z, atol=1e-5)
     assert embedded.attrs["units"] == "1" and "autoencoder" in embedded.attrs["long_name"]
-    made = reconstruct(model, days)
-    for c, name in enumerate(model.bench.fields.variables):
-        expected = fields[:, c] * float(model.bench.fields.std[c]) + float(model.bench.fields.mean[c])
+    made = model.reconstruct(days)
+    known = model.sparta.normaliser
+    for c, name in enumerate(known.variables):
+        expected = fields[:, c] * float(known.std[c]) + float(known.mean[c])
         np.testing.assert_allclose(made[name], expected, rtol=1e-4, atol=1e-7)
         assert made[name].attrs["units"] == days[name].attrs["units"]
     xr.testing.assert_equal(made["time"], days["time"])
@@ -60,26 +61,26 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_spelling_of_the_same_days_changes_nothing(model, days, change):
-    xr.testing.assert_allclose(embed(model, CHANGES[change](days)), embed(model, days), rtol=1e-4)
-    xr.testing.assert_allclose(reconstruct(model, CHANGES[change](days)), reconstruct(model, days), rtol=1e-4)
+    xr.testing.assert_allclose(model.embed(CHANGES[change](days)), model.embed(days), rtol=1e-4)
+    xr.testing.assert_allclose(model.reconstruct(CHANGES[change](days)), model.reconstruct(days), rtol=1e-4)
 
 
 def test_what_is_not_observed_is_nan(model, days):
     gaps = days.copy(deep=True)
     gaps["geopotential"][1] = np.nan
     gaps["2m_temperature"][:, 3:5] = np.nan
-    np.testing.assert_allclose(embed(model, gaps)["embedding"], by_hand(model, gaps)[0], atol=1e-5)
+    np.testing.assert_allclose(model.embed(gaps)["embedding"], by_hand(model, gaps)[0], atol=1e-5)
     without = days.drop_vars("specific_humidity")
     blank = days.assign(specific_humidity=days["specific_humidity"] * np.nan)
-    np.testing.assert_allclose(embed(model, without)["embedding"], by_hand(model, blank)[0], atol=1e-5)
-    assert all(field.notnull().all() for field in reconstruct(model, without).data_vars.values())
+    np.testing.assert_allclose(model.embed(without)["embedding"], by_hand(model, blank)[0], atol=1e-5)
+    assert all(field.notnull().all() for field in model.reconstruct(without).data_vars.values())
 
 
 def test_one_day_needs_no_time(model, days):
     one = days.isel(time=2)
-    xr.testing.assert_allclose(embed(model, one), embed(model, days).isel(time=2), rtol=1e-4)
-    assert reconstruct(model, one)["geopotential"].dims == ("latitude", "longitude")
-    assert "time" not in reconstruct(model, one.drop_vars("time")).coords
+    xr.testing.assert_allclose(model.embed(one), model.embed(days).isel(time=2), rtol=1e-4)
+    assert model.reconstruct(one)["geopotential"].dims == ("latitude", "longitude")
+    assert "time" not in model.reconstruct(one.drop_vars("time")).coords
 
 
 BAD = {
@@ -121,14 +122,14 @@ def test_other_data_is_one_sentence(model, days, case):
     change, message = BAD[case]
     days = keep_units(days, change)
     with pytest.raises(DataError, match=message) as error:
-        reconstruct(model, days)
+        model.reconstruct(days)
     assert "\n" not in str(error.value)
 
 
 def same(model, given, days):
     """Whether `given` is embedded and rebuilt as the days are."""
-    xr.testing.assert_allclose(embed(model, given), embed(model, days), rtol=1e-4)
-    xr.testing.assert_allclose(reconstruct(model, given), reconstruct(model, days), rtol=1e-4)
+    xr.testing.assert_allclose(model.embed(given), model.embed(days), rtol=1e-4)
+    xr.testing.assert_allclose(model.reconstruct(given), model.reconstruct(days), rtol=1e-4)
 
 
 def test_files_stores_and_arrays_are_taken_as_they_are(model, days, tmp_path):
@@ -142,21 +143,22 @@ def test_files_stores_and_arrays_are_taken_as_they_are(model, days, tmp_path):
 
 @pytest.mark.parametrize("given, message", [
     (np.zeros((1, 16, 32)), r"^give an xarray Dataset with its coordinates, no ndarray: xarray.Dataset\({'geop"),
-    (None, "no NoneType: xarray.Dataset"), (pd.DataFrame({"lat": [1]}), "give observations.model, table"),
+    (None, "no NoneType: xarray.Dataset"), (pd.DataFrame({"lat": [1]}), r"give model.observations\(table\)"),
     (xr.DataArray(np.zeros((16, 32))), r"has no name, which says what it is; give array.rename\('geopotential'\)"),
-    ("stations.csv", "stations.csv is a table; read it with observations"), ("none.nc", "there is no data at none.nc")])
+    ("stations.csv", r"stations.csv is a table; read it with model.observations\(path\)"),
+    ("none.nc", "there is no data at none.nc")])
 def test_what_is_no_dataset_is_one_sentence(model, given, message):
-    for entry in (embed, reconstruct):
+    for entry in (model.embed, model.reconstruct):
         with pytest.raises(DataError, match=message):
-            entry(model, given)
+            entry(given)
 
 
 def test_a_damaged_file_is_one_sentence(model, tmp_path):
     (tmp_path / "days.nc").write_text("no file")
     with pytest.raises(DataError, match="is neither a Zarr store nor a NetCDF file"):
-        embed(model, tmp_path / "days.nc")
+        model.embed(tmp_path / "days.nc")
     with pytest.raises(DataError, match="observations takes a pandas DataFrame or the path of a CSV, no ndarray"):
-        observations(model, np.zeros(3))
+        model.observations(np.zeros(3))
 
 
 def dates(days, values):
@@ -180,7 +182,7 @@ TIMES = {
 @pytest.mark.parametrize("departures", ["mean", "climatology"])
 @pytest.mark.parametrize("change", TIMES)
 def test_however_times_are_written_the_days_are_the_same(tiny, days, change, departures):
-    model = trained(tiny(objective="autoencoder", autoencoder_epochs=1, departures=departures))
+    model = Model.of(tiny(objective="autoencoder", autoencoder_epochs=1, departures=departures), [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         given = TIMES[change](days)
@@ -197,22 +199,22 @@ def test_moments_of_a_date_are_averaged_and_said(model, days):
     holed = moments.copy(deep=True)
     holed["2m_temperature"][0, :3] = np.nan
     with pytest.warns(UserWarning, match="the dataset has 4 moments a date, 16 on 4 dates; their mean is taken for"):
-        made = embed(model, holed)
+        made = model.embed(holed)
     np.testing.assert_array_equal(made["time"], days["time"])
-    np.testing.assert_allclose(made["embedding"], embed(model, days)["embedding"], atol=1e-4)
+    np.testing.assert_allclose(made["embedding"], model.embed(days)["embedding"], atol=1e-4)
 
 
 def test_a_code_in_one_moment_is_told_before_it_is_averaged(model, days):
     moments = days.assign_coords(time=days.time.values[0] + np.arange(4) * np.timedelta64(6, "h"))
     moments["geopotential"][2, 3, 4] = -9999
     with pytest.warns(UserWarning), pytest.raises(DataError, match=r"is -9999 on 2001-01-11 at -50.* looks like"):
-        embed(model, moments)
+        model.embed(moments)
 
 
 def test_a_moment_that_stands_for_its_day_is_said_and_keeps_its_time(model, days):
     given = days.assign_coords(time=days.time + np.timedelta64(6, "h"))
     with pytest.warns(UserWarning, match="each date of the dataset has one moment, at 06:00 UTC"):
-        made = embed(model, given)
+        made = model.embed(given)
     np.testing.assert_array_equal(made["time"], given["time"])
 
 
@@ -220,7 +222,7 @@ def test_variables_that_nothing_uses_are_named(model, days):
     more = days.assign(ua=days["geopotential"], rain=days["geopotential"], crs=0, time_bnds=days["time"])
     more["time"].attrs["bounds"] = "time_bnds"
     with pytest.warns(UserWarning, match="^nothing uses the variables 'rain', 'ua' of the dataset; what is used is 2m"):
-        embed(model, more.drop_vars("time_bnds"))
+        model.embed(more.drop_vars("time_bnds"))
 
 
 def test_units_are_those_of_the_training_days_for_every_variable(tiny, weather, tmp_path):
@@ -229,25 +231,25 @@ def test_units_are_those_of_the_training_days_for_every_variable(tiny, weather, 
     own = days[["geopotential"]].rename(geopotential="mean_sea_level_pressure")
     own["mean_sea_level_pressure"].attrs["units"] = "Pa"
     own.to_netcdf(tmp_path / "own.nc", engine="h5netcdf")
-    model = trained(tiny(data=str(tmp_path / "own.nc"), variables=("mean_sea_level_pressure",), objective="autoencoder",
-                         autoencoder_epochs=1))  # fmt: skip
+    model = Model.of(tiny(data=str(tmp_path / "own.nc"), variables=("mean_sea_level_pressure",),
+                          objective="autoencoder", autoencoder_epochs=1), [])  # fmt: skip
     given = own.isel(time=slice(3))
-    there = embed(model, given)["embedding"]
+    there = model.embed(given)["embedding"]
     pressure = given["mean_sea_level_pressure"]
     with pytest.warns(UserWarning, match="is in 'hPa'; it is converted to 'Pa', times 100"):
-        made = embed(model, (pressure / 100).assign_attrs(units="hPa").to_dataset())["embedding"]
+        made = model.embed((pressure / 100).assign_attrs(units="hPa").to_dataset())["embedding"]
     np.testing.assert_allclose(made, there, rtol=1e-3, atol=1e-4)
     with pytest.raises(DataError, match="mean_sea_level_pressure in the dataset is in 'K'; convert it to 'Pa'"):
-        embed(model, pressure.assign_attrs(units="K").to_dataset())
+        model.embed(pressure.assign_attrs(units="K").to_dataset())
 
 
 def test_stations_of_pandas_and_of_a_csv_are_embedded_alike(model, days, tmp_path):
     places = pd.DataFrame({"time": "2001-01-11T12:00:00Z", "lat": [48.0, -20], "lon": [8, 200],
                            "2m_temperature": [275.0, 281], "geopotential": [12900.0, 13100]})  # fmt: skip
     places.to_csv(tmp_path / "stations.csv", index=False)
-    made = observations(model, places)
-    assert made.identical(observations(model, tmp_path / "stations.csv"))
+    made = model.observations(places)
+    assert made.identical(model.observations(tmp_path / "stations.csv"))
     assert made["geopotential"].notnull().sum() == 2 and made["time"].values == np.datetime64("2001-01-11")
-    assert np.isfinite(embed(model, made)["embedding"]).all()
+    assert np.isfinite(model.embed(made)["embedding"]).all()
     with pytest.raises(DataError, match=r"is 1315.* in row 1, where .*geopotential height in m: multiply it by 9.8"):
-        observations(model, places.assign(geopotential=places["geopotential"] / 9.80665))
+        model.observations(places.assign(geopotential=places["geopotential"] / 9.80665))

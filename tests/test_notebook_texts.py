@@ -10,7 +10,7 @@ import pandas as pd
 import papermill
 import pytest
 
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.experiment import Experiment
 from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
 
@@ -85,11 +85,11 @@ def test_the_data_are_shown_without_a_land_sea_mask(write_weather, tmp_path):
 @pytest.mark.parametrize("mask", ["none", "a few points"])
 def test_stations_are_placed_without_a_land_sea_mask(weather, tmp_path, mask):
     """Notebook 05's 150: anywhere without one; where there is less land than that, on every point of it."""
-    fields = load_fields(Experiment(data=str(weather), device="cpu", soft_gap=45))
-    assert fields.land_sea_mask is None
-    land = np.zeros(fields.grid)
+    record = load_record(Experiment(data=str(weather), device="cpu", soft_gap=45))
+    assert record.land_sea_mask is None
+    land = np.zeros(record.grid)
     land[3, :7] = 1
-    there = SimpleNamespace(grid=fields.grid, latitude=fields.latitude, longitude=fields.longitude,
+    there = SimpleNamespace(grid=record.grid, latitude=record.latitude, longitude=record.longitude,
                             land_sea_mask=None if mask == "none" else land)  # fmt: skip
     code = sources(FOLDER / "05_decoder.ipynb", "code")
     (cell,) = [text for text in code if "measured.csv" in text and "rng" in text]
@@ -99,7 +99,7 @@ def test_stations_are_placed_without_a_land_sea_mask(weather, tmp_path, mask):
     table = pd.read_csv(tmp_path / "measured.csv").drop_duplicates(["lat", "lon"])
     assert len(table) == (150 if mask == "none" else 7)
     rows, columns = (np.searchsorted(axis, table[name]) for axis, name in (
-        (fields.latitude, "lat"), (fields.longitude, "lon")))  # fmt: skip
+        (record.latitude, "lat"), (record.longitude, "lon")))  # fmt: skip
     assert table["2m_temperature"].to_numpy() == pytest.approx(truth[rows, columns], abs=3)  # errors of half a kelvin
     if mask != "none":
         assert (land[rows, columns] == 1).all()

@@ -1,4 +1,4 @@
-"""Departures from the climatology: against least squares in float64, exact both ways, and nobody's scores changed."""
+"""Anomalies from the climatology: against least squares in float64, exact both ways, and nobody's scores changed."""
 
 import numpy as np
 import pandas as pd
@@ -6,14 +6,12 @@ import pytest
 import torch
 import xarray as xr
 
-from sparta_core.apply import reconstruct, trained
 from sparta_core.baselines import fit_baselines
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
-from sparta_core.data.fields import load_fields
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
-from sparta_core.tasks.season.labels import full_fields
-from sparta_core.training.workbench import Workbench
+from sparta_core.model import Model
+from sparta_core.training.records import open_record
 
 
 def by_hand(values, dates, train):
@@ -27,7 +25,7 @@ def by_hand(values, dates, train):
 
 @pytest.fixture
 def both(tiny):
-    return [load_fields(tiny(departures=kind)) for kind in ("mean", "climatology")]
+    return [open_record(tiny(departures=kind)) for kind in ("mean", "climatology")]
 
 
 def test_day_of_year_is_pandas():
@@ -36,30 +34,33 @@ def test_day_of_year_is_pandas():
     assert days_of_year(dates[:6].reshape(2, 3)).shape == (2, 3)
 
 
-def test_departures_are_what_least_squares_on_the_training_days_leaves(both):
-    mean, departures = both
+def test_anomalies_are_what_least_squares_on_the_training_days_leaves(both):
+    mean, climatology = both
     train = mean.splits["train"].stop
     expected = by_hand(mean.values.numpy(), mean.time, train)
-    np.testing.assert_allclose(departures.usual(departures.time), expected, atol=2e-5)
-    np.testing.assert_allclose(departures.values, mean.values.numpy() - expected, atol=2e-5)
-    assert departures.values[:train].square().mean() < 0.7 * mean.values[:train].square().mean()
+    np.testing.assert_allclose(climatology.climatology_of(climatology.time), expected, atol=2e-5)
+    anomalies = climatology.take(slice(None)).values
+    np.testing.assert_allclose(anomalies, mean.values.numpy() - expected, atol=2e-5)
+    assert anomalies[:train].square().mean() < 0.7 * mean.take(slice(None)).values[:train].square().mean()
 
 
 def test_they_are_undone_exactly(both):
-    mean, departures = both
-    days = torch.tensor([3, 599, 140])
-    torch.testing.assert_close(departures.whole(days), mean.take(days), atol=4e-6, rtol=0)
-    torch.testing.assert_close(departures.whole(slice(5, 9)), mean.whole(slice(5, 9)), atol=4e-6, rtol=0)
-    physical = mean.physical(mean.values)
-    torch.testing.assert_close(departures.physical(departures.values, departures.time), physical, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(departures.standardise(physical, departures.time), departures.values, atol=1e-4, rtol=0)
-    members = departures.values[:6].unflatten(0, (2, 3))
-    made = departures.physical(members, departures.time[:2, None])  # dates that broadcast
-    torch.testing.assert_close(made[1, 2], departures.physical(members[1, 2], departures.time[1:2])[0])
+    mean, climatology = both
+    for days in (torch.tensor([3, 599, 140]), slice(5, 9)):
+        taken, full = climatology.take(days), mean.take(days).values
+        assert torch.equal(climatology.full(days).values, full) and torch.equal(mean.full(days).values, full)
+        made = taken.values + climatology.climatology_of(taken.dates)
+        torch.testing.assert_close(made, full, atol=4e-6, rtol=0)
+    physical, anomalies = mean.physical(mean.values), climatology.take(slice(None)).values
+    torch.testing.assert_close(climatology.physical(anomalies, climatology.time), physical, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(climatology.standardise(physical, climatology.time), anomalies, atol=1e-4, rtol=0)
+    members = anomalies[:6].unflatten(0, (2, 3))
+    made = climatology.physical(members, climatology.time[:2, None])  # dates that broadcast
+    torch.testing.assert_close(made[1, 2], climatology.physical(members[1, 2], climatology.time[1:2])[0])
 
 
 def test_without_dates_there_is_no_way_back(both):
-    with pytest.raises(DataError, match="departures from the climatology of their dates; say the dates"):
+    with pytest.raises(DataError, match="anomalies from the climatology of their dates; give the dates"):
         both[1].physical(both[1].values[:2])
 
 
@@ -74,30 +75,31 @@ def test_days_with_gaps_have_no_climatology():
 def test_the_baselines_forecast_the_same_weather(both):
     last, leads = torch.tensor([500, 520, 585]), 4
     forecasts = []
-    for fields in both:
-        dates = fields.dates(last)[:, None] + np.arange(1, leads + 1)
-        forecasts.append({name: model.forecast(fields, last, leads) + fields.usual(dates)
-                          for name, model in fit_baselines(Experiment(), fields, leads).items()})
+    for record in both:
+        ahead = record.climatology_ahead(record.dates(last), leads)
+        forecasts.append({name: model.forecast(record, last, leads) + ahead
+                          for name, model in fit_baselines(Experiment(), record, leads).items()})
+    np.testing.assert_array_equal(both[1].dates_ahead(both[1].dates(last), leads)[2], both[1].time[586:590])
     for name, expected in forecasts[0].items():
         torch.testing.assert_close(forecasts[1][name], expected, rtol=0, atol=1e-4)
 
 
-def test_seasons_are_told_from_days_that_keep_what_is_usual(tiny):
+def test_seasons_are_told_from_days_that_keep_their_climatology(both):
     """Where the date's climatology is taken off, the date must be known, and with it the season."""
-    mean, departures = (full_fields(Workbench.of(tiny(departures=kind)), "downstream_test")
-                        for kind in ("mean", "climatology"))
-    torch.testing.assert_close(departures, mean, atol=4e-6, rtol=0)
+    mean, climatology = (record.full(record.splits["downstream_test"]) for record in both)
+    torch.testing.assert_close(climatology.values, mean.values, atol=4e-6, rtol=0)
+    np.testing.assert_array_equal(climatology.dates, mean.dates)
 
 
-def test_reconstructions_of_departures_need_the_date(tiny, weather):
-    model = trained(tiny(objective="autoencoder", autoencoder_epochs=1, departures="climatology"))
+def test_reconstructions_of_anomalies_need_the_date(tiny, weather):
+    experiment = tiny(objective="autoencoder", autoencoder_epochs=1, departures="climatology")
+    model, record = Model.of(experiment, []), open_record(experiment)
     days = xr.load_dataset(weather).isel(time=slice(10, 14))
-    fields = model.bench.fields
     with torch.no_grad():
-        made = model.sparta(model.bench.views.full(fields.values[10:14]))
-    expected = fields.physical(made, fields.time[10:14])
-    np.testing.assert_allclose(reconstruct(model, days)["geopotential"], expected[:, 3], rtol=1e-4)
-    one = reconstruct(model, days.isel(time=2))
+        made = model.sparta(model.sparta.views.shown(record.take(slice(10, 14))))
+    expected = record.physical(made, record.time[10:14])
+    np.testing.assert_allclose(model.reconstruct(days)["geopotential"], expected[:, 3], rtol=1e-4)
+    one = model.reconstruct(days.isel(time=2))
     np.testing.assert_allclose(one["geopotential"], expected[2, 3], rtol=1e-4)
     with pytest.raises(DataError, match="no coordinate time of dates"):
-        reconstruct(model, days.drop_vars("time"))
+        model.reconstruct(days.drop_vars("time"))

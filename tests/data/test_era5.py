@@ -11,7 +11,7 @@ from distributed import LocalCluster
 
 from sparta_core.data import daystore, era5
 from sparta_core.data.days import WEATHERBENCH2_VARIABLES, read_days
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from tests.data.killed import forked
@@ -54,16 +54,16 @@ def test_a_prepared_store_holds_the_days_and_where_they_come_from(source, tmp_pa
     assert " left" in blocks[0] and "took" in blocks[-1]
 
 
-def test_a_prepared_store_loads_as_fields_with_the_same_physical_values(source, tmp_path):
+def test_a_prepared_store_loads_as_a_record_with_the_same_physical_values(source, tmp_path):
     target = era5.prepare(source, tmp_path / "days.zarr")
-    fields = load_fields(Experiment(
+    record = load_record(Experiment(
         data=str(target), variables=WEATHERBENCH2_VARIABLES, level=850, days=None,
         split=(0.4, 0.2), downstream_split=(0.4, 0.4)))
-    physical = fields.physical(fields.values).numpy()
+    physical = record.physical(record.values).numpy()
     for channel, (name, expected) in enumerate(means_by_hand(six_hourly(), 850, 0, 7).items()):
-        assert fields.variables[channel] == name and fields.units[channel] == CF_UNITS[name]
+        assert record.variables[channel] == name and record.units[channel] == CF_UNITS[name]
         np.testing.assert_allclose(physical[:, channel], expected, rtol=1e-5)
-    assert fields.source == source
+    assert record.source == source
 
 
 def test_only_the_years_asked_for_are_prepared(source, tmp_path):
@@ -295,9 +295,9 @@ def test_one_flipped_bit_in_any_file_of_a_store_is_named(source, tmp_path):
         place = int(rng.integers(len(whole)))
         (target / name).write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
         with pytest.raises(DataError, match=f"{name.name} is damaged"):
-            load_fields(Experiment(**settings))
+            load_record(Experiment(**settings))
         (target / name).write_bytes(whole)
-    assert load_fields(Experiment(**settings)).values.isfinite().all()
+    assert load_record(Experiment(**settings)).values.isfinite().all()
 
 
 def test_a_bit_that_flips_before_the_store_is_finished_is_named(source, tmp_path, monkeypatch):

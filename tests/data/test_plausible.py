@@ -6,50 +6,47 @@ import warnings
 import numpy as np
 import pytest
 
-from sparta_core.apply import TrainedModel
+from sparta_core.data.given import known as known_of
 from sparta_core.data.plausible import ODD, Known
+from sparta_core.data.record import load_record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
-from sparta_core.training.workbench import Workbench
 
 
 @pytest.fixture(scope="module")
-def bench():
-    return Workbench.of(Experiment(device="cpu"))
+def record():
+    return load_record(Experiment(device="cpu"))
 
 
 @pytest.fixture(scope="module")
-def known(bench):
-    return TrainedModel(None, bench).known
+def known(record):
+    return known_of(record.normaliser)
 
 
 @pytest.fixture(scope="module")
-def later(bench):
+def later(record):
     """Validation days and the last ones, a dozen of each."""
-    fields = bench.fields
-    days = [*range(fields.splits["validation"].start, fields.splits["downstream"].stop, 64)]
-    values = fields.physical(fields.values[days]).numpy().astype(np.float64)
-    return {name: values[:, c].reshape(len(days), -1) for c, name in enumerate(fields.variables)}
+    days = [*range(record.splits["validation"].start, record.splits["downstream"].stop, 64)]
+    values = record.physical(record.values[days]).numpy().astype(np.float64)
+    return {name: values[:, c].reshape(len(days), -1) for c, name in enumerate(record.variables)}
 
 
 def nowhere(index):
     return "there"
 
 
-def test_the_range_is_that_of_the_training_days(bench, known):
-    fields = bench.fields
-    physical = fields.physical(fields.split("train")).numpy()
+def test_the_range_is_that_of_the_training_days(record, known):
+    physical = record.physical(record.split("train").values).numpy()
     np.testing.assert_array_equal(known.low, physical.min(0))
     np.testing.assert_array_equal(known.high, physical.max(0))
 
 
-def test_later_days_of_the_bundled_climate_raise_no_alarm(bench, known):
-    fields = bench.fields
+def test_later_days_of_the_bundled_climate_raise_no_alarm(record, known):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for part in ("validation", "downstream"):
-            values = fields.physical(fields.split(part)).numpy().astype(np.float64)
-            for c, name in enumerate(fields.variables):
+            values = record.physical(record.split(part).values).numpy().astype(np.float64)
+            for c, name in enumerate(record.variables):
                 known.check(name, values[:, c].reshape(len(values), -1), "here", nowhere)
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from sparta_core.data.plausible import Known
+from sparta_core.data.reports import gridded_reports
 from sparta_core.errors import DataError
-from sparta_core.reports import gridded_reports
 from tests.data.test_stations import GRID, LAT, LON, nearest_by_haversine
 from tests.globe import axes
 

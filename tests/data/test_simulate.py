@@ -9,7 +9,7 @@ import xarray as xr
 
 from sparta_core.data import simulate as module
 from sparta_core.data.days import WEATHERBENCH2_VARIABLES
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.data.simulate import simulate
 from sparta_core.data.variables import UNITS
 from sparta_core.errors import DataError
@@ -96,13 +96,13 @@ def test_years_are_whole_with_their_leap_day(monkeypatch):
     np.testing.assert_array_equal(time, np.arange("2001-01-01", "2005-01-01", dtype="M8[D]"))
 
 
-def test_fields_load_from_it(tmp_path):
+def test_a_record_loads_from_it(tmp_path):
     target = simulate(tmp_path / "days.zarr", 1)
-    fields = load_fields(Experiment(data=str(target), variables=WEATHERBENCH2_VARIABLES, days=None,
+    record = load_record(Experiment(data=str(target), variables=WEATHERBENCH2_VARIABLES, days=None,
                                     split=(0.5, 0.2), downstream_split=(0.4, 0.4)))  # fmt: skip
-    physical = fields.physical(fields.values).numpy()
+    physical = record.physical(record.values).numpy()
     np.testing.assert_allclose(physical[:, 0], 280 + orbit(31)[10:], rtol=1e-6)
-    assert "simulated" in fields.source and fields.land_sea_mask.sum() == 2
+    assert "simulated" in record.source and record.land_sea_mask.sum() == 2
 
 
 def test_progress_is_a_line_a_block_with_the_time_left(tmp_path, capsys, monkeypatch):

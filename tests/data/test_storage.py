@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from sparta_core.data import storage
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.errors import DataError
-from sparta_core.training.workbench import Workbench
+from sparta_core.training.records import open_record
 from tests.stages import STAGES
 
 GB = 2**30
@@ -49,21 +49,22 @@ def test_a_full_disk(tmp_path, monkeypatch):
 
 
 def test_days_are_the_same_wherever_they_lie(tiny):
-    here, mapped = (load_fields(tiny(storage=place)) for place in ("device", "disk"))
+    here, mapped = (load_record(tiny(storage=place)) for place in ("device", "disk"))
     index = torch.tensor([5, 0, 599, 5])
-    assert mapped.elsewhere and not here.elsewhere
-    assert torch.equal(mapped.take(index), here.values[index])
-    assert torch.equal(mapped.split("downstream_test"), here.split("downstream_test"))
-    assert torch.equal(mapped.physical(mapped.take(index)), here.physical(here.take(index)))
+    assert mapped.needs_transfer and not here.needs_transfer
+    assert torch.equal(mapped.take(index).values, here.values[index])
+    assert torch.equal(mapped.split("downstream_test").values, here.split("downstream_test").values)
+    assert torch.equal(mapped.physical(mapped.take(index).values), here.physical(here.take(index).values))
     assert mapped.fingerprint == here.fingerprint
 
 
 def test_days_in_memory_for_another_device(tiny):
     """Their statistics are where it computes, they stay; a batch goes there."""
-    fields = load_fields(tiny(storage="memory"), "meta")
-    assert fields.values.device.type == "cpu" and fields.elsewhere
-    assert fields.take(torch.tensor([1, 2])).device.type == fields.device.type == "meta"
-    assert fields.split("downstream").device.type == "meta"
+    record = load_record(tiny(storage="memory"), "meta")
+    assert record.values.device.type == "cpu" and record.needs_transfer
+    for sample in (record.take(torch.tensor([1, 2])), record.split("downstream")):
+        assert {x.device for x in (sample.values, sample.observed, sample.time)} == {record.device}
+    assert record.device.type == "meta"
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "blend"])
@@ -72,5 +73,5 @@ def test_training_from_a_disk_ends_with_the_same_bits(tiny, tmp_path, stage):
     for place in ("device", "disk"):
         experiment = tiny(storage=place, runs=str(tmp_path / place), pretrain_epochs=2, blend_epochs=2)
         models.append(STAGES[stage](experiment).state_dict())
-        assert Workbench.of(experiment).fields.mapped == (place == "disk")
+        assert open_record(experiment).mapped == (place == "disk")
     assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])

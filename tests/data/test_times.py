@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from sparta_core.data import times
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from tests.conftest import made_up_weather
@@ -145,15 +145,15 @@ def test_times_without_dates_are_none_and_words_are_refused():
 
 def loaded(dataset, path, **changes):
     dataset.to_netcdf(path, engine="h5netcdf")
-    return load_fields(Experiment(data=str(path), split=(0.5, 0.2), downstream_split=(0.4, 0.3), **changes))
+    return load_record(Experiment(data=str(path), split=(0.5, 0.2), downstream_split=(0.4, 0.3), **changes))
 
 
 @pytest.mark.parametrize("change", [ends_of_days, lambda days: days.convert_calendar("noleap", use_cftime=True)])
 def test_a_record_on_disk_has_the_same_days_by_the_same_rule(tmp_path, change):
     days = made_up_weather(days=40, rows=4, columns=8)
-    fields, other = loaded(days, tmp_path / "days.nc"), loaded(change(days), tmp_path / "other.nc")
-    np.testing.assert_array_equal(other.time, fields.time)
-    np.testing.assert_array_equal(other.values, fields.values)
+    first, other = loaded(days, tmp_path / "days.nc"), loaded(change(days), tmp_path / "other.nc")
+    np.testing.assert_array_equal(other.time, first.time)
+    np.testing.assert_array_equal(other.values, first.values)
 
 
 def test_a_record_without_leap_days_lacks_them_and_says_so(tmp_path):

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from sparta_core import __main__ as command
-from sparta_core.apply import embed, observations, reconstruct, trained
 from sparta_core.data.era5 import prepare
-from sparta_core.data.fields import load_fields
+from sparta_core.data.record import load_record
 from sparta_core.errors import SpartaError
 from sparta_core.experiment import Experiment
+from sparta_core.model import Model
 from tests.fuzz.broken import datasets, files, stations
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what libraries say of a broken file is not at stake
@@ -48,13 +48,13 @@ def test_the_corpus_has_more_than_300_inputs(corpus):
     assert len({name for name, _ in corpus}) + len(list(datasets())) + len(list(stations())) > 300
 
 
-def test_broken_files_are_refused_by_load_fields_and_stay_as_they_are(corpus):
+def test_broken_files_are_refused_by_load_record_and_stay_as_they_are(corpus):
     counts = {True: 0, False: 0}
     for name, path in corpus:
         before = contents(path)
         found = []
-        counts[refused(lambda: found.append(load_fields(experiment(path))), name)] += 1  # noqa: B023
-        assert all(torch.isfinite(fields.values).all() for fields in found), name
+        counts[refused(lambda: found.append(load_record(experiment(path))), name)] += 1  # noqa: B023
+        assert all(torch.isfinite(record.values).all() for record in found), name
         assert contents(path) == before, name
     assert counts[True] > 0.8 * len(corpus) and counts[False]  # some are no more than odd
 
@@ -78,24 +78,25 @@ def test_broken_files_end_the_audit_with_status_1(corpus, capsys):
 
 
 def test_broken_datasets_are_refused_by_embed_and_reconstruct(tiny, write_weather):
-    model = trained(tiny(data=str(write_weather(rows=4, columns=8)), objective="autoencoder", autoencoder_epochs=1))
+    path = write_weather(rows=4, columns=8)
+    model = Model.of(tiny(data=str(path), objective="autoencoder", autoencoder_epochs=1), [])
     refusals = 0
     for name, dataset in datasets():
         before = dataset.copy(deep=True)
         made: list = []
-        refusals += refused(lambda: made.append(embed(model, dataset)), name)  # noqa: B023
-        refused(lambda: made.append(reconstruct(model, dataset)), name)  # noqa: B023
+        refusals += refused(lambda: made.append(model.embed(dataset)), name)  # noqa: B023
+        refused(lambda: made.append(model.reconstruct(dataset)), name)  # noqa: B023
         assert all(np.isfinite(field).all() for one in made for field in one.data_vars.values()), name
         assert before.identical(dataset), name
     assert refusals > 20
 
 
 def test_broken_station_lists_are_refused(tiny, weather, tmp_path):
-    model = trained(tiny(data=str(weather), objective="autoencoder", autoencoder_epochs=1))
+    model = Model.of(tiny(data=str(weather), objective="autoencoder", autoencoder_epochs=1), [])
     for index, (name, content) in enumerate(stations()):
         path = tmp_path / f"{index}.csv"
         path.write_bytes(content)
-        assert refused(lambda: observations(model, str(path)), name), name  # noqa: B023
+        assert refused(lambda: model.observations(str(path)), name), name  # noqa: B023
         assert path.read_bytes() == content
 
 
@@ -105,6 +106,6 @@ def test_nothing_in_a_file_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("days.nc", "days.zarr", "days.pkl", "days.npy"):
         (tmp_path / name).write_bytes(bomb)
-        assert refused(lambda: load_fields(experiment(name)), name)  # noqa: B023
+        assert refused(lambda: load_record(experiment(name)), name)  # noqa: B023
         assert refused(lambda: prepare(name, tmp_path / "made.zarr"), name)  # noqa: B023
     assert not (tmp_path / "ran").exists()

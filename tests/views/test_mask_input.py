@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from sparta_core.data.domain import Domain
+from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.observe.masks import draw_ratios, random_points
 from sparta_core.processes import Part
@@ -13,7 +15,7 @@ from tests.globe import axes
 GRID, VIEW, LARGE = (16, 32), (20, 40), (22, 44)
 SMALL = {"view_size": VIEW, "crop_from": LARGE, "smoothing": 3}
 AT_PLACES = {"view_size": GRID, "crop_from": GRID, "smoothing": 1}  # views are the days
-KINDS = ("full", "sparse", "augmented", "augmented_sparse")
+KINDS = ("shown", "sparse", "augmented", "augmented_sparse")
 
 
 def generator(seed=0):
@@ -21,13 +23,13 @@ def generator(seed=0):
 
 
 def views(**changes):
-    return Views(Experiment(**SMALL | changes), *axes(*GRID))
+    return Views(Experiment(**SMALL | changes), Domain(*axes(*GRID)))
 
 
 def shown(made, kind, days, part=None):
-    if kind == "full":
-        return made.full(days)
-    return getattr(made, kind)(days, generator(), part=part)
+    """Days (B, C, H, W), NaN where not observed, as the encoder is shown them."""
+    sample = Sample.of(days)
+    return made.shown(sample) if kind == "shown" else getattr(made, kind)(sample, generator(), part=part)
 
 
 def days(count=6, seed=1):
@@ -86,7 +88,7 @@ def test_on_the_enlarged_grid_the_mask_is_the_one_that_was_drawn(kind):
 
 
 def test_a_mask_of_the_native_grid_is_enlarged_with_its_values():
-    values, seen = views(mask_input=True, mask_grid="native").sparse(days(), generator(), 0.7).chunk(2, 1)
+    values, seen = views(mask_input=True, mask_grid="native").sparse(Sample.of(days()), generator(), 0.7).chunk(2, 1)
     mask = random_points((6, 3, *GRID), 0.7, generator(), torch.float32)
     torch.testing.assert_close(seen, enlarged(mask), atol=1e-5, rtol=0)
     torch.testing.assert_close(values, enlarged(days() * mask), atol=1e-5, rtol=0)
@@ -102,7 +104,7 @@ def test_a_mask_of_the_native_grid_is_cropped_and_smoothed_with_its_values():
 @pytest.mark.parametrize("mask_grid", ["native", "enlarged"])
 def test_of_which_nothing_is_hidden_is_as_without_masks(mask_grid):
     made = views(mask_input=True, mask_grid=mask_grid, mask_ratio=(0.0, 0.0))
-    torch.testing.assert_close(shown(made, "sparse", days()), shown(made, "full", days()))
+    torch.testing.assert_close(shown(made, "sparse", days()), shown(made, "shown", days()))
     assert torch.equal(shown(made, "augmented_sparse", days()), shown(made, "augmented", days()))
 
 
@@ -116,9 +118,10 @@ def with_gaps():
 def test_what_is_nan_is_0_and_not_seen(gaps):
     """Also without `gaps`, which is of the training days: whoever applies a model has some."""
     there = (~with_gaps().isnan()).float()
-    values, seen = views(mask_input=True, mask_grid="native", gaps=gaps, **AT_PLACES).full(with_gaps()).chunk(2, 1)
+    at_places = views(mask_input=True, mask_grid="native", gaps=gaps, **AT_PLACES)
+    values, seen = shown(at_places, "shown", with_gaps()).chunk(2, 1)
     assert torch.equal(seen, there) and torch.equal(values, with_gaps().nan_to_num(0))
-    values, seen = views(mask_input=True, mask_grid="native", gaps=gaps).full(with_gaps()).chunk(2, 1)
+    values, seen = shown(views(mask_input=True, mask_grid="native", gaps=gaps), "shown", with_gaps()).chunk(2, 1)
     torch.testing.assert_close(seen, enlarged(there), atol=1e-5, rtol=0)
     torch.testing.assert_close(values, enlarged(with_gaps().nan_to_num(0)), atol=1e-5, rtol=0)
 
@@ -133,7 +136,7 @@ def test_gaps_are_not_seen_in_any_view(kind):
 
 def test_a_variable_that_is_missing_is_not_seen():
     made = views(mask_input=True, mask_grid="native", variable_dropout=0.5, **AT_PLACES)
-    values, seen = made.sparse(days(40), generator(), 0.0).chunk(2, 1)
+    values, seen = made.sparse(Sample.of(days(40)), generator(), 0.0).chunk(2, 1)
     missing = (values == 0).all(3).all(2)
     assert 0.3 < missing.float().mean() < 0.7
     assert torch.equal(seen, (~missing).float()[..., None, None].expand_as(seen))

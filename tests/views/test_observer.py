@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from sparta_core.data.domain import Domain
+from sparta_core.data.sample import Sample
 from sparta_core.data.stations import nearest_points, read_stations
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.observe.masks import random_points
-from sparta_core.observe.sparsity import Sparsity, noise_matrices
+from sparta_core.observe.observer import Observer, noise_matrices
 from sparta_core.processes import Part
 from sparta_core.views.augment import Views
 from tests.globe import axes
@@ -24,8 +25,8 @@ def generator(seed=0):
 
 
 def observe(days, ratio=None, seed=0, part=None, **settings):
-    sparsity = Sparsity(Experiment(mask_grid="native", **settings), LAT, LON)
-    return sparsity(days, ratio, generator(seed), part or Part.whole(len(days)))
+    observer = Observer(Experiment(mask_grid="native", **settings), Domain(LAT, LON))
+    return observer(Sample.of(days), generator(seed), ratio, part)
 
 
 @pytest.fixture
@@ -39,52 +40,53 @@ def stations(tmp_path):
 
 def test_points_are_those_of_random_points_from_the_same_draws():
     days = torch.randn(4, 5, *GRID)
-    values, seen = observe(days, 0.7)
-    assert torch.equal(seen, random_points(days.shape, 0.7, generator(), torch.float32)) and torch.equal(values, days)
+    sample = observe(days, 0.7)
+    assert torch.equal(sample.observed, random_points(days.shape, 0.7, generator(), torch.float32))
+    assert torch.equal(sample.values, days)
 
 
 @pytest.mark.parametrize("kind, variables_alike", [("points", False), ("swaths", True), ("blocks", True)])
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.8])
 def test_the_share_that_is_dropped_is_the_ratio(kind, variables_alike, ratio):
-    _, seen = observe(torch.zeros(200, 2, *GRID), ratio, sparsity=kind)
-    assert set(seen.unique().tolist()) <= {0.0, 1.0}
-    assert float(seen.mean()) == pytest.approx(1 - ratio, abs=0.02)
-    assert torch.equal(seen[:, 0], seen[:, 1]) == (variables_alike or ratio == 0)
+    observed = observe(torch.zeros(200, 2, *GRID), ratio, sparsity=kind).observed
+    assert set(observed.unique().tolist()) <= {0.0, 1.0}
+    assert float(observed.mean()) == pytest.approx(1 - ratio, abs=0.02)
+    assert torch.equal(observed[:, 0], observed[:, 1]) == (variables_alike or ratio == 0)
 
 
 def test_a_ratio_of_its_own_for_every_sample():
     ratios = torch.tensor([0.1, 0.5, 0.9])
     for kind in ("points", "swaths"):
-        _, seen = observe(torch.zeros(3, 1, *GRID), ratios, sparsity=kind)
-        assert seen.mean((1, 2, 3)).tolist() == pytest.approx((1 - ratios).tolist(), abs=0.05)
+        observed = observe(torch.zeros(3, 1, *GRID), ratios, sparsity=kind).observed
+        assert observed.mean((1, 2, 3)).tolist() == pytest.approx((1 - ratios).tolist(), abs=0.05)
 
 
 def test_only_stations_report_each_with_its_share(stations):
-    _, seen = observe(torch.zeros(50, 2, *GRID), 0.4, sparsity="stations", stations=str(stations))
+    observed = observe(torch.zeros(50, 2, *GRID), 0.4, sparsity="stations", stations=str(stations)).observed
     found = torch.zeros(GRID, dtype=torch.bool).flatten()
     found[nearest_points(read_stations(str(stations)), Domain(LAT, LON))] = True
-    assert not seen.flatten(2)[..., ~found].any()
-    assert float(seen.flatten(2)[..., found].mean()) == pytest.approx(0.6, abs=0.02)
+    assert not observed.flatten(2)[..., ~found].any()
+    assert float(observed.flatten(2)[..., found].mean()) == pytest.approx(0.6, abs=0.02)
 
 
 def test_swaths_are_as_many_strips_on_every_circle_of_latitude():
-    _, seen = observe(torch.zeros(20, 1, *GRID), 0.5, sparsity="swaths", swaths=8)
-    strips = (seen.diff(dim=-1, append=seen[..., :1]) > 0).sum(-1)
+    observed = observe(torch.zeros(20, 1, *GRID), 0.5, sparsity="swaths", swaths=8).observed
+    strips = (observed.diff(dim=-1, append=observed[..., :1]) > 0).sum(-1)
     assert (strips == 8).all()
     # An ascending track leans west of north: near the equator it moves with the turning of the Earth's orbit plane.
-    assert not torch.equal(seen[:, :, 10], seen[:, :, 22])
+    assert not torch.equal(observed[:, :, 10], observed[:, :, 22])
 
 
 def test_blocks_are_whole_squares():
-    _, seen = observe(torch.zeros(30, 1, *GRID), 0.5, sparsity="blocks", block_size=4)
-    jumps = seen.diff(dim=-1).abs().sum((0, 1, 2))
+    observed = observe(torch.zeros(30, 1, *GRID), 0.5, sparsity="blocks", block_size=4).observed
+    jumps = observed.diff(dim=-1).abs().sum((0, 1, 2))
     places = jumps.nonzero().flatten()
     assert len(places) in (15, 16) and set((places[1:] - places[:-1]).tolist()) == {4}
 
 
 def test_a_variable_is_missing_as_a_whole():
-    _, seen = observe(torch.zeros(300, 5, *GRID), 0.0, variable_dropout=0.2)
-    share = seen.mean((2, 3))
+    observed = observe(torch.zeros(300, 5, *GRID), 0.0, variable_dropout=0.2).observed
+    share = observed.mean((2, 3))
     assert set(share.unique().tolist()) == {0.0, 1.0}
     assert float(share.mean()) == pytest.approx(0.8, abs=0.05)
 
@@ -92,10 +94,11 @@ def test_a_variable_is_missing_as_a_whole():
 def test_what_is_nan_is_not_observed():
     days = torch.randn(3, 2, *GRID)
     days[0, 1, 4:9] = days[2] = torch.nan
-    values, seen = observe(days, 0.0, gaps=True)
-    assert torch.equal(seen.bool(), ~days.isnan()) and values.isfinite().all()
-    views = Views(Experiment(mask_grid="native", gaps=True), LAT, LON)
-    assert torch.equal(views.sparse(days, generator(), 0.0), views.full(days.nan_to_num(0)))
+    sample = observe(days, 0.0, gaps=True)
+    assert torch.equal(sample.observed.bool(), ~days.isnan()) and sample.values.isfinite().all()
+    views = Views(Experiment(mask_grid="native", gaps=True), Domain(LAT, LON))
+    whole = Sample.of(days.nan_to_num(0))
+    assert torch.equal(views.sparse(Sample.of(days), generator(), 0.0), views.shown(whole))
 
 
 def test_errors_have_their_variance_and_correlation():
@@ -115,7 +118,7 @@ def test_errors_have_their_variance_and_correlation():
 @pytest.mark.parametrize("length", [0.0, 2000.0])
 def test_errors_are_added_where_observed(length):
     days = torch.zeros(400, 1, *GRID)
-    values, _ = observe(days, 0.0, noise=0.5, noise_length=length)
+    values = observe(days, 0.0, noise=0.5, noise_length=length).values
     assert float(values.std()) == pytest.approx(0.5, rel=0.03)
     side = (values[..., :-1] * values[..., 1:]).mean((0, 1, 3))[16] / 0.25
     distance = 6371 * np.cos(np.deg2rad(LAT[16])) * np.deg2rad(LON[1])
@@ -130,8 +133,8 @@ def test_a_part_of_a_batch_is_seen_as_in_the_whole(settings):
     days = torch.randn(6, 2, *GRID)
     whole = observe(days, None, **settings)
     rows = slice(2, 5)
-    for part, all_of_them in zip(observe(days[rows], None, part=Part(6, rows), **settings), whole, strict=True):
-        assert torch.allclose(part, all_of_them[rows])
+    part = observe(days[rows], None, part=Part(6, rows), **settings)
+    assert torch.allclose(part.values, whole.values[rows]) and torch.equal(part.observed, whole.observed[rows])
 
 
 @pytest.mark.parametrize("settings, message", [
