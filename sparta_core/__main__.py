@@ -1,9 +1,9 @@
 """Train stages from a terminal: `python -m sparta_core --preset paper --fusion gnn decoder forecast`.
 
 Before that, `prepare` makes a store of ERA5's days, `simulate` one of JCM's, and `audit` says what is in one;
-`bars` holds a model against its baselines, `export` writes it as one file. `forecast --model model.safetensors --input
-days.nc --output forecast.nc` uses that file on your days, as do `reconstruct`, `embed` and `season`. Each tells more
-with --help.
+`targets` holds a model against its baselines, `export` writes it as one file. `forecast --model model.safetensors
+--input days.nc --output forecast.nc` uses that file on your days, as do `reconstruct`, `embed` and `season`. Each tells
+more with --help.
 
 Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
 moment, the same command goes on after the last whole epoch. Every setting of Experiment is a flag: numbers,

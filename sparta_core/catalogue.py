@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # Where sections and kinds are found, in the order in which they are needed; in a folder those that are named come
 # first, tasks and baselines as tables have them, and the others after them by name.
 PACKAGES = (
-    "sparta_core.experiment", "sparta_core.data.days", "sparta_core.data.departures", "sparta_core.views.augment",
+    "sparta_core.experiment", "sparta_core.data.days", "sparta_core.data.anomalies", "sparta_core.views.augment",
     "sparta_core.observe", "sparta_core.views.sampling", "sparta_core.encoders", "sparta_core.fusions",
     "sparta_core.decoders", "sparta_core.training.device", "sparta_core.training.schedules",
     "sparta_core.training.fit", "sparta_core.objectives",

@@ -22,7 +22,7 @@ def random_bits(count: int, device: torch.device, generator: torch.Generator | N
     return draws.random_(-(2**63), None, generator=generator).view(torch.int16)[:count]
 
 
-def kept(bits: Tensor, dropped: Tensor, dtype: torch.dtype) -> Tensor:
+def keep_mask(bits: Tensor, dropped: Tensor, dtype: torch.dtype) -> Tensor:
     """A mask of random bits.
 
     Args:
@@ -35,7 +35,7 @@ def kept(bits: Tensor, dropped: Tensor, dtype: torch.dtype) -> Tensor:
 
     Example:
         >>> bits = random_bits(40_000, torch.device("cpu"), torch.Generator().manual_seed(0))
-        >>> round(float(kept(bits, torch.tensor(0.7), torch.float32).mean()), 2)
+        >>> round(float(keep_mask(bits, torch.tensor(0.7), torch.float32).mean()), 2)
         0.3
     """
     least = ((dropped * 2**BITS).round() - 2 ** (BITS - 1)).clamp(max=2 ** (BITS - 1) - 1).to(torch.int16)

@@ -11,7 +11,7 @@ SWEEPS, SPARE = 3, 0.2  # of the subspace iteration, and the share of patterns b
 
 
 class Modes(NamedTuple):
-    """Patterns of departures, their variances, and what they leave unexplained: what optimal interpolation needs."""
+    """Patterns of anomalies, their variances, and what they leave unexplained: what optimal interpolation needs."""
 
     patterns: Tensor  # (K, C H W), orthonormal rows
     variance: Tensor  # (K,) of the days' scores

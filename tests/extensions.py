@@ -138,7 +138,7 @@ from torch import nn
 from sparta_core.settings import Epochs, Positive, setting
 from sparta_core.tasks import Measure
 from sparta_core.tasks.network import NetworkObjective, NetworkTask
-from sparta_core.training.kept import kept
+from sparta_core.training.cached import cached
 from sparta_core.training.records import run_of
 
 
@@ -158,7 +158,7 @@ class Warmth(NetworkTask, name="warmth"):
         self.train(experiment)
         run = run_of(experiment, "warmth")
         error = xr.Dataset({"mse": run.history()["validation_loss"][-1]})
-        return kept(run, "warmth.nc", "warmth", lambda: error, lambda scores: [("all", "mse", float(scores.mse))])
+        return cached(run, "warmth.nc", "warmth", lambda: error, lambda scores: [("all", "mse", float(scores.mse))])
 
     def measures(self, experiment):
         return (Measure("warmth", "mse", "warmth, MSE"),)

@@ -19,7 +19,7 @@ from sparta_core.training.stages import stage_of, train_stage
 from sparta_core.views import augment
 
 KINDS = {
-    "departures": "mean, climatology", "sparsity": "points, blocks, stations, swaths", "backbone": "resnet18, globe",
+    "anomalies": "mean, climatology", "sparsity": "points, blocks, stations, swaths", "backbone": "resnet18, globe",
     "fusion": "early, attention, gnn, hybrid", "decoder_backbone": "same, globe, resnet18",
     "objective": "contrastive, autoencoder", "diffusion_of": "day, forecast", "forecaster": "lstm, dynamics",
     "classifier": "mlp, date",

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sparta_core.draws import kept, random_bits
+from sparta_core.draws import keep_mask, random_bits
 
 CPU = torch.device("cpu")
 
@@ -21,7 +21,7 @@ def test_a_share_of_all_values_is_dropped(share):
     """Of the 65,536 values there are, exactly the nearest whole number."""
     every = torch.arange(-(2**15), 2**15).to(torch.int16)
     for dtype in (torch.bool, torch.float32):
-        assert (kept(every, torch.tensor(share), dtype) == 0).sum().item() == round(share * 2**16)
+        assert (keep_mask(every, torch.tensor(share), dtype) == 0).sum().item() == round(share * 2**16)
 
 
 def test_the_generator_decides():

@@ -143,7 +143,7 @@ def test_settings_of_the_later_parts_are_checked(change, message):
 STAGES = ("autoencoder", "pretrain", "blend", "decoder")
 ALL = ("baselines", *STAGES, *TASKS)
 OURS = {"linear_path": True, "mask_input": True, "mask_grid": "native", "view_size": (72, 144), "crop_from": (72, 144),
-        "smoothing": 1, "backbone": "globe", "departures": "climatology"}  # fmt: skip
+        "smoothing": 1, "backbone": "globe", "anomalies": "climatology"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("given", "changes", "changed"), [

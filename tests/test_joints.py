@@ -59,7 +59,7 @@ class Features(NamedTuple):
 
 
 class MaskedEncoder(nn.Module):
-    """Frames as channels; what is hidden stays 0 after every layer, as in sparse convolutions; four maps."""
+    """Frames as channels; what is masked stays 0 after every layer, as in sparse convolutions; four maps."""
 
     def __init__(self):
         super().__init__()
@@ -83,7 +83,7 @@ class MapDecoder(nn.Module):
 
 
 class Pretraining(Objective):
-    """Frames with half of their patches hidden, to themselves: what was hidden counts."""
+    """Frames with half of their patches masked, to themselves: what was masked counts."""
 
     trains, target = ("encoder", "decoder"), slice(0, PAST)
     ratio = 0.5

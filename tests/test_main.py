@@ -105,16 +105,16 @@ def test_epochs_that_are_done_cost_nothing(tiny, monkeypatch, flags):
     (["decoder", "--foo"], "^there is no flag --foo; --help lists all$"),
     (["audit", "--levle", "500", "bundled"], r"^there is no flag --levle \(did you mean --level\?\)"),
     (["prepare", "--resolutoin", "5"], r"^there is no flag --resolutoin \(did you mean --resolution\?\)"),
-    (["bars", "again"], "^'again' is one word too many"),
+    (["targets", "again"], "^'again' is one word too many"),
     (["--seed", "1", "decodr"], r"^stage is 'decodr'; choose one of: pretrain, .* \(did you mean decoder\?\)$"),
     (["prepair", "--years", "1999"], r"^stage or command is 'prepair'; .* \(did you mean prepare\?\)$"),
     (["--preset", "demmo", "decoder"], r"^preset is 'demmo'; choose one of: paper, .* \(did you mean demo\?\)$"),
     (["--runs", "", "decoder"], "^runs is ''; it must be the path of a folder$"),
     (["--runs", " ", "decoder"], "^runs is ' '; it must be the path of a folder$"),
-    (["bars", "--runs", ""], "^runs is ''; it must be the path of a folder$"),
+    (["targets", "--runs", ""], "^runs is ''; it must be the path of a folder$"),
     (["--data", "", "decoder"], "^data is ''; it must be 'bundled', or the path of a store or file$"),
-    (["bars", "--data", ""], "^data is ''; it must be 'bundled', or the path of a store or file$"),
-    (["bars", "--seeds", "0,x"], "^seeds is '0,x'; it must be whole numbers with commas between them, such as 0,1,2$"),
+    (["targets", "--data", ""], "^data is ''; it must be 'bundled', or the path of a store or file$"),
+    (["targets", "--seeds", "0,x"], "^seeds is '0,x'; it must be whole numbers with commas between them, such as 0,1"),
 ])
 def test_bad_input_gets_one_sentence(words, message):
     """Before anything is read or trained, whatever else the words say."""

@@ -179,10 +179,10 @@ TIMES = {
 }
 
 
-@pytest.mark.parametrize("departures", ["mean", "climatology"])
+@pytest.mark.parametrize("anomalies", ["mean", "climatology"])
 @pytest.mark.parametrize("change", TIMES)
-def test_however_times_are_written_the_days_are_the_same(tiny, days, change, departures):
-    model = Model.of(tiny(objective="autoencoder", autoencoder_epochs=1, departures=departures), [])
+def test_however_times_are_written_the_days_are_the_same(tiny, days, change, anomalies):
+    model = Model.of(tiny(objective="autoencoder", autoencoder_epochs=1, anomalies=anomalies), [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         given = TIMES[change](days)

@@ -56,7 +56,7 @@ def test_the_seeds_of_comparisons_are_their_presets():
 
 def test_a_result_elsewhere_is_found():
     kept = "## In the run kept here (seed 0, demo)\n\n- an error of 0.274"
-    assert results_told_as_facts([kept, "| Paper | section 3.1 |", "50 to 90 % hidden, in 1,000 steps"]) == []
+    assert results_told_as_facts([kept, "| Paper | section 3.1 |", "50 to 90 % masked, in 1,000 steps"]) == []
     assert results_told_as_facts([kept, "The cycle loss, about 0.005, is small."]) == ["0.005"]
 
 

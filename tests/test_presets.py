@@ -15,8 +15,8 @@ from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
 # Of the representation, which holds no task's settings, and of two tasks: as the folders of old runs are called.
 DIGESTS = {
     "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "4e119c97 e5f37d3f 4d6c86c5",
-    "smoke": "1aa3dbde 4ca26abc f61d9924", "bars": "4e119c97 dfa395ff 5832482a",
-    "bars_smoke": "1aa3dbde 43eeaa90 1d310067", "paper_demo": "84fb279e 751851ee 9c444d26",
+    "smoke": "1aa3dbde 4ca26abc f61d9924", "targets": "4e119c97 dfa395ff 5832482a",
+    "targets_smoke": "1aa3dbde 43eeaa90 1d310067", "paper_demo": "84fb279e 751851ee 9c444d26",
     "paper_smoke": "681a56b4 db1a6cb6 2048852d",
 }  # fmt: skip
 MINE = '''

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sparta_core.catalogue import Trained
+from sparta_core.data.anomalies import Anomalies
 from sparta_core.data.days import DataSettings, DownstreamSplit
-from sparta_core.data.departures import Departures
 from sparta_core.data.record import Record
 from sparta_core.encoders import Latent
 from sparta_core.encoders.linear_path import LinearPath
@@ -26,7 +26,7 @@ class Forecasts(Protocol):
     def forecast(self, record: Record, last_days: Tensor, leads: int, analyses: Tensor | None = None) -> Tensor:
         """Standardised fields (N, leads, C, H, W) after the last observed days (N,), lead 1 being the day after.
 
-        `analyses` (N, C, H, W) of the last days are seen instead of these as they were.
+        `analyses` (N, C, H, W) of the last days are observed instead of these as they were.
         """
 
 
@@ -43,7 +43,7 @@ class ForecastBaseline(Section):
 class Baselines(Trained, name="baselines"):
     """The baselines of all tasks, which depend on no model: their scores are shared."""
 
-    uses: ClassVar[Uses] = (Randomness, DataSettings, Departures, ViewSettings, Observation, Errors, Latent, LinearPath,
+    uses: ClassVar[Uses] = (Randomness, DataSettings, Anomalies, ViewSettings, Observation, Errors, Latent, LinearPath,
                             DownstreamSplit, DownstreamMask)  # fmt: skip
 
     def sections(self, experiment: Experiment) -> Uses:

@@ -21,7 +21,7 @@ from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.metrics.ensembles import crps
 from sparta_core.settings import LARGEST, Section, setting
-from sparta_core.training.kept import kept
+from sparta_core.training.cached import cached
 from sparta_core.training.records import open_record, run_of
 
 KINDS = ("training days", "climatology + anomalies")
@@ -91,7 +91,7 @@ def validation_crps(experiment: Experiment) -> xr.Dataset:
         return xr.Dataset({"crps": (("kind", "variable"), total)}, coords)
 
     run = run_of(experiment, "baselines", "-diffusion")
-    return kept(run, FILE, "reference", score, lambda scores: (), draws=count, window=window, days=VALIDATION_DAYS)
+    return cached(run, FILE, "reference", score, lambda scores: (), draws=count, window=window, days=VALIDATION_DAYS)
 
 
 def days_near(record: Record, days: Tensor, count: int, window: int, seed: int) -> Tensor:

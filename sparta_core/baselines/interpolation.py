@@ -74,7 +74,7 @@ def _points(observed: Sample, record: Record) -> Iterator[tuple[tuple[int, ...],
         mask = masks[place]
         if mask.sum() < FEWEST:
             raise DataError(f"{str(observed.dates[place[0]])[:10]} shows {mask.sum()} values of "
-                            f"{record.variables[place[1]]}, too few to interpolate; hide fewer")
+                            f"{record.variables[place[1]]}, too few to interpolate; mask fewer")
         yield place, mask, values[place][mask]
 
 

@@ -26,7 +26,7 @@ class LinearInverseModelBaseline(ForecastBaseline):
 class LinearInverseModel:
     """One day's step of the leading EOFs of anomalies, by ridge regression, repeated (Penland, 1989).
 
-    Departures are in units of each variable's std, as the fields are, and not weighted by area.
+    Anomalies are in units of each variable's std, as the fields are, and not weighted by area.
     """
 
     climatology: Climatology

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from sparta_core.commands.data import audit_command, prepare_command, simulate_command
-from sparta_core.commands.models import VERBS, bars_command, export_command, predict_command
+from sparta_core.commands.models import VERBS, export_command, predict_command, targets_command
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
-    "prepare": prepare_command, "simulate": simulate_command, "audit": audit_command, "bars": bars_command,
+    "prepare": prepare_command, "simulate": simulate_command, "audit": audit_command, "targets": targets_command,
     "export": export_command,
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from sparta_core.commands.words import parsed, parser_of
 from sparta_core.errors import ExperimentError, RunError
-from sparta_core.evaluation.bars import bars
+from sparta_core.evaluation.targets import check_targets
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
 from sparta_core.model import TASKS, Model, load
@@ -21,22 +21,23 @@ TABLES = (".csv", ".txt")
 VERBS = {"embed": "latent", "reconstruct": "reconstruction", "season": "classification"}  # the tasks that are meant
 
 
-def bars_command(words: Sequence[str]) -> None:
+def targets_command(words: Sequence[str]) -> None:
     """What a model should beat, and by how much it does: its errors beside the baselines', over seeds.
 
     Trains and scores what is missing; stopped at any moment, the same command goes on where it was. Ends with status 1
-    if a bar is missed.
+    if a target is missed.
     """
-    parser = parser_of("bars", bars_command)
-    parser.add_argument("--preset", default="bars", choices=PRESETS)
+    parser = parser_of("targets", targets_command)
+    parser.add_argument("--preset", default="targets", choices=PRESETS)
     parser.add_argument("--data", help="path of a Zarr store or NetCDF file; the preset's, if left out")
     parser.add_argument("--seeds", default="0,1,2", help="numbers with commas between them; 0,1,2")
     parser.add_argument("--runs", default="runs", help="folder of all runs")
     options = parsed(parser, words)
     given = {} if options.data is None else {"data": options.data}
-    table = bars(Experiment.from_preset(options.preset, runs=options.runs, **given), seeds_of("seeds", options.seeds))
+    experiment = Experiment.from_preset(options.preset, runs=options.runs, **given)
+    table = check_targets(experiment, seeds_of("seeds", options.seeds))
     print(table.to_string(float_format="{:.4g}".format))
-    if not table.cleared.all():
+    if not table.passed.all():
         sys.exit(1)
 
 

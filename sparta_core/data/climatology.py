@@ -51,7 +51,7 @@ def fit_climatology(days: Tensor, day_of_year: np.ndarray, where: str) -> Tensor
     solution = torch.linalg.solve(basis.T @ basis, moments).float()
     if not solution.isfinite().all():
         raise DataError(f"the training days of {where} have gaps, and no climatology without whole days; set "
-                        "departures='mean', and score on data without gaps")
+                        "anomalies='mean', and score on data without gaps")
     return solution.unflatten(1, days.shape[1:])
 
 

@@ -10,7 +10,7 @@ class Moments(NamedTuple):
 
     number: np.ndarray
     mean: np.ndarray
-    squares: np.ndarray  # sum of squared departures from the mean
+    squares: np.ndarray  # sum of squared anomalies from the mean
     minimum: np.ndarray
     maximum: np.ndarray
 

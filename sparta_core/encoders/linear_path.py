@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sparta_core.experiment import Experiment
 
 MOST_STEPS, CLOSE = 60, 2e-3  # of the conjugate gradients, and the share of the first error at which they end
-TINY = 1e-30  # keeps 0 / 0 from days of which nothing is seen
+TINY = 1e-30  # keeps 0 / 0 from days of which nothing is observed
 
 
 class LinearPath(Section):
@@ -36,10 +36,10 @@ class LinearPath(Section):
 
 
 class OptimalInterpolation(nn.Module):
-    """Values (B, C, H, W) where `seen` (1 or 0) to the most likely scores (B, K) of the modes.
+    """Values (B, C, H, W) where `observed` (1 or 0) to the most likely scores (B, K) of the modes.
 
-    Minimises |values - fields|^2 / error over what is seen plus |scores|^2 / variance, by conjugate gradients, in the
-    basis in which the observations of a whole day are as independent as the prior; of values that are missing at
+    Minimises |values - fields|^2 / error over what is observed plus |scores|^2 / variance, by conjugate gradients, in
+    the basis in which the observations of a whole day are as independent as the prior; of values that are missing at
     random they nearly are. Under autocast its products are in low precision, its sums are not.
     """
 
@@ -60,36 +60,36 @@ class OptimalInterpolation(nn.Module):
             self.register_buffer(name, value, persistent=False)  # of the data, not of a training
 
     @torch.no_grad()
-    def forward(self, values: Tensor, seen: Tensor) -> Tensor:
-        device, seen = values.device.type, seen.flatten(1).float()
+    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
+        device, observed = values.device.type, observed.flatten(1).float()
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
         with torch.autocast(device, enabled=False):
             basis = self.basis.to(dtype)
-            known = (values.flatten(1).float() * seen * self.weight).to(dtype)
-            return self._solve((known @ basis.T).float(), seen, basis) @ self.scores
+            known = (values.flatten(1).float() * observed * self.weight).to(dtype)
+            return self._solve((known @ basis.T).float(), observed, basis) @ self.scores
 
     @torch.no_grad()
-    def products(self, values: Tensor, seen: Tensor) -> Tensor:
-        """Of R fields a day (B, R, C, H, W), as far as `seen` (B, C, H, W), the products (B, R, R) over the covariance.
+    def products(self, values: Tensor, observed: Tensor) -> Tensor:
+        """Of R fields a day (B, R, C, H, W), where `observed` (B, C, H, W), the products (B, R, R) over the covariance.
 
         Of a field with itself -2 log of its density, up to a constant: x' (P' diag(variance) P + error)^-1 x, by
         Woodbury's identity.
         """
-        fields, seen = values.flatten(2), seen.flatten(1).float()
-        known = fields * seen[:, None] * self.weight
+        fields, observed = values.flatten(2), observed.flatten(1).float()
+        known = fields * observed[:, None] * self.weight
         wanted = known @ self.basis.T
         rows = wanted.flatten(0, 1)
-        solved = self._solve(rows, seen.repeat_interleave(fields.shape[1], 0), self.basis).view_as(wanted)
+        solved = self._solve(rows, observed.repeat_interleave(fields.shape[1], 0), self.basis).view_as(wanted)
         return known @ known.mT - wanted @ solved.mT
 
-    def _solve(self, wanted: Tensor, seen: Tensor, basis: Tensor) -> Tensor:
-        """x (B, K) of (1 + basis diag(seen) basis.T) x = wanted."""
-        likely = 1 / (1 + seen.mean(1, keepdim=True) * self.whole)
+    def _solve(self, wanted: Tensor, observed: Tensor, basis: Tensor) -> Tensor:
+        """x (B, K) of (1 + basis diag(observed) basis.T) x = wanted."""
+        likely = 1 / (1 + observed.mean(1, keepdim=True) * self.whole)
         x, rest = torch.zeros_like(wanted), wanted
         step = likely * rest
         size = first = (rest * step).sum(1, keepdim=True)
         for _ in range(MOST_STEPS):
-            fields = (step.to(basis) @ basis) * seen.to(basis)
+            fields = (step.to(basis) @ basis) * observed.to(basis)
             pushed = step + (fields @ basis.T).float()
             length = size / (step * pushed).sum(1, keepdim=True).clamp_min(TINY)
             x, rest = x + length * step, rest - length * pushed
@@ -102,7 +102,7 @@ class OptimalInterpolation(nn.Module):
 
 
 class LinearPathEncoder(nn.Module):
-    """Views (B, 2 C, h, w), values beside what is seen of them, to embeddings (B, K): scores, and what `network` adds.
+    """Views (B, 2 C, h, w), values beside their mask, to embeddings (B, K): scores, and what `network` adds.
 
     The network is shown the interpolated fields as well, so its views are (B, 3 C, h, w).
     """
@@ -117,8 +117,8 @@ class LinearPathEncoder(nn.Module):
         self.share = nn.Parameter(torch.zeros(len(modes.patterns)))
 
     def forward(self, view: Tensor) -> Tensor:
-        values, seen = view.chunk(2, dim=1)
-        scores = self.interpolation(values, seen)
+        values, observed = view.chunk(2, dim=1)
+        scores = self.interpolation(values, observed)
         fields = (scores @ self.patterns).view_as(values)
         return self.gain * scores + self.share * self.network(torch.cat([view, fields], dim=1))
 

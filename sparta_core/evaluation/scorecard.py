@@ -11,14 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from sparta_core.data.departures import Departures
+from sparta_core.data.anomalies import Anomalies
 from sparta_core.decoders import Decoder
 from sparta_core.encoders import Encoder
 from sparta_core.errors import DataError, RunError
 from sparta_core.experiment import Experiment
 from sparta_core.presets import PRESETS
 from sparta_core.settings import EPOCHS
-from sparta_core.training.kept import load_scores
+from sparta_core.training.cached import load_scores
 from sparta_core.training.runs import RECORD, Run, describe
 from sparta_core.training.stages import Stage, stage_of
 
@@ -39,10 +39,10 @@ def method(experiment: Experiment, stage: str | None = None) -> str:
     variant = trained.variant(experiment)
     if experiment.linear_path:
         return OURS + variant
-    encoder, decoder, departures = experiment.of(Encoder), experiment.of(Decoder), experiment.of(Departures)
+    encoder, decoder, anomalies = experiment.of(Encoder), experiment.of(Decoder), experiment.of(Anomalies)
     pieces = [encoder.name] * (encoder.name != encoder.default)
     pieces += [f"{decoder.name}-decoder"] * (decoder.name != encoder.decoder)
-    pieces += ["mask-input"] * experiment.mask_input + ["departures"] * (departures.name != departures.default)
+    pieces += ["mask-input"] * experiment.mask_input + ["anomalies"] * (anomalies.name != anomalies.default)
     return "_".join([*pieces, trained.family + variant if trained.family else variant.lstrip("_")])
 
 

@@ -115,7 +115,7 @@ class PlanePicture:
         ax.margins(0.08)
         draw_months(fig, dots, ax)
         for name, colour, marker in (("this day", DAY, "o"), (f"{NEARBY} days before and after", PATH, "."),
-                                     ("this day, as seen", SPARSE, "D"), ("analogues", ANALOGUE, "s")):  # fmt: skip
+                                     ("this day, as observed", SPARSE, "D"), ("analogues", ANALOGUE, "s")):  # fmt: skip
             ax.plot([], [], marker, color=np.array(colour) / 255, label=name)
         fig.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
         self.base = rendered(fig)

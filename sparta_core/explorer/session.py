@@ -27,7 +27,7 @@ class Frame:
     """One day of one variable in physical units, and the embedding of what the encoder saw of it."""
 
     truth: NDArray[np.float32]  # (H, W)
-    seen: NDArray[np.float32]  # (h, w) on the grid where values are hidden; NaN where they are
+    observed: NDArray[np.float32]  # (h, w) on the grid where values are masked; NaN where they are
     reconstruction: NDArray[np.float32]  # (H, W)
     rmse: float  # area-weighted
     embedding: Tensor  # (E,)
@@ -87,7 +87,7 @@ class Session:
 
     @torch.no_grad()
     def frame(self, name: str, day: int, ratio: float, variable: int) -> Frame:
-        """Day `day`, counted from the first shown, with a fraction `ratio` hidden by a draw that is the day's own."""
+        """Day `day`, counted from the first shown, with a fraction `ratio` masked by a draw that is the day's own."""
         record, model = self.records[name], self.model(name)
         truth = record.take(torch.tensor([self.days[day]], device=record.device))
         observed = model.views.observe(truth, torch.Generator(record.device).manual_seed(day), ratio)
@@ -95,12 +95,12 @@ class Session:
         reconstruction = decode(model, embedding)
         square = ((reconstruction - truth.with_gaps)[0, variable].square() * record.cell_area[:, None]).mean()
         rmse = float(square.sqrt() * record.std[variable])
-        fields, seen, made = (self._physical(name, days, truth.dates, variable) for days in
+        whole, sparse, made = (self._physical(name, days, truth.dates, variable) for days in
                               (truth.with_gaps, observed.with_gaps, reconstruction))  # fmt: skip
-        return Frame(fields, seen, made, rmse, embedding[0])
+        return Frame(whole, sparse, made, rmse, embedding[0])
 
     def _physical(self, name: str, fields: Tensor, dates: NDArray[np.datetime64], variable: int) -> NDArray[np.float32]:
-        """One variable (H, W), or on the grid on which values are hidden, of one day's standardised fields."""
+        """One variable (H, W), or on the grid on which values are masked, of one day's standardised fields."""
         record, view = self.records[name], self.model(name).views
         native = fields.shape[-2:] == record.grid
         climatology = record.climatology_of(dates)
@@ -114,7 +114,7 @@ class Session:
         return list(zip(days.tolist(), distances.tolist(), strict=True))
 
     def limits(self, variable: int) -> tuple[float, float, float]:
-        """Lowest and highest value, and the largest departure from the days' mean, in physical units.
+        """Lowest and highest value, and the largest anomaly from the days' mean, in physical units.
 
         Of all days shown, less one value in 200 at either end: the colour scales, the same for every day.
         """

@@ -1,4 +1,4 @@
-"""The explorer's widgets: choose a model, a day and how much of it is hidden, and see what becomes of it."""
+"""The explorer's widgets: choose a model, a day and how much of it is masked, and see what becomes of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from sparta_core.explorer.pictures import MapPicture, MapScale, Picture, PlanePi
 from sparta_core.explorer.session import ANALOGUES, PLANES, Session
 from sparta_core.plotting.maps import Panel
 
-MOST_HIDDEN = 0.95
+MOST_MASKED = 0.95
 PAUSE = 250  # milliseconds between days while playing
 
 
@@ -37,7 +37,7 @@ class Explorer:
         last = len(self.session.days) - 1
         self.day = widgets.IntSlider(0, 0, last, description="day", readout=False, **wide)
         self.play = widgets.Play(0, min=0, max=last, interval=PAUSE, description="play through the days")
-        self.ratio = widgets.FloatSlider(0.7, min=0, max=MOST_HIDDEN, step=0.05, description="hidden",
+        self.ratio = widgets.FloatSlider(0.7, min=0, max=MOST_MASKED, step=0.05, description="masked",
                                          readout_format=".0%", **wide)  # fmt: skip
         self.caption = widgets.HTML()
         self.plane_image, self.map_image = widgets.Image(format="png"), widgets.Image(format="png")
@@ -79,7 +79,7 @@ class Explorer:
         self._say(frame.rmse, past)
         place = session.on_plane(name, method, frame.embedding)
         plane = self._plane(name, method).painted(day, [other for other, _ in past], place)
-        return plane, self._map().painted([frame.truth, frame.seen, frame.reconstruction, frame.error])
+        return plane, self._map().painted([frame.truth, frame.observed, frame.reconstruction, frame.error])
 
     def picture(self) -> Picture:
         """Both pictures side by side: the explorer as a still."""
@@ -90,7 +90,7 @@ class Explorer:
         """The caption, and the analogues on their buttons."""
         shown = self.labels[self.variable.value]
         self.caption.value = (
-            f"<b>{self.session.date(self.day.value)}</b>, {self.ratio.value:.0%} hidden: {shown.name}, "
+            f"<b>{self.session.date(self.day.value)}</b>, {self.ratio.value:.0%} masked: {shown.name}, "
             f"root mean squared error {rmse * shown.factor:.3g} {shown.units} ({self.session.record.source})")
         for button, found in zip(self.buttons, [*past, *[None] * ANALOGUES], strict=False):
             button.layout.display = "" if found else "none"

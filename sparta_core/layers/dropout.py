@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sparta_core.draws import BITS, kept, random_bits
+from sparta_core.draws import BITS, keep_mask, random_bits
 
 
 class ReLUDropout(nn.Dropout):
@@ -27,7 +27,7 @@ class ReLUDropout(nn.Dropout):
     def mask(self, x: Tensor) -> Tensor:
         """1 where a value of `x` stays, else 0; in dtype and layout as `x`."""
         dense = torch.empty_like(x, device="meta")  # whose strides are those of `x` without gaps
-        mask = kept(random_bits(x.numel(), x.device), torch.tensor(self.p), x.dtype)
+        mask = keep_mask(random_bits(x.numel(), x.device), torch.tensor(self.p), x.dtype)
         return mask.as_strided(x.shape, dense.stride())
 
 

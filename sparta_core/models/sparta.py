@@ -34,7 +34,7 @@ class Projector(nn.Sequential):
 def build_encoder(experiment: Experiment, modes: Modes | None = None, baseline: bool = False) -> nn.Module:
     """The encoder of `experiment`: views (B, planes * variables, h, w) to embeddings (B, embedding).
 
-    Planes are the values, with `mask_input` what is seen of them; the linear path, of the `modes`, adds its fields.
+    Planes are the values, with `mask_input` what is observed of them; the linear path, of the `modes`, adds its fields.
     A `baseline` has early fusion.
     """
     encoder, size = experiment.of(Encoder), experiment.of(Latent).embedding

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from sparta_core.experiment import Experiment
 
 
-NATIVE = Table("mask_grid", {"enlarged": False, "native": True})  # whether values are hidden before enlarging
+NATIVE = Table("mask_grid", {"enlarged": False, "native": True})  # whether values are masked before enlarging
 
 
 class MaskRatio(Section):
-    mask_ratio: tuple[Share, Share] = setting((0.5, 0.9), "range of the share of hidden values, drawn for each day")
+    mask_ratio: tuple[Share, Share] = setting((0.5, 0.9), "range of the share of masked values, drawn for each day")
 
     def check(self, experiment: "Experiment") -> None:
         check_range("mask_ratio", self.mask_ratio)
 
 
 class DownstreamMask(Section):
-    downstream_mask_ratio: Share = setting(0.7, "share of hidden values of the days that tasks see")
+    downstream_mask_ratio: Share = setting(0.7, "share of masked values of the days that tasks see")
 
 
 class Observation(Choice, slot="sparsity", default="points"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sparta_core.draws import kept, random_bits
+from sparta_core.draws import keep_mask, random_bits
 
 
 def draw_ratios(count: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
@@ -22,4 +22,4 @@ def random_points(shape: Sequence[int], ratio: float | Tensor, generator: torch.
     `ratio` is one number or one per sample (B,), below 1, and met to 2**-16. True, or 1, where the value is observed.
     """
     ratio = torch.as_tensor(ratio, device=generator.device).view(-1, *[1] * (len(shape) - 1))
-    return kept(random_bits(math.prod(shape), generator.device, generator).view(*shape), ratio, dtype)
+    return keep_mask(random_bits(math.prod(shape), generator.device, generator).view(*shape), ratio, dtype)

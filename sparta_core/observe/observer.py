@@ -35,11 +35,11 @@ class Observer(nn.Module):
         Args:
             sample: (b, C, H, W), this process's `part` of a batch.
             generator: Draws mask and errors, of the whole batch.
-            ratio: The share that is hidden, one or one for each of the whole batch; None draws it from mask_ratio.
+            ratio: The share that is masked, one or one for each of the whole batch; None draws it from mask_ratio.
             part: None where the sample is the whole batch.
 
         Returns:
-            The sample as it is observed; what is hidden keeps its value, and is not observed.
+            The sample as it is observed; what is masked keeps its value, and is not observed.
         """
         settings, values, part = self.settings, sample.values, part or Part.whole(len(sample))
         if ratio is None:

@@ -92,7 +92,7 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int
 
 
 def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") -> Figure:
-    """A score over the share of values hidden: a panel a grid on which they are, a line a model.
+    """A score over the share of values masked: a panel a grid on which they are, a line a model.
 
     Args:
         scores: (model, mask_grid, ratio), with their units.
@@ -102,7 +102,7 @@ def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") 
     grids = scores.mask_grid.values
     fig, axes = panels(len(grids), lambda _, columns: (3.5 + 3.5 * columns, 3.8), title=title, sharey=True)
     for ax, grid in zip(axes.flat, grids, strict=True):
-        _against_ratio(ax, scores[name].sel(mask_grid=grid), f"hidden on the {grid} grid")
+        _against_ratio(ax, scores[name].sel(mask_grid=grid), f"masked on the {grid} grid")
         _logarithmic(ax)
     axes[0, 0].set_ylabel(f"{SCORES[name]} ({scores[name].attrs['units']})")
     legend(fig, axes)
@@ -110,7 +110,7 @@ def score_against_ratio(scores: xr.Dataset, name: str = "mse", title: str = "") 
 
 
 def panels_against_ratio(scores: xr.Dataset, names: Sequence[str], title: str = "") -> Figure:
-    """Scores over the share of values hidden: a panel a score, a line a model that has it.
+    """Scores over the share of values masked: a panel a score, a line a model that has it.
 
     Args:
         scores: (model, ratio), NaN where a model has none.
@@ -148,9 +148,9 @@ def _lines(ax: Axes, score: xr.DataArray, along: str) -> None:
 
 
 def _against_ratio(ax: Axes, score: xr.DataArray, title: str) -> None:
-    """A line a model over the share of values hidden."""
+    """A line a model over the share of values masked."""
     _lines(ax, score, "ratio")
-    ax.set_xlabel("values hidden (%)")
+    ax.set_xlabel("values masked (%)")
     ax.set_title(title, fontsize=10)
     ax.xaxis.set_major_formatter(PercentFormatter(1, 0, ""))
 

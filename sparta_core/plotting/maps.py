@@ -1,4 +1,4 @@
-"""Maps: days on the globe, their errors and what was seen of them, in grids that share colour scales."""
+"""Maps: days on the globe, their errors and what was observed of them, in grids that share colour scales."""
 
 import dataclasses
 import functools

@@ -9,7 +9,7 @@ preset called as the module, or as the entry point. Its docstring says what it i
 - `COMPARISON`, if many of the paper's models are compared with it: the fields of a `Comparison`.
 
 Example:
-    >>> list(PRESETS)[:3], PAPERS["demo"], PRESETS["bars"]["start_every"]
+    >>> list(PRESETS)[:3], PAPERS["demo"], PRESETS["targets"]["start_every"]
     (['paper', 'demo', 'smoke'], 'paper_demo', 12)
 """
 

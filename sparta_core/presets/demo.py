@@ -9,7 +9,7 @@ SETTINGS = {
     "mask_grid": "native",
     "mask_ratio": (0.3, 0.95),
     "mask_input": True,
-    "departures": "climatology",
+    "anomalies": "climatology",
     # The encoder and the decoder.
     "backbone": "globe",
     "width": 32,

@@ -16,8 +16,8 @@ def embed(model: Sparta, days: Sample, ratio: float | Tensor = 0.0, generator: t
     Args:
         model: The representation.
         days: (T, C, H, W) standardised anomalies, as they are observed.
-        ratio: The share of their values that is hidden before, one or one a day (T,); 0.0: nothing.
-        generator: Draws what is hidden.
+        ratio: The share of their values that is masked before, one or one a day (T,); 0.0: nothing.
+        generator: Draws what is masked.
 
     Returns:
         (T, E) embeddings.

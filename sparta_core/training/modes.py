@@ -32,7 +32,7 @@ def modes_of(experiment: Experiment, record: Record) -> Modes:
 def _run(experiment: Experiment, record: Record) -> Run:
     """Where the modes are kept."""
     days = record.fingerprint
-    settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "departures",
+    settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "anomalies",
                                                                 "embedding", "localisation")}  # fmt: skip
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     return Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
@@ -41,7 +41,7 @@ def _run(experiment: Experiment, record: Record) -> Run:
 def fit_modes(record: Record, count: int, length: float) -> Modes:
     """`count` modes of the training days, of their covariance damped over `length` km, or as it is where that is 0.
 
-    The covariance is of standardised departures, not weighted by area, as the losses are. What the modes leave
+    The covariance is of standardised anomalies, not weighted by area, as the losses are. What the modes leave
     unexplained is measured on the validation days, because they fit the training days too well. ExperimentError for
     more modes than there are, or too large a grid, DataError for days with gaps.
     """

@@ -3,9 +3,9 @@
 from functools import lru_cache
 from pathlib import Path
 
+from sparta_core.data.anomalies import Anomalies
 from sparta_core.data.checksums import checksum
 from sparta_core.data.days import DataSettings, DownstreamSplit, Storage
-from sparta_core.data.departures import Departures
 from sparta_core.data.record import Record, load_record
 from sparta_core.experiment import Experiment
 from sparta_core.training.device import join_launch, local_device
@@ -26,7 +26,7 @@ def open_record(experiment: Experiment) -> Record:
     join_launch(experiment)
     chosen = {name: getattr(experiment, name) for section in DAYS for name in section.model_fields}
     record = _loaded(Experiment(mask_grid="native", **chosen), local_device(experiment.device))
-    return experiment.of(Departures).applied(record)
+    return experiment.of(Anomalies).applied(record)
 
 
 @lru_cache(maxsize=1)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from sparta_core.catalogue import Trained
+from sparta_core.data.anomalies import Anomalies
 from sparta_core.data.days import DataSettings
-from sparta_core.data.departures import Departures
 from sparta_core.data.record import Record
 from sparta_core.encoders import Encoder
 from sparta_core.encoders.linear_path import LinearPath
@@ -32,7 +32,7 @@ from sparta_core.views.sampling import Batches
 
 # What every stage of a representation depends on.
 REPRESENTATION: tuple[type[Section], ...] = (
-    Randomness, DataSettings, Departures, ViewSettings, Observation, Errors, MaskRatio, Batches, Encoder, LinearPath,
+    Randomness, DataSettings, Anomalies, ViewSettings, Observation, Errors, MaskRatio, Batches, Encoder, LinearPath,
     PlateauSettings,
 )  # fmt: skip
 

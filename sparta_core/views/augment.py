@@ -27,7 +27,7 @@ class ViewSettings(Section):
     """What the encoder is shown."""
 
     view_size: tuple[Count, Count] = setting((72, 144), "what the encoder sees, latitude by longitude", "grid points")
-    mask_grid: Literal["enlarged", "native"] = setting("enlarged", "where values are hidden: before or after enlarging")
+    mask_grid: Literal["enlarged", "native"] = setting("enlarged", "where values are masked: before or after enlarging")
 
     def check(self, experiment: Experiment) -> None:
         first = next(iter(placed(experiment)), None)
@@ -127,7 +127,7 @@ class Views(nn.Module):
         Args:
             sample: (b, C, H, W).
             generator: Draws masks and errors.
-            ratio: The share that is hidden, one or one a field; None draws it from the experiment's range.
+            ratio: The share that is masked, one or one a field; None draws it from the experiment's range.
             part: This process's part of a batch.
 
         Returns:
@@ -160,7 +160,7 @@ class Views(nn.Module):
         return torch.cat(self._planes(Sample.full(crop(sample.shown), sample.time)), 1)  # enlarged they know no gaps
 
     def augmented_sparse(self, sample: Sample, generator: torch.Generator, part: Part | None = None) -> Tensor:
-        """Show a random crop of the enlarged fields, smoothed, of which a share of its own is hidden."""
+        """Show a random crop of the enlarged fields, smoothed, of which a share of its own is masked."""
         part = part or Part.whole(len(sample))
         crop = self._crop(part, generator)
         if self.native:

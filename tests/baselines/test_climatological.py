@@ -31,7 +31,7 @@ def season(day_of_year):
     return SLOPE * 365.25 / (2 * np.pi) * (45 * np.sin(x) - 9 * np.sin(2 * x) + np.sin(3 * x)) / 30
 
 
-def moving_season(departures="mean", years=12, seed=0):
+def moving_season(anomalies="mean", years=12, seed=0):
     """Two variables of white noise on an 8 x 16 grid: around a season that moves linearly, and around none."""
     time = np.arange("2001-01-01", f"{2001 + years}-01-01", dtype="datetime64[D]")
     doy = (time - time.astype("datetime64[Y]")).astype(int) + 1
@@ -44,7 +44,7 @@ def moving_season(departures="mean", years=12, seed=0):
     record = Record(
         domain=Domain(-78.75 + 22.5 * np.arange(8), 22.5 * np.arange(16)), variables=("a", "b"), units=("K", "K"),
         level=850, mean=mean, std=std, source="made up", values=values, time=time, splits=splits)
-    return record.anomalies if departures == "climatology" else record
+    return record.anomalies if anomalies == "climatology" else record
 
 
 def where_it_is_linear(record, split):
@@ -72,10 +72,10 @@ def closed_form(slope):
     return error - spread / 2
 
 
-@pytest.mark.parametrize("departures", ["mean", "climatology"])
-def test_both_kinds_have_the_crps_of_their_closed_form(departures):
+@pytest.mark.parametrize("anomalies", ["mean", "climatology"])
+def test_both_kinds_have_the_crps_of_their_closed_form(anomalies):
     """Days of the date keep what the season moves in the window, anomalies do not: NOISE / sqrt(pi), in units."""
-    record = moving_season(departures)
+    record = moving_season(anomalies)
     days = where_it_is_linear(record, "downstream")
     truth = record.physical(record.take(days).values, record.dates(days))
     made = {kind: crps(of_kind(record, kind, days), truth, record.cell_area) / record.std for kind in KINDS}
@@ -86,10 +86,10 @@ def test_both_kinds_have_the_crps_of_their_closed_form(departures):
     assert made["climatology + anomalies"].tolist() == pytest.approx([still, still], rel=0.015)
 
 
-@pytest.mark.parametrize("departures", ["mean", "climatology"])
-def test_a_forecast_of_climatology_and_its_past_anomalies_has_no_skill(departures):
+@pytest.mark.parametrize("anomalies", ["mean", "climatology"])
+def test_a_forecast_of_climatology_and_its_past_anomalies_has_no_skill(anomalies):
     """Against training days of the date alone it would have some: what the season moves within the window."""
-    record = moving_season(departures)
+    record = moving_season(anomalies)
     days = where_it_is_linear(record, "downstream")
     truth = record.physical(record.take(days).values, record.dates(days))
     forecast = crps(of_kind(record, "climatology + anomalies", days, seed=1), truth, record.cell_area)
@@ -117,7 +117,7 @@ def test_each_variable_takes_the_kind_that_was_better_on_the_validation_days(tin
 
 def test_the_validation_days_are_scored_once_and_again_for_another_window(tiny, monkeypatch):
     """Their CRPS written out for all of them at once."""
-    experiment = tiny(draws=6, departures="climatology")
+    experiment = tiny(draws=6, anomalies="climatology")
     made, record = validation_crps(experiment), open_record(experiment)
     days = torch.arange(record.splits["validation"].start, record.splits["validation"].stop)
     truth = record.physical(record.take(days).values, record.dates(days))

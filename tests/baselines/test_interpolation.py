@@ -50,7 +50,7 @@ def draw(views, record, days, ratio, seed):
 
 
 def test_baselines_see_what_the_encoder_sees(record, views, observed):
-    """Zero where hidden, the enlarged day elsewhere: the sparse view of the same seed."""
+    """Zero where masked, the enlarged day elsewhere: the sparse view of the same seed."""
     days = record.values[[550, 590]]
     sparse = views.sparse(record.take(torch.tensor([550, 590])), torch.Generator().manual_seed(3), 0.6)
     shown = views.enlarged(days * observed.observed) if views.native else views.enlarged(days) * observed.observed
@@ -105,9 +105,9 @@ def test_linear_interpolation_joins_the_first_and_last_longitude(record, native)
     torch.testing.assert_close(made[..., 31], torch.ones(1, 1, 16), atol=1e-5, rtol=0)
 
 
-def interpolated(experiment, record, domain, field, target=None, hidden=0.6):
-    """What linear interpolation makes, on a target, of a field (H, W) that is partly hidden at random, and its mask."""
-    mask = np.random.default_rng(5).uniform(size=field.shape) > hidden
+def interpolated(experiment, record, domain, field, target=None, masked=0.6):
+    """What linear interpolation makes, on a target, of a field (H, W) that is partly masked at random, and its mask."""
+    mask = np.random.default_rng(5).uniform(size=field.shape) > masked
     mask[[0, 0, -1, -1], [0, -1, 0, -1]] = True  # the corners, so that nothing lies beyond
     sample = Sample.of(torch.from_numpy(np.where(mask, field, np.nan).astype(np.float32))[None, None])
     record = dataclasses.replace(record, domain=target or domain)
@@ -131,9 +131,9 @@ def test_linear_interpolation_wraps_a_globe_wherever_it_begins(experiment, recor
     latitude, longitude = np.linspace(-84, 84, 15), first + 10.0 * np.arange(36)
     field = np.broadcast_to(np.abs(np.arange(36) - 18.0), (15, 36)).copy()
     globe, shifted = Domain(latitude, longitude), Domain(latitude[1:-1], longitude + 5)
-    made, _ = interpolated(experiment, record, globe, field, hidden=0.0)
+    made, _ = interpolated(experiment, record, globe, field, masked=0.0)
     np.testing.assert_allclose(made, field, atol=1e-4)
-    between, _ = interpolated(experiment, record, globe, field, target=shifted, hidden=0.0)
+    between, _ = interpolated(experiment, record, globe, field, target=shifted, masked=0.0)
     expected = (field + np.roll(field, -1, axis=1))[1:-1] / 2
     np.testing.assert_allclose(between, expected, atol=1e-4)
 

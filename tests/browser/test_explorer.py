@@ -130,7 +130,7 @@ def both(page):
 
 def test_slider_play_analogue_and_choices(page):
     """One session with all of them: a JupyterLab takes long to start."""
-    assert "2002" in page.locator(".widget-html-content", has_text="hidden").inner_text()
+    assert "2002" in page.locator(".widget-html-content", has_text="masked").inner_text()
     plane, maps = both(page)
     handle = page.locator(".widget-slider .noUi-handle").first
     handle.focus()
@@ -140,7 +140,7 @@ def test_slider_play_analogue_and_choices(page):
     assert both(page)[0] != plane and both(page)[1] != maps
 
     plane, maps = both(page)
-    page.locator(".widget-slider .noUi-handle").nth(1).focus()  # the share hidden
+    page.locator(".widget-slider .noUi-handle").nth(1).focus()  # the share masked
     page.keyboard.press("ArrowLeft")
     wait_until_changed(page, "sparta-maps", maps)
 
@@ -151,7 +151,7 @@ def test_slider_play_analogue_and_choices(page):
     page.locator(".widget-dropdown select").nth(0).select_option(label="autoencoder")
     wait_until_changed(page, "sparta-plane", plane)
 
-    caption = page.locator(".widget-html-content", has_text="hidden")
+    caption = page.locator(".widget-html-content", has_text="masked")
     said = caption.inner_text()
     page.locator(".widget-play button").first.click()
     page.wait_for_function("said => ![...document.querySelectorAll('.widget-html-content')]"

@@ -25,7 +25,7 @@ def by_hand(values, dates, train):
 
 @pytest.fixture
 def both(tiny):
-    return [open_record(tiny(departures=kind)) for kind in ("mean", "climatology")]
+    return [open_record(tiny(anomalies=kind)) for kind in ("mean", "climatology")]
 
 
 def test_day_of_year_is_pandas():
@@ -67,7 +67,7 @@ def test_without_dates_there_is_no_way_back(both):
 def test_days_with_gaps_have_no_climatology():
     days = torch.randn(400, 2, 3, 4)
     days[7, 1, 2, 3] = torch.nan
-    with pytest.raises(DataError, match=r"the training days of here have gaps.*set departures='mean'"):
+    with pytest.raises(DataError, match=r"the training days of here have gaps.*set anomalies='mean'"):
         fit_climatology(days, np.arange(400) % 365 + 1, "here")
     assert climatology_at(torch.zeros(7, 2, 3, 4), np.ones((5, 2), int)).shape == (5, 2, 2, 3, 4)
 
@@ -92,7 +92,7 @@ def test_seasons_are_told_from_days_that_keep_their_climatology(both):
 
 
 def test_reconstructions_of_anomalies_need_the_date(tiny, weather):
-    experiment = tiny(objective="autoencoder", autoencoder_epochs=1, departures="climatology")
+    experiment = tiny(objective="autoencoder", autoencoder_epochs=1, anomalies="climatology")
     model, record = Model.of(experiment, []), open_record(experiment)
     days = xr.load_dataset(weather).isel(time=slice(10, 14))
     with torch.no_grad():

@@ -166,7 +166,7 @@ def test_baselines_that_see_whole_fields_count_for_every_setup():
 
 
 def test_another_setup_that_begins_alike_is_another():
-    """Windows every day and every ten, the usual share hidden and none."""
+    """Windows every day and every ten, the usual share masked and none."""
     frame = rows(a=[1.0], b=[2.0], c=[3.0], climatology=[4.0])
     frame["setup"] = ["LB5_S1", "LB5_S10", "LB5_S1_mask0", "whole fields"]
     measure = Measure("forecast", "rrmse_percent_T5", "day 5", "LB5_S1", WHOLE_FIELDS)

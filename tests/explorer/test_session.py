@@ -30,12 +30,12 @@ def test_a_frame_is_the_models_reconstruction_of_what_is_shown(tiny, mask_grid):
     truth = record.physical(day)[0, 2].numpy()
     assert frame.truth == pytest.approx(truth, rel=1e-5) and frame.reconstruction == pytest.approx(made, rel=1e-4)
     assert frame.error == pytest.approx(made - truth, abs=1e-3)
-    assert np.isnan(frame.seen).mean() == pytest.approx(0.6, abs=0.06)
+    assert np.isnan(frame.observed).mean() == pytest.approx(0.6, abs=0.06)
     if mask_grid == "enlarged":  # what is shown as seen is the very view
         seen = np.where(view[0, 2] == 0, np.nan, view[0, 2] * record.std[2] + record.mean[2])
-        assert np.allclose(frame.seen, seen, atol=1e-3, equal_nan=True)
+        assert np.allclose(frame.observed, seen, atol=1e-3, equal_nan=True)
     else:
-        assert np.allclose(frame.seen[~np.isnan(frame.seen)], truth[~np.isnan(frame.seen)], atol=1e-3)
+        assert np.allclose(frame.observed[~np.isnan(frame.observed)], truth[~np.isnan(frame.observed)], atol=1e-3)
     whole = metrics.rmse(record.physical(model(view))[None], record.physical(day)[None], record.cell_area)
     assert frame.rmse == pytest.approx(whole[0, 2].item(), rel=1e-4)
     assert torch.allclose(frame.embedding, model.encoder(view)[0], atol=1e-5)
@@ -71,7 +71,7 @@ def test_colour_limits_are_of_the_days_shown(experiments):
 
 def test_models_of_anomalies_from_the_climatology_show_the_same_days(experiments):
     """Beside models of anomalies from one mean: the truth is the truth, and each rebuilds in its own units."""
-    dated = experiments["autoencoder"].replace(departures="climatology")
+    dated = experiments["autoencoder"].replace(anomalies="climatology")
     session = Session({**experiments, "dated": dated})
     one, other = session.frame("SPARTA", 9, 0.5, 1), session.frame("dated", 9, 0.5, 1)
     assert other.truth == pytest.approx(one.truth, rel=1e-4)

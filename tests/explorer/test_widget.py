@@ -48,7 +48,7 @@ def test_each_control_repaints_what_depends_on_it(explorer, control, value, chan
 
 
 def test_the_caption_says_which_day_and_how_much_is_hidden(explorer):
-    assert explorer.session.date(100) in explorer.caption.value and "70% hidden" in explorer.caption.value
+    assert explorer.session.date(100) in explorer.caption.value and "70% masked" in explorer.caption.value
     assert " K (" in explorer.caption.value
 
 

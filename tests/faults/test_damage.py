@@ -17,8 +17,8 @@ from safetensors.torch import save
 from sparta_core.errors import RunError
 from sparta_core.evaluation.scorecard import scorecard
 from sparta_core.files import sealed_json, unsealed
+from sparta_core.training.cached import cached, load_scores
 from sparta_core.training.fit import CHECKPOINT, MODEL
-from sparta_core.training.kept import kept, load_scores
 from sparta_core.training.runs import Run
 from tests.faults.children import REFUSED, start
 
@@ -45,7 +45,7 @@ def run(tmp_path):
     made.save(CHECKPOINT, {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}, {"epoch": 1, "best": 0.1})
     made.save(MODEL, {"a": torch.randn(3).bfloat16()}, {"name": "ü", "best": float("inf")})
     made.write_history([{"epoch": 1, "learning_rate": 1e-4, "training_loss": 0.25}])
-    kept(made, "scores.nc", "some", lambda: xr.Dataset({"mse": 1.0}), lambda scores: [], leads=5)
+    cached(made, "scores.nc", "some", lambda: xr.Dataset({"mse": 1.0}), lambda scores: [], leads=5)
     return made
 
 

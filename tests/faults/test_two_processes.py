@@ -9,7 +9,7 @@ import xarray as xr
 from sparta_core.progress import Progress
 from sparta_core.tasks.reconstruction.scores import model_reconstruction
 from sparta_core.training import runs
-from sparta_core.training.kept import kept, load_scores
+from sparta_core.training.cached import cached, load_scores
 from sparta_core.training.records import run_of
 from tests.faults.children import die, start
 from tests.faults.works import WORKS, contents
@@ -90,7 +90,7 @@ def test_scores_are_waited_for_too(without, tmp_path):
         return xr.Dataset({"mse": 2.0})
 
     def work():
-        print("mse", float(kept(run, "scores.nc", "some", score, lambda scores: [], leads=5).mse))
+        print("mse", float(cached(run, "scores.nc", "some", score, lambda scores: [], leads=5).mse))
 
     first = start(work, logs[0])
     until(logs[0], "scoring")
@@ -104,7 +104,7 @@ def test_many_who_score_beside_one_run(without, tmp_path):
     run = run_of(without("baselines"), "baselines")
 
     def work(k):
-        kept(run, f"scores{k}.nc", "some", lambda: xr.Dataset({"mse": float(k)}), lambda scores: [], leads=5)
+        cached(run, f"scores{k}.nc", "some", lambda: xr.Dataset({"mse": float(k)}), lambda scores: [], leads=5)
 
     children = [start(lambda k=k: work(k % 10), tmp_path / f"log{k}") for k in range(20)]
     assert [child.wait() for child in children] == [0] * 20

@@ -21,5 +21,5 @@ WORKS = {name: partial(train, name=name) for name in TRAINS} | {
 
 
 def contents(folder):
-    """Every file under a folder, hidden ones too."""
+    """Every file under a folder, masked ones too."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -13,7 +13,7 @@ from sparta_core.models.sparta import Sparta, build_encoder
 from sparta_core.modes import Modes
 from tests.linear import LINEAR
 
-RATIOS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)  # of hidden values
+RATIOS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)  # of masked values
 
 
 def some_modes(count=24, variables=3, grid=(8, 16)):
@@ -26,11 +26,11 @@ def some_modes(count=24, variables=3, grid=(8, 16)):
 
 
 def sparse_days(grid=(8, 16), variables=3, days=4):
-    """Values, without those hidden, and the masks: `days` at each of the ratios, and one with half of the globe."""
+    """Values, without those masked, and the masks: `days` at each of the ratios, and one with half of the globe."""
     generator = torch.Generator().manual_seed(1)
     values = 2 * torch.randn(len(RATIOS) * days + 1, variables, *grid, generator=generator)
-    hidden = torch.tensor(RATIOS).repeat_interleave(days)[:, None, None, None]
-    seen = (torch.rand(values[1:].shape, generator=generator) >= hidden).float()
+    masked = torch.tensor(RATIOS).repeat_interleave(days)[:, None, None, None]
+    seen = (torch.rand(values[1:].shape, generator=generator) >= masked).float()
     half = torch.ones_like(values[:1])
     half[..., grid[1] // 2 :] = 0
     seen = torch.cat([seen, half])

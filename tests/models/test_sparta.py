@@ -26,9 +26,9 @@ def test_parts_of_each_stage(stage, parts):
 def test_projector_norms_use_the_batch_in_evaluation_too():
     projector = Projector(16, 8)
     x = torch.randn(32, 16) * 5 + 3
-    hidden = projector.eval()[1](projector[0](x))
-    assert hidden.mean(0).abs().max() < 1e-5
-    assert torch.allclose(hidden.std(0, unbiased=False), torch.ones(8), atol=1e-4)
+    masked = projector.eval()[1](projector[0](x))
+    assert masked.mean(0).abs().max() < 1e-5
+    assert torch.allclose(masked.std(0, unbiased=False), torch.ones(8), atol=1e-4)
     assert torch.equal(projector.eval()(x), projector.train()(x))
 
 

@@ -67,7 +67,7 @@ def test_score_against_the_ratio_has_a_panel_a_mask_grid():
         assert {line.get_label(): line.get_ydata().tolist() for line in ax.lines} == {
             "SPARTA-OI": values[0, grid].tolist(), "climatology": [0.3, 0.3]}
         assert ax.xaxis.get_major_formatter()(0.5, 0) == "50"
-    assert [ax.get_title() for ax in axes] == ["hidden on the native grid", "hidden on the enlarged grid"]
+    assert [ax.get_title() for ax in axes] == ["masked on the native grid", "masked on the enlarged grid"]
     assert axes[0].get_ylim() == axes[1].get_ylim()
 
 

@@ -70,9 +70,9 @@ def test_scales():
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
 def test_hidden_points_are_grey(no_network):
-    hidden = FIELD.copy()
-    hidden[::2] = np.nan
-    (mesh,) = meshes(map_grid([[Panel(hidden, "seen", "2m_temperature", level=850)]], **WHERE))
+    masked = FIELD.copy()
+    masked[::2] = np.nan
+    (mesh,) = meshes(map_grid([[Panel(masked, "seen", "2m_temperature", level=850)]], **WHERE))
     assert np.ma.getmaskarray(mesh.get_array()).mean() == pytest.approx(0.5)
     assert mesh.cmap.get_bad()[:3] == pytest.approx([0.87] * 3)
 

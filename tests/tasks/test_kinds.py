@@ -13,7 +13,7 @@ KINDS = '''
 import json, sys
 import torch
 from sparta_core.tasks.embeddings import embed
-from sparta_core.training.kept import kept
+from sparta_core.training.cached import cached
 from sparta_core.tasks.diffusion import Diffusion, Drawn, train_denoiser
 from sparta_core.tasks.diffusion.sampling import sample
 from sparta_core.tasks.diffusion.scores import draw_scores, rows
@@ -38,7 +38,7 @@ class Tomorrow(Drawn, name="tomorrow"):
             shown = embed(representation(experiment), record.take(days - 1), 0.7, generator)
             drawn = sample(train_denoiser(experiment), experiment, shown, generator)
             return draw_scores(experiment, days, shown, drawn)
-        return kept(run_of(experiment, Diffusion.name), "tomorrow.nc", Diffusion.name, score, rows(experiment))
+        return cached(run_of(experiment, Diffusion.name), "tomorrow.nc", Diffusion.name, score, rows(experiment))
 
 class Winter(Classifier, name="winter"):
     """Every day is a day of winter."""

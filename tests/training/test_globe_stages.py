@@ -1,4 +1,4 @@
-"""The globe's backbone and the linear path through all stages, on departures from the climatology."""
+"""The globe's backbone and the linear path through all stages, on anomalies from the climatology."""
 
 import pytest
 import torch
@@ -12,11 +12,11 @@ from tests.linear import LINEAR
 from tests.stages import OBJECTIVES, STAGES
 
 SETTINGS = LINEAR | dict.fromkeys((f"{stage}_epochs" for stage in STAGES), 1)
-SETTINGS |= {"backbone": "globe", "width": 8, "departures": "climatology"}
+SETTINGS |= {"backbone": "globe", "width": 8, "anomalies": "climatology"}
 
 
 def errors(experiment, model, ratio=0.5):
-    """Mean squared errors on the test days at 50 % hidden: of the model, optimal interpolation, and climatology."""
+    """Mean squared errors on the test days at 50 % masked: of the model, optimal interpolation, and climatology."""
     record, views = open_record(experiment), model.views
     truth = record.split("downstream_test")
     with torch.no_grad():

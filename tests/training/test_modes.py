@@ -97,7 +97,7 @@ def test_they_are_fitted_once_and_read_again(experiment, record, never):
 
 
 @pytest.mark.parametrize("changes", [{"embedding": 12}, {"localisation": 8000.2}, {"split": (0.6, 0.3)},
-                                     {"departures": "climatology"}])
+                                     {"anomalies": "climatology"}])
 def test_other_modes_lie_elsewhere(experiment, changes):
     """A longer validation leaves the training days as they are, and what is left of validation days not."""
     first, other = kept(experiment), kept(experiment.replace(**changes))

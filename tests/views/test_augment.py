@@ -101,7 +101,7 @@ def test_sparse_views_hide_what_the_mask_says(mask_grid):
 
 @pytest.mark.parametrize("mask_grid", ["enlarged", "native"])
 def test_a_sparse_view_shows_what_is_observed(mask_grid):
-    """In two steps, as the baselines and the explorer take them, as in one; on the grid on which values are hidden."""
+    """In two steps, as the baselines and the explorer take them, as in one; on the grid on which values are masked."""
     made, days = views(mask_grid=mask_grid, mask_input=True), Sample.of(torch.randn(4, 5, 32, 64))
     observed = made.observe(days, generator(1), 0.7)
     assert made.observed_on.shape == {"enlarged": (72, 144), "native": (32, 64)}[mask_grid]

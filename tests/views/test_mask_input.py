@@ -33,7 +33,7 @@ def shown(made, kind, days, part=None):
 
 
 def days(count=6, seed=1):
-    """Without a value near 0, so that what is 0 is hidden."""
+    """Without a value near 0, so that what is 0 is masked."""
     x = torch.randn(count, 3, *GRID, generator=generator(seed))
     return x + x.sign()
 

@@ -23,8 +23,8 @@ from sparta_core.tasks.diffusion.sampling import noising
 from sparta_core.tasks.diffusion.scores import ensemble_scores, mean_scores, rows
 from sparta_core.tasks.network import NetworkTask
 from sparta_core.tasks.reconstruction.scores import evenly_spaced
+from sparta_core.training.cached import cached
 from sparta_core.training.fit import Objective
-from sparta_core.training.kept import kept
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.schedules import PlateauSettings
 from sparta_core.training.stages import representation
@@ -111,8 +111,8 @@ class Diffusion(NetworkTask, name="diffusion"):
             return scores.merge(mean_scores(record, ensemble.mean(1), chosen)).expand_dims(model=[CLIMATOLOGICAL])
 
         name = "diffusion.nc" if days is None else f"diffusion-{days}days.nc"
-        return kept(self.baselines(experiment), name, self.name, score, rows(experiment, days), draws=experiment.draws,
-                    days=days, window=experiment.climatology_window)  # fmt: skip
+        return cached(self.baselines(experiment), name, self.name, score, rows(experiment, days),
+                      draws=experiment.draws, days=days, window=experiment.climatology_window)  # fmt: skip
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         return (Measure(self.name, "rrmse_percent", "diffusion RRMSE (%)"),

@@ -13,7 +13,7 @@ from sparta_core.tasks.diffusion.sampling import SAMPLERS, sample
 from sparta_core.tasks.diffusion.scores import draw_scores, rows
 from sparta_core.tasks.embeddings import Embedder, embed
 from sparta_core.tasks.reconstruction.scores import evenly_spaced
-from sparta_core.training.kept import kept
+from sparta_core.training.cached import cached
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
 
@@ -45,7 +45,7 @@ def draw_days(experiment: Experiment, days: Tensor) -> tuple[Tensor, Tensor]:
         days: (N,) indices of the record.
 
     Returns:
-        The conditions, embeddings (N, E) of the days with most of each hidden, and draws (N, draws, E).
+        The conditions, embeddings (N, E) of the days with most of each masked, and draws (N, draws, E).
 
     Raises:
         ExperimentError: unless its diffusion is of days.
@@ -72,6 +72,6 @@ def diffusion_scores(experiment: Experiment, days: int | None = None) -> xr.Data
 
     sampler = experiment.sampler
     name = "diffusion.nc" if days is None else f"diffusion-{sampler}-{days}days.nc"
-    return kept(run_of(experiment, task.name), name, task.name, score, rows(experiment, days), sampler=sampler,
-                steps=SAMPLERS[sampler].steps(experiment), draws=experiment.draws, days=days,
-                window=experiment.climatology_window)  # fmt: skip
+    return cached(run_of(experiment, task.name), name, task.name, score, rows(experiment, days), sampler=sampler,
+                  steps=SAMPLERS[sampler].steps(experiment), draws=experiment.draws, days=days,
+                  window=experiment.climatology_window)  # fmt: skip

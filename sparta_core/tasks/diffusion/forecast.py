@@ -1,7 +1,7 @@
 """What forecasts have wrong, given the look-back, for an ensemble forecaster: not the paper's.
 
 The dynamics forecast, diffusion draws around them: errors are nearly normal, and a small network learns them (Mardani
-et al., 2025). They are in units of their std at each lead and component; the condition is the last day seen, the
+et al., 2025). They are in units of their std at each lead and component; the condition is the last day observed, the
 forecast, and its lead.
 """
 
@@ -32,7 +32,7 @@ from sparta_core.tasks.forecast.ensembles import (
     scored_ensemble,
 )
 from sparta_core.tasks.forecast.latent_dynamics import LAGS
-from sparta_core.training.kept import kept
+from sparta_core.training.cached import cached
 from sparta_core.training.records import run_of
 
 LEADS = 10  # days ahead
@@ -74,19 +74,19 @@ def scaled_errors(record: Record, model: Sparta, part: str) -> tuple[Tensor, Ten
         raise DataError(f"the {part} days are {len(days)}, too few for two look-backs of {LAGS} days and {LEADS} "
                         "leads; use more days")
     generator = torch.Generator(device).manual_seed(experiment.seed)
-    hidden, truth = experiment.downstream_mask_ratio, record.split(part)
-    sparse, full = (embed(model, truth, ratio, generator) for ratio in (hidden, 0.0))
+    masked, truth = experiment.downstream_mask_ratio, record.split(part)
+    sparse, full = (embed(model, truth, ratio, generator) for ratio in (masked, 0.0))
     last = starts + LAGS - 1
     past = sparse[starts[:, None] + torch.arange(LAGS, device=device)]
     forecaster = trained_forecaster(experiment, experiment.forecast_seeds[0])
-    forecasts = forecaster.forecasts(past, record.dates(last + days.start), LEADS, hidden)
+    forecasts = forecaster.forecasts(past, record.dates(last + days.start), LEADS, masked)
     errors = full[last[:, None] + torch.arange(1, LEADS + 1, device=device)] - forecasts
     scaled = errors / errors.square().mean(0).sqrt().clamp_min(SMALLEST)
     return scaled.flatten(0, 1), conditions_on(past[:, -1], forecasts)
 
 
 def conditions_on(last: Tensor, forecasts: Tensor) -> Tensor:
-    """What errors are drawn on, (N leads, 2 E + LEADS): last days seen (N, E), forecasts (N, leads, E), the lead."""
+    """What errors are drawn on, (N leads, 2 E + LEADS): last days (N, E), forecasts (N, leads, E), the lead."""
     leads = forecasts.shape[1]
     lead = F.one_hot(torch.arange(leads, device=last.device), LEADS).to(last).expand(len(last), -1, -1)
     return torch.cat([last[:, None].expand_as(forecasts), forecasts, lead], 2).flatten(0, 1)
@@ -95,9 +95,9 @@ def conditions_on(last: Tensor, forecasts: Tensor) -> Tensor:
 @torch.no_grad()
 def forecast_members(experiment: Experiment, last: Tensor, forecasts: Tensor, ratio: float, generator: torch.Generator
                      ) -> Tensor:  # fmt: skip
-    """An ensemble (N, draws, leads, E) around forecasts (N, leads, E) after the last days seen (N, E).
+    """An ensemble (N, draws, leads, E) around forecasts (N, leads, E) after the last days observed (N, E).
 
-    As far apart as forecasts from days with a share `ratio` hidden were wrong on the validation days. ExperimentError
+    As far apart as forecasts from days with a share `ratio` masked were wrong on the validation days. ExperimentError
     unless diffusion is of forecasts.
     """
     ForecastError.chosen(experiment)
@@ -110,16 +110,16 @@ def forecast_members(experiment: Experiment, last: Tensor, forecasts: Tensor, ra
 def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
     """Scores (lead, variable), as `forecast_ensemble_scores`, of the ensemble drawn around the first seed's forecasts.
 
-    Of the look-backs a share `ratio` is hidden, or the experiment's.
+    Of the look-backs a share `ratio` is masked, or the experiment's.
     """
-    hidden = experiment.downstream_mask_ratio if ratio is None else ratio
+    masked = experiment.downstream_mask_ratio if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        last, near = near_forecasts(experiment, experiment.forecast_seeds[0], hidden)
+        last, near = near_forecasts(experiment, experiment.forecast_seeds[0], masked)
         generator = torch.Generator(near.device).manual_seed(experiment.seed)
-        drawn = forecast_members(experiment, last, near, hidden, generator)
-        return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=hidden)
+        drawn = forecast_members(experiment, last, near, masked, generator)
+        return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=masked)
 
-    rows = partial(ensemble_rows, f"{ensemble_setup(experiment, hidden)}_diffusion")
-    return kept(run_of(experiment, "diffusion"), file_of(hidden), TASK, score, rows, sampler=experiment.sampler,
-                **scored_ensemble(experiment))  # fmt: skip
+    rows = partial(ensemble_rows, f"{ensemble_setup(experiment, masked)}_diffusion")
+    return cached(run_of(experiment, "diffusion"), file_of(masked), TASK, score, rows, sampler=experiment.sampler,
+                  **scored_ensemble(experiment))  # fmt: skip

@@ -19,7 +19,7 @@ from sparta_core.metrics import fields as metrics
 from sparta_core.tasks.diffusion.sampling import CONDITIONS_AT_ONCE
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast.scores import training_range
-from sparta_core.training.kept import Rows
+from sparta_core.training.cached import Rows
 from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
 

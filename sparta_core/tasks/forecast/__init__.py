@@ -45,7 +45,7 @@ class Forecaster(Choice, TrainsNetwork, slot="forecaster", default="lstm"):
         raise NotImplementedError
 
     def calibrated(self, record: Record, model: Sparta, network: nn.Module, ratio: float) -> Tensors:
-        """Measure, on validation days of which a share `ratio` is hidden, how wrong forecasts are, if it calibrates."""
+        """Measure, on validation days of which a share `ratio` is masked, how wrong forecasts are, if it calibrates."""
         raise NotImplementedError
 
     def forecasts(self, network: nn.Module, calibration: Tensors, normaliser: Normaliser, past: Tensor,
@@ -72,7 +72,7 @@ class Forecaster(Choice, TrainsNetwork, slot="forecaster", default="lstm"):
 
 @dataclass(frozen=True)
 class TrainedForecaster:
-    """A forecaster's network, and how wrong its forecasts are from days of which a share is hidden: `calibration`."""
+    """A forecaster's network, and how wrong its forecasts are from days of which a share is masked: `calibration`."""
 
     kind: Forecaster
     network: nn.Module
@@ -80,7 +80,7 @@ class TrainedForecaster:
     calibration: Callable[[float], Tensors]
 
     def forecasts(self, past: Tensor, dates: np.ndarray, leads: int, ratio: float) -> Tensor:
-        """Embeddings (N, leads, E) after look-backs (N, L, E), a share `ratio` hidden, that end on dates (N,)."""
+        """Embeddings (N, leads, E) after look-backs (N, L, E), a share `ratio` masked, that end on dates (N,)."""
         return self.kind.forecasts(self.network, self.calibration(ratio), self.normaliser, past, dates, leads)
 
     def members(self, forecasts: Tensor, ratio: float, count: int, generator: torch.Generator) -> Tensor:
@@ -111,7 +111,7 @@ def trained_forecaster(experiment: Experiment, seed: int) -> TrainedForecaster:
 
 
 def restored(model: Sparta, seed: int, state: Tensors) -> TrainedForecaster:
-    """The forecaster that a model's file holds; of any share that is hidden it takes the nearest calibration."""
+    """The forecaster that a model's file holds; of any share that is masked it takes the nearest calibration."""
     kind = model.experiment.of(Forecaster)
     network = kind.restored(model, "forecast", seed, {key: x for key, x in state.items() if key.startswith(PART)})
     measured: dict[float, Tensors] = {}

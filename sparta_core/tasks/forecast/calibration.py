@@ -57,7 +57,7 @@ def members(forecasts: Tensor, measured: Calibration, count: int, generator: tor
 
 @torch.no_grad()
 def measured(record: Record, model: Sparta, dynamics: LatentDynamics, ratio: float) -> Calibration:
-    """Measure it on forecasts after look-backs of which a share `ratio` is hidden.
+    """Measure it on forecasts after look-backs of which a share `ratio` is masked.
 
     Damping is by regression of what came on what was forecast. DataError where there are too few validation days.
     """

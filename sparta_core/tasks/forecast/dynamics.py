@@ -86,7 +86,7 @@ class Rollout(NetworkObjective):
     """Mean squared error of whole days forecast from sparse and whole ones, 1 for a forecast of the climatology.
 
     One day ahead at first, `forecast_steps` in the last epochs. Half of the days that it starts from have a share
-    `downstream_mask_ratio` of their values hidden, another one every epoch.
+    `downstream_mask_ratio` of their values masked, another one every epoch.
     """
 
     printed = "next_day"  # the loss is of more days in validation than in the first epochs
@@ -101,8 +101,8 @@ class Rollout(NetworkObjective):
         """First days (B,) of windows of LAGS + forecast_steps days, in random order."""
         experiment, days = self.experiment, self.record.split(part)
         self.whole, self.part = self.embed.whole(part, days), part
-        hidden = torch.rand(len(days), generator=generator, device=self.record.device) < 0.5
-        self.observed = self.embed(part, days, hidden * experiment.downstream_mask_ratio, generator)
+        masked = torch.rand(len(days), generator=generator, device=self.record.device) < 0.5
+        self.observed = self.embed(part, days, masked * experiment.downstream_mask_ratio, generator)
         windows = _windows(experiment.of(Dynamics), len(days), part)
         order = torch.randperm(windows, generator=generator, device=self.record.device)
         return batched(order, experiment.forecast_batch_size)

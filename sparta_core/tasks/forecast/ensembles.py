@@ -14,7 +14,7 @@ from sparta_core.tasks.embeddings import decode
 from sparta_core.tasks.forecast import Forecaster, forecaster_run, trained_forecaster
 from sparta_core.tasks.forecast.scores import SHOWN, by_lead, scored
 from sparta_core.tasks.forecast.windows import last_observed, look_backs
-from sparta_core.training.kept import Rows, kept
+from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
 
@@ -23,7 +23,7 @@ LEADS = 10
 
 
 def forecast_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
-    """Scores of the dynamics' ensemble of `draws` members, the look-backs' share `ratio` hidden or the experiment's.
+    """Scores of the dynamics' ensemble of `draws` members, the look-backs' share `ratio` masked or the experiment's.
 
     (seed, lead, variable): crps and that of the climatological ensemble, crps_reference (the variable's unit),
     crps_skill over it, spread_skill.
@@ -32,16 +32,16 @@ def forecast_ensemble_scores(experiment: Experiment, ratio: float | None = None)
 
 
 def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
-    hidden = experiment.downstream_mask_ratio if ratio is None else ratio
+    masked = experiment.downstream_mask_ratio if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        _, near = near_forecasts(experiment, seed, hidden)
+        _, near = near_forecasts(experiment, seed, masked)
         generator = torch.Generator(near.device).manual_seed(seed)
-        drawn = trained_forecaster(experiment, seed).members(near, hidden, experiment.draws, generator)
-        return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=hidden)
+        drawn = trained_forecaster(experiment, seed).members(near, masked, experiment.draws, generator)
+        return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=masked)
 
-    run, rows = forecaster_run(experiment, seed), partial(ensemble_rows, ensemble_setup(experiment, hidden))
-    return kept(run, file_of(hidden), TASK, score, rows, **scored_ensemble(experiment)).assign_coords(seed=seed)
+    run, rows = forecaster_run(experiment, seed), partial(ensemble_rows, ensemble_setup(experiment, masked))
+    return cached(run, file_of(masked), TASK, score, rows, **scored_ensemble(experiment)).assign_coords(seed=seed)
 
 
 def ensemble_setup(experiment: Experiment, ratio: float) -> str:
@@ -57,7 +57,7 @@ def ensemble_rows(setup: str, scores: xr.Dataset) -> Rows:
 
 
 def file_of(ratio: float) -> str:
-    """Where the scores of an ensemble from days of which a share `ratio` is hidden are kept."""
+    """Where the scores of an ensemble from days of which a share `ratio` is masked are kept."""
     return f"ensemble-mask{ratio:g}.nc"
 
 

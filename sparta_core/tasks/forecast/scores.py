@@ -18,7 +18,7 @@ from sparta_core.tasks import by_model
 from sparta_core.tasks.embeddings import decode
 from sparta_core.tasks.forecast import Forecaster, forecaster_run
 from sparta_core.tasks.forecast.windows import forecast_embeddings, last_observed
-from sparta_core.training.kept import Rows, kept
+from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record, run_of, views_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
@@ -45,7 +45,7 @@ def forecast_scores(models: Mapping[str, Experiment]) -> xr.Dataset:
 def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
     """Scores of the baselines on the same test windows; (model, lead, variable).
 
-    They see the last day whole, or of which `ratio` is hidden by optimal interpolation.
+    They see the last day whole, or of which `ratio` is masked by optimal interpolation.
     """
 
     def score() -> xr.Dataset:
@@ -58,8 +58,8 @@ def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
 
     names = [baseline.title for baseline in experiment.all_of(ForecastBaseline)]
     setup = f"analyses_mask{ratio:g}" if ratio else WHOLE_FIELDS
-    return kept(baselines_run(experiment), file_of(ratio, 0.0), TASK, score, partial(_rows, setup), baselines=names,
-                **scored(experiment))  # fmt: skip
+    return cached(baselines_run(experiment), file_of(ratio, 0.0), TASK, score, partial(_rows, setup), baselines=names,
+                  **scored(experiment))  # fmt: skip
 
 
 def baselines_run(experiment: Experiment) -> Run:
@@ -68,7 +68,7 @@ def baselines_run(experiment: Experiment) -> Run:
 
 
 def setup_of(experiment: Experiment, ratio: float) -> str:
-    """What a forecast is given, in the score card: LB30_S1, and the share that is hidden if not the experiment's."""
+    """What a forecast is given, in the score card: LB30_S1, and the share that is masked if not the experiment's."""
     setup = experiment.of(Forecaster).setup_of(experiment)
     return setup if ratio == experiment.downstream_mask_ratio else f"{setup}_mask{ratio:g}"
 
@@ -86,12 +86,12 @@ def scored(experiment: Experiment) -> dict[str, int]:
 
 
 def file_of(ratio: float, usual: float) -> str:
-    """Where the scores of forecasts from days of which a share `ratio` is hidden are kept."""
+    """Where the scores of forecasts from days of which a share `ratio` is masked are kept."""
     return FILE if ratio == usual else f"scores-mask{ratio:g}.nc"
 
 
 def analyses(experiment: Experiment, days: Tensor, ratio: float) -> Tensor:
-    """Days (N,) of the record, a share `ratio` of each hidden, by optimal interpolation: (N, C, H, W)."""
+    """Days (N,) of the record, a share `ratio` of each masked, by optimal interpolation: (N, C, H, W)."""
     record = open_record(experiment)
     views, method = views_of(experiment), EofInterpolation(Climatology.fit(record), record, experiment.embedding)
     generator = torch.Generator(record.device).manual_seed(experiment.seed)
@@ -106,23 +106,23 @@ def _chunked(record: Record, model: Forecasts, last_days: Tensor, leads: int, st
 def model_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
     """Scores of the forecasts with the experiment's own representation; (seed, lead, variable).
 
-    Of each day of the look-back a share `ratio` is hidden, if that is None the experiment's.
+    Of each day of the look-back a share `ratio` is masked, if that is None the experiment's.
     """
     return xr.concat([_seed_scores(experiment, seed, ratio) for seed in experiment.forecast_seeds], "seed")
 
 
 def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.Dataset:
     own = experiment.downstream_mask_ratio
-    hidden = own if ratio is None else ratio
+    masked = own if ratio is None else ratio
 
     def score() -> xr.Dataset:
         record, model = open_record(experiment), representation(experiment)
-        embeddings = forecast_embeddings(experiment, seed, hidden)
+        embeddings = forecast_embeddings(experiment, seed, masked)
         chunks = (decode(model, part) for part in embeddings.split(LEADS_AT_ONCE, dim=1))
-        return _scores(record, last_observed(experiment, record), chunks).assign_attrs(mask_ratio=hidden)
+        return _scores(record, last_observed(experiment, record), chunks).assign_attrs(mask_ratio=masked)
 
-    rows = partial(_rows, setup_of(experiment, hidden))
-    scores = kept(forecaster_run(experiment, seed), file_of(hidden, own), TASK, score, rows, **scored(experiment))
+    rows = partial(_rows, setup_of(experiment, masked))
+    scores = cached(forecaster_run(experiment, seed), file_of(masked, own), TASK, score, rows, **scored(experiment))
     return scores.assign_coords(seed=seed)
 
 

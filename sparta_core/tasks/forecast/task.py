@@ -136,29 +136,29 @@ class Forecast(Task, name=TASK):
 
 
 def _forecast(experiments: Sequence[Experiment], ratio: float) -> Iterator[Target]:
-    seen = _seen(ratio)
-    ours = mean_over(f"forecast {seen}", experiments, lambda each: model_scores(each, ratio)).rmse
+    observed = _observed(ratio)
+    ours = mean_over(f"forecast {observed}", experiments, lambda each: model_scores(each, ratio)).rmse
     seeds = experiments if ratio else experiments[:1]  # from whole days all seeds' baselines are the same
-    theirs = mean_over(f"forecast {seen} of the baselines", seeds, lambda each: baseline_scores(each, ratio)).rmse
+    theirs = mean_over(f"forecast {observed} of the baselines", seeds, lambda each: baseline_scores(each, ratio)).rmse
     near = [lead for lead in NEAR if lead in ours.lead]
     for model in AT_ONCE:
         margin = xr.DataArray([MARGIN.get(lead, 1.0) for lead in near], {"lead": near})
-        yield Target(f"forecast {seen} below {model}, leads 1 to 5", ours.sel(lead=near),
+        yield Target(f"forecast {observed} below {model}, leads 1 to 5", ours.sel(lead=near),
                      margin * theirs.sel(model=model, lead=near, drop=True))  # fmt: skip
     far = [lead for lead in FAR if lead in ours.lead]
-    yield Target(f"forecast {seen} at most 1 % above climatology, leads 10 to 100", ours.sel(lead=far),
+    yield Target(f"forecast {observed} at most 1 % above climatology, leads 10 to 100", ours.sel(lead=far),
                  SLACK * theirs.sel(model="climatology", lead=far, drop=True))  # fmt: skip
 
 
 def _ensemble(experiments: Sequence[Experiment], ratio: float) -> Iterator[Target]:
-    seen = _seen(ratio)
-    scores = mean_over(f"ensemble {seen}", experiments, lambda each: forecast_ensemble_scores(each, ratio))
+    observed = _observed(ratio)
+    scores = mean_over(f"ensemble {observed}", experiments, lambda each: forecast_ensemble_scores(each, ratio))
     unit = xr.ones_like(scores.crps_skill)
-    yield Target(f"CRPS {seen} below the climatological ensemble's, leads 1 to 10", 1 - scores.crps_skill, unit)
-    yield Target(f"ensemble spread {seen} at most {SPREAD[1]} of its error", scores.spread_skill, SPREAD[1] * unit)
-    yield Target(f"ensemble error {seen} at most 1 / {SPREAD[0]} of its spread", 1 / scores.spread_skill,
+    yield Target(f"CRPS {observed} below the climatological ensemble's, leads 1 to 10", 1 - scores.crps_skill, unit)
+    yield Target(f"ensemble spread {observed} at most {SPREAD[1]} of its error", scores.spread_skill, SPREAD[1] * unit)
+    yield Target(f"ensemble error {observed} at most 1 / {SPREAD[0]} of its spread", 1 / scores.spread_skill,
                  unit / SPREAD[0])  # fmt: skip
 
 
-def _seen(ratio: float) -> str:
+def _observed(ratio: float) -> str:
     return f"from {1 - ratio:.0%} of the values" if ratio else "from whole days"

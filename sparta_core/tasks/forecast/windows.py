@@ -60,7 +60,7 @@ def starts(dates: np.ndarray, look_back: int, step: np.timedelta64, every: int |
 
 
 def look_backs(record: Record, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:
-    """Every test window's embeddings (N, L, E), a share `ratio` of each day hidden, and its last day (N,)."""
+    """Every test window's embeddings (N, L, E), a share `ratio` of each day masked, and its last day (N,)."""
     experiment, first = model.experiment, record.splits["downstream_test"].start
     last_days, generator = last_observed(experiment, record), torch.Generator(record.device)
     past = embed(model, record.split("downstream_test"), ratio, generator.manual_seed(experiment.seed))
@@ -74,7 +74,7 @@ def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None =
     Args:
         experiment: Whose forecaster it is.
         seed: Of the forecaster.
-        ratio: The share of the look-backs' values that is hidden; None: the experiment's downstream ratio.
+        ratio: The share of the look-backs' values that is masked; None: the experiment's downstream ratio.
     """
     ratio = experiment.downstream_mask_ratio if ratio is None else ratio
     forecaster, record = trained_forecaster(experiment, seed), open_record(experiment)

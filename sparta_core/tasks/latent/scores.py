@@ -15,7 +15,7 @@ from sparta_core.data.sample import Sample
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.embeddings import embed
-from sparta_core.training.kept import Rows, kept
+from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
 
@@ -77,10 +77,10 @@ def season_agreement(embeddings: Tensor, seasons: np.ndarray, seed: int) -> tupl
 def distance_scores(experiment: Experiment, days: int = DAYS, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
     """The geometry of the experiment's latent space on the first `days` downstream days; trains what is missing.
 
-    Of days hidden at the downstream ratio: temporal_distance and cycle_distance, each `_mean`, `_std` and
+    Of days masked at the downstream ratio: temporal_distance and cycle_distance, each `_mean`, `_std` and
     `_scaled`, the mean over that of random pairs, and cycle_over_temporal, 3 for white noise and near 0 where
     the latent path is smooth. Of whole days: kmeans_ari and kmeans_nmi with the calendar's seasons, on all
-    downstream days. sparse_to_full (ratio): squared distance of a day hidden and whole, over random pairs.
+    downstream days. sparse_to_full (ratio): squared distance of a day masked and whole, over random pairs.
     """
 
     def score() -> xr.Dataset:
@@ -101,8 +101,8 @@ def distance_scores(experiment: Experiment, days: int = DAYS, ratios: Sequence[f
             kmeans_ari=ari, kmeans_nmi=nmi, sparse_to_full=("ratio", np.array(apart) / random_pair_distance(full)),
         ).assign_attrs(mask_ratio=experiment.downstream_mask_ratio, days=len(first), source=record.source)
 
-    return kept(run_of(experiment, experiment.representation), FILE, TASK, score, _rows, days=days, ratios=list(ratios),
-                mask_ratio=experiment.downstream_mask_ratio)  # fmt: skip
+    return cached(run_of(experiment, experiment.representation), FILE, TASK, score, _rows, days=days,
+                  ratios=list(ratios), mask_ratio=experiment.downstream_mask_ratio)  # fmt: skip
 
 
 def _rows(scores: xr.Dataset) -> Rows:

@@ -1,7 +1,7 @@
 """Whole fields from sparse ones, against the mask ratio, beside what a practitioner would use.
 
 Errors are standardised mean squared errors: 1 is the variance of the training days. Baselines see
-the same values as the models, hidden on the native grid or after enlarging.
+the same values as the models, masked on the native grid or after enlarging.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.observe import placed
 from sparta_core.tasks import by_model
-from sparta_core.training.kept import Rows, kept
+from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
 from sparta_core.views.augment import Views
@@ -52,7 +52,7 @@ def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIO
         return _table(error, _views(experiment, record), ratios)
 
     run = run_of(experiment, experiment.representation)
-    return kept(run, FILE, TASK, score, _rows, ratios=list(ratios), days=days)
+    return cached(run, FILE, TASK, score, _rows, ratios=list(ratios), days=days)
 
 
 def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIOS, days: int = DAYS) -> xr.Dataset:
@@ -73,7 +73,7 @@ def baseline_reconstruction(experiment: Experiment, ratios: Sequence[float] = RA
             parts.append(_table(error, _views(experiment, record), ratios).expand_dims(model=[name]))
         return xr.concat(parts, "model")
 
-    return kept(run_of(experiment, "baselines", f"-{TASK}"), FILE, TASK, score, _rows, ratios=list(ratios), days=days)
+    return cached(run_of(experiment, "baselines", f"-{TASK}"), FILE, TASK, score, _rows, ratios=list(ratios), days=days)
 
 
 def _rows(scores: xr.Dataset) -> Rows:
@@ -90,13 +90,13 @@ def evenly_spaced(record: Record, count: int | None) -> Tensor:
 
 
 def mask_grids(experiment: Experiment, record: Record) -> tuple[str, ...]:
-    """Both grids on which values can be hidden; one where the encoder sees it itself, or observations have places."""
+    """Both grids on which values can be masked; one where the encoder sees it itself, or observations have places."""
     native = experiment.view_size == record.grid or placed(experiment)
     return ("native",) if native else ("native", "enlarged")
 
 
 def _views(experiment: Experiment, record: Record) -> dict[str, Views]:
-    """Of each grid on which values can be hidden."""
+    """Of each grid on which values can be masked."""
     return {grid: Views(experiment.replace(mask_grid=grid), record.domain).to(record.device)
             for grid in mask_grids(experiment, record)}  # fmt: skip
 

@@ -35,7 +35,7 @@ class Reconstruction(Task, name=TASK):
         return labelled(normaliser, fields, {"time": ("time", days.dates, TIME)}, "Days reconstructed from sparse ones")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
-        return (Measure(TASK, "mse", "reconstruction MSE, 70 % hidden", "native_mask0.7"),)
+        return (Measure(TASK, "mse", "reconstruction MSE, 70 % masked", "native_mask0.7"),)
 
     def targets(self, experiments: Sequence[Experiment]) -> Iterator[Target]:
         ours = mean_over(TASK, experiments, lambda each: model_reconstruction(each, RATIOS, DAYS))

@@ -19,7 +19,7 @@ from sparta_core.tasks import Measure, Target, Task, Training, by_model, mean_ov
 from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, Fitted, fit_classifiers
 from sparta_core.tasks.season.labels import SEASONS, seasons
 from sparta_core.tasks.season.scores import FEWEST, RELIABILITY, rows, season_scores
-from sparta_core.training.kept import kept
+from sparta_core.training.cached import cached
 from sparta_core.training.records import open_record, run_of, views_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
@@ -51,8 +51,8 @@ class Classifier(Choice, slot="classifier", default="mlp"):
             model: The representation.
             state: What the classifier has learned.
             days: (N, C, H, W) full fields, which keep the climatology of their dates, as they are observed.
-            ratio: The share of their values that is hidden before, one or one a day (N,); 0.0: nothing.
-            generator: Draws what is hidden.
+            ratio: The share of their values that is masked before, one or one a day (N,); 0.0: nothing.
+            generator: Draws what is masked.
 
         Returns:
             (N, 4) logits of SEASONS.
@@ -67,7 +67,7 @@ class Season(Task, name="classification"):
     benchmark: ClassVar[str] = LOGISTIC
     full_fields: ClassVar[bool] = True
     classification_mask_ratio: tuple[Share, Share] = setting(
-        (0.2, 0.9), "range of the share of hidden values, drawn for each day")
+        (0.2, 0.9), "range of the share of masked values, drawn for each day")
 
     def check(self, experiment: Experiment) -> None:
         check_range("classification_mask_ratio", self.classification_mask_ratio)
@@ -85,7 +85,7 @@ class Season(Task, name="classification"):
         return [run_of(experiment, self.name)]
 
     def score(self, experiment: Experiment, ratios: Sequence[float] = RATIOS) -> xr.Dataset:
-        """`season_scores` (ratio, ...) of the test days at each of the `ratios` hidden."""
+        """`season_scores` (ratio, ...) of the test days at each of the `ratios` masked."""
 
         def score() -> xr.Dataset:
             record = open_record(experiment)
@@ -121,7 +121,7 @@ class Season(Task, name="classification"):
 
     def _kept(self, run: Run, score: Callable[[], xr.Dataset], ratios: Sequence[float], **settings: object
               ) -> xr.Dataset:  # fmt: skip
-        return kept(run, FILE, self.name, score, rows, ratios=list(ratios), fewest_days_of_a_bin=FEWEST, **settings)
+        return cached(run, FILE, self.name, score, rows, ratios=list(ratios), fewest_days_of_a_bin=FEWEST, **settings)
 
     def state(self, model: Sparta) -> Tensors:
         return model.experiment.of(Classifier).state(model)
@@ -156,7 +156,7 @@ def classification_scores(models: Mapping[str, Experiment], ratios: Sequence[flo
 
 @torch.no_grad()
 def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
-    """Probabilities (N, 4) of the seasons of the downstream test days, a share `ratio` of each hidden."""
+    """Probabilities (N, 4) of the seasons of the downstream test days, a share `ratio` of each masked."""
     record, model, classifier = open_record(experiment), representation(experiment), experiment.of(Classifier)
     generator = torch.Generator(record.device).manual_seed(experiment.seed)
     days = record.full(record.splits["downstream_test"])

@@ -21,7 +21,7 @@ from sparta_core.tasks.season.labels import SEASONS, seasons
 from sparta_core.training.modes import modes_of
 from sparta_core.views.augment import Views
 
-COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is hidden anew for it
+COMPONENTS, MASKS = 50, 3  # of the PCA; how often each training day is masked anew for it
 PENALTIES = (1.0, 0.1, 0.01, 0.001)  # C of the logistic regression on scores; what validation days like best counts
 LOGISTIC, MEANS, ON_SCORES = "PCA + logistic regression", "nearest seasonal mean", "scores + logistic regression"
 Fitted = Callable[[Sample], np.ndarray]  # to probabilities (N, 4)
@@ -70,7 +70,7 @@ def fit_means(experiment: Experiment, record: Record, views: Views) -> Fitted:
 
 
 def _filled(observed: Sample) -> np.ndarray:
-    """Hidden values at 0, the mean, the others over the share observed: so a component's score is unbiased."""
+    """Masked values at 0, the mean, the others over the share observed: so a component's score is unbiased."""
     return (observed.shown.flatten(1) / observed.observed.flatten(1).mean(1, keepdim=True)).cpu().numpy()
 
 

@@ -1,7 +1,7 @@
 """The day of the year that a sparse day belongs to, and so the season: not the paper's.
 
 The anomaly from the climatology of the right date is weather, from that of a wrong date it is not. Every date's
-likelihood is that of the anomaly from it, normal with the covariance of the linear path, on the values that are seen.
+likelihood is that of the anomaly from it, normal with the covariance of the linear path, on what is observed.
 """
 
 import math
@@ -12,8 +12,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparta_core.data.anomalies import Anomalies, FromClimatology
 from sparta_core.data.climatology import days_of_year, harmonics, seasons_of
-from sparta_core.data.departures import Departures, FromClimatology
 from sparta_core.data.record import Record
 from sparta_core.data.sample import Sample
 from sparta_core.encoders.linear_path import LinearPathEncoder
@@ -38,9 +38,9 @@ class Date(Classifier, name="date"):
     learns_from = "train"
 
     def check(self, experiment: Experiment) -> None:
-        if not (experiment.linear_path and isinstance(experiment.of(Departures), FromClimatology)):
+        if not (experiment.linear_path and isinstance(experiment.of(Anomalies), FromClimatology)):
             raise ExperimentError("classifier is 'date', which tells weather from the usual by the linear path's "
-                                  "covariance; set linear_path=True and departures='climatology'")
+                                  "covariance; set linear_path=True and anomalies='climatology'")
 
     def state(self, model: Sparta) -> Tensors:
         """The temperature: by what log likelihoods are divided."""
@@ -61,7 +61,7 @@ def date_likelihoods(model: Sparta, days: Sample, ratio: float | Tensor = 0.0,
                      generator: torch.Generator | None = None) -> Tensor:  # fmt: skip
     """Log likelihoods (N, 365) of the days of a YEAR, up to a constant of each day; float64.
 
-    Of full fields (N, C, H, W), of which a share `ratio` is hidden before, one or one a day (N,), by a generator.
+    Of full fields (N, C, H, W), of which a share `ratio` is masked before, one or one a day (N,), by a generator.
     """
     climatology, likelihoods = model.normaliser.climatology, []
     assert climatology is not None
@@ -70,8 +70,8 @@ def date_likelihoods(model: Sparta, days: Sample, ratio: float | Tensor = 0.0,
     basis = harmonics(days_of_year(YEAR)).to(model.device)
     sums = torch.cat([-basis, basis.new_ones(len(basis), 1)], 1)
     ratios = torch.as_tensor(ratio, dtype=days.values.dtype, device=model.device).expand(len(days))
-    for some, hidden in zip(days.split(CHUNK), ratios.split(CHUNK), strict=True):
-        observed = some if generator is None else model.views.observe(some, generator, hidden)
+    for some, masked in zip(days.split(CHUNK), ratios.split(CHUNK), strict=True):
+        observed = some if generator is None else model.views.observe(some, generator, masked)
         both = torch.cat([climatology.expand(len(some), *climatology.shape), observed.shown[:, None]], 1)
         products = model.encoder.interpolation.products(both, observed.observed)
         likelihoods.append(-torch.einsum("di,nij,dj->nd", sums, products.double(), sums) / 2)

@@ -75,7 +75,7 @@ class SeasonClassifier(nn.Sequential):
 
 
 class SeasonCrossEntropy(NetworkObjective):
-    """Cross-entropy of the season of embedded days, each hidden at a ratio of its own; equation 12.
+    """Cross-entropy of the season of embedded days, each masked at a ratio of its own; equation 12.
 
     Every day has a fresh ratio and mask in every epoch.
     """

@@ -118,7 +118,7 @@ def test_a_trained_denoiser_recovers_a_known_gaussian(skip):
 
 
 def test_the_condition_and_the_target(tiny):
-    """The whole day is noised, the same day hidden at the downstream ratio conditions; loss written out."""
+    """The whole day is noised, the same day masked at the downstream ratio conditions; loss written out."""
     experiment = tiny(**QUICK, **SMALL)
     record, model = open_record(experiment), representation(experiment)
     denoiser = Denoiser(16, (16, 8), kept_signal(experiment).float()).eval()

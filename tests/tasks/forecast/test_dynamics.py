@@ -139,7 +139,7 @@ def test_the_climatology_ahead_is_that_of_the_dates(experiment):
     last = record.dates(torch.tensor([2, 499]))
     made = record.climatology_ahead(last, 2)
     torch.testing.assert_close(made[1, 0], record.climatology_of(record.time[500:501])[0])
-    none = open_record(experiment.replace(departures="mean")).climatology_ahead(last, 2)
+    none = open_record(experiment.replace(anomalies="mean")).climatology_ahead(last, 2)
     assert made.shape == none.shape == (2, 2, 5, 16, 32) and not none.any()
 
 

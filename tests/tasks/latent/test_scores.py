@@ -93,7 +93,7 @@ def test_analogues_lie_in_the_past_and_nearest_first():
 
 
 def test_scores_of_a_representation(tiny, monkeypatch):
-    """On the first downstream days, hidden as downstream; a day is farther from itself the more is hidden."""
+    """On the first downstream days, masked as downstream; a day is farther from itself the more is masked."""
     experiment = tiny(**SETTINGS)
     made = distance_scores(experiment, days=40, ratios=(0.1, 0.9))
     model, days = representation(experiment), open_record(experiment).split("downstream")[:40]

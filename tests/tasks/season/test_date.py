@@ -62,8 +62,8 @@ def test_a_day_that_is_its_dates_climatology_is_of_that_date_and_season(experime
 
 def test_a_day_of_which_nothing_is_observed_may_be_any(experiment):
     """Then seasons are as likely as they are long."""
-    model, hidden = representation(experiment), Sample.of(torch.full((1, 5, 16, 32), torch.nan))
-    made = Date().logits(model, Date().state(model), hidden).exp()
+    model, masked = representation(experiment), Sample.of(torch.full((1, 5, 16, 32), torch.nan))
+    made = Date().logits(model, Date().state(model), masked).exp()
     torch.testing.assert_close(made, torch.tensor([[90, 92, 92, 91]]).double() / 365)
 
 
@@ -98,5 +98,5 @@ def test_it_is_planned_kept_and_scored_as_any_classifier(experiment, monkeypatch
 
 
 def test_without_a_climatology_it_is_refused():
-    with pytest.raises(ExperimentError, match=r"classifier is 'date'.*departures='climatology'"):
+    with pytest.raises(ExperimentError, match=r"classifier is 'date'.*anomalies='climatology'"):
         Experiment(classifier="date")

@@ -16,7 +16,7 @@ from sparta_core.tasks.season import Season, classification_scores, season_proba
 from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, ON_SCORES, fit_classifiers, fit_means, fit_on_scores
 from sparta_core.tasks.season.labels import seasons
 from sparta_core.tasks.season.scores import RELIABILITY, reliability, season_scores
-from sparta_core.training.kept import load_scores
+from sparta_core.training.cached import load_scores
 from sparta_core.training.records import open_record, run_of, views_of
 
 SETTINGS = dict.fromkeys(("autoencoder_epochs", "pretrain_epochs", "blend_epochs", "decoder_epochs"), 1)
@@ -116,7 +116,7 @@ def test_every_model_and_ratio_scored_once(tiny, monkeypatch):
 
 
 def test_baselines_read_seasons_that_are_plain_to_see(tiny, write_weather, tmp_path):
-    """Every season 30 K warmer than the last: read off nine tenths hidden; of days that are shuffled, guessed."""
+    """Every season 30 K warmer than the last: read off nine tenths masked; of days that are shuffled, guessed."""
     data = xr.load_dataset(write_weather(days=1100))
     season = (data["time.month"] % 12 // 3).astype("float32")
     split = {"split": (0.2, 0.1), "downstream_split": (0.6, 0.1)}
@@ -131,7 +131,7 @@ def test_baselines_read_seasons_that_are_plain_to_see(tiny, write_weather, tmp_p
 
 
 def test_the_nearest_mean_is_over_what_is_observed(tiny):
-    """A day whose observed values are those of one season's mean is of that season, whatever lies hidden."""
+    """A day whose observed values are those of one season's mean is of that season, whatever lies masked."""
     experiment = tiny(**SETTINGS)
     record = open_record(experiment)
     labels, days = seasons(record, "downstream_train"), record.split("downstream_train").values
@@ -151,7 +151,7 @@ def test_days_of_a_single_season_are_refused(tiny):
 
 def test_logistic_regression_on_scores_is_a_baseline_of_the_linear_path(globe):
     """It tells the seasons as far as its modes show them: those of anomalies from the mean, autumn being spring."""
-    experiment = globe(departures="mean", forecaster="lstm")
+    experiment = globe(anomalies="mean", forecaster="lstm")
     fitting = experiment, open_record(experiment), views_of(experiment)
     assert list(fit_classifiers(*fitting)) == [LOGISTIC, MEANS, ON_SCORES]
     (_, record, views), classify, days = fitting, fit_on_scores(*fitting), torch.arange(0, 360, 9)

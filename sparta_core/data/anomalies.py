@@ -4,7 +4,7 @@ from sparta_core.data.record import Record
 from sparta_core.settings import Choice
 
 
-class Departures(Choice, slot="departures", default="mean"):
+class Anomalies(Choice, slot="anomalies", default="mean"):
     """What values are anomalies from."""
 
     def applied(self, record: Record) -> Record:
@@ -12,14 +12,14 @@ class Departures(Choice, slot="departures", default="mean"):
         raise NotImplementedError
 
 
-class FromMean(Departures, name="mean"):
+class FromMean(Anomalies, name="mean"):
     """The training mean, which standardising has taken off."""
 
     def applied(self, record: Record) -> Record:
         return record
 
 
-class FromClimatology(Departures, name="climatology"):
+class FromClimatology(Anomalies, name="climatology"):
     """The climatology of the day of the year."""
 
     def applied(self, record: Record) -> Record:

@@ -1,6 +1,6 @@
-"""The bars that a model should clear before anyone uses it: of every task, its error beside the best baseline's.
+"""The targets that a model should reach before anyone uses it: of every task, its error beside the best baseline's.
 
-Means over seeds, each with its own masks, from which the baselines see the same share. A bar is cleared in all of its
+Means over seeds, each with its own masks, from which the baselines see the same share. A target is passed in all of its
 cases or not at all; the row shows the closest of them.
 """
 
@@ -14,14 +14,14 @@ from sparta_core.experiment import Experiment
 from sparta_core.tasks import Target, tasks
 
 
-def bars(experiment: Experiment, seeds: Sequence[int]) -> pd.DataFrame:
-    """A row a bar: in how many `cases` of how many it is `cleared`, and of the `closest` to failing `ours` and `limit`.
+def check_targets(experiment: Experiment, seeds: Sequence[int]) -> pd.DataFrame:
+    """A row a target: if it is `passed`, in how many `cases` of how many, and the `closest`, `ours` beside its `limit`.
 
     Trains and scores what is missing; a line a seed says what is at work.
     """
     experiments = by_seed(experiment, seeds)
     found = [target for task in tasks(experiment).values() for target in task.targets(experiments)]
-    return pd.DataFrame([_row(target) for target in found]).set_index("bar")
+    return pd.DataFrame([_row(target) for target in found]).set_index("target")
 
 
 def by_seed(experiment: Experiment, seeds: Sequence[int]) -> list[Experiment]:
@@ -35,6 +35,6 @@ def _row(target: Target) -> dict[str, object]:
     share = (ours / limit).values
     place = np.unravel_index(np.nanargmax(share), share.shape)
     where = ", ".join(f"{dim} {ours[dim].values[index]}" for dim, index in zip(ours.dims, place, strict=True))
-    return {"bar": target.name, "cleared": bool((share < 1).all()),
+    return {"target": target.name, "passed": bool((share < 1).all()),
             "cases": f"{int((share < 1).sum())} of {share.size}", "ours": float(ours.values[place]),
             "limit": float(limit.values[place]), "closest": where}  # fmt: skip

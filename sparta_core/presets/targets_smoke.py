@@ -1,4 +1,4 @@
-"""`smoke` scored as `bars` is."""
+"""`smoke` scored as `targets` is."""
 
 BASED_ON = "smoke"
 PAPER = "paper_smoke"

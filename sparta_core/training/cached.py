@@ -19,7 +19,7 @@ MOST_BYTES = 2**30
 Rows = Iterable[tuple[str, str, float]]  # set-up, metric, value
 
 
-def kept(run: Run, name: str, task: str, score: Callable[[], xr.Dataset], rows: Callable[[xr.Dataset], Rows],
+def cached(run: Run, name: str, task: str, score: Callable[[], xr.Dataset], rows: Callable[[xr.Dataset], Rows],
          **settings: Any) -> xr.Dataset:  # fmt: skip
     """The scores of a task beside `run`: made if they are missing or were made with other `settings`.
 

@@ -1,13 +1,13 @@
-"""Bars on made-up scores, cleared and missed by hand."""
+"""Bars on made-up scores, passed and missed by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from sparta_core.commands import bars_command
+from sparta_core.commands import targets_command
 from sparta_core.errors import ExperimentError
-from sparta_core.evaluation.bars import bars
+from sparta_core.evaluation.targets import check_targets
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.forecast import calibration
 from sparta_core.tasks.forecast import task as forecast
@@ -59,8 +59,8 @@ def scores(monkeypatch):
 
 
 def test_all_are_cleared(scores):
-    found = bars(Experiment(), [0, 1])
-    assert found.cleared.all() and len(found) == 2 + 2 * 3 + 2 * 3 + 2
+    found = check_targets(Experiment(), [0, 1])
+    assert found.passed.all() and len(found) == 2 + 2 * 3 + 2 * 3 + 2
     near = found.loc["forecast from whole days below linear inverse model, leads 1 to 5"]
     # 1.0 of 0.9 x 1.2, 2.0 of 0.9 x 2.3, 3.0 of 3.1: the last is the closest
     assert (near.cases, near.ours, near.closest) == ("6 of 6", 3.0, "lead 3, variable t") and near.limit == 3.1
@@ -70,7 +70,7 @@ def test_all_are_cleared(scores):
     assert (season.ours, season.limit) == pytest.approx((0.02, 0.03)) and season.closest == "ratio 0.2"
 
 
-@pytest.mark.parametrize(("bar", "name", "change"), [
+@pytest.mark.parametrize(("target", "name", "change"), [
     ("reconstruction below optimal interpolation", "model_reconstruction", {"mse": 1.5}),
     ("forecast from whole days at most 1 % above climatology, leads 10 to 100", "model_scores", {"rmse": 1.02}),
     ("CRPS from whole days below the climatological ensemble's, leads 1 to 10", "forecast_ensemble_scores",
@@ -83,9 +83,9 @@ def test_all_are_cleared(scores):
 def test_one_is_missed(scores, bar, name, change):
     variable, factor = next(iter(change.items()))
     scores[name] = scores[name].assign({variable: factor * scores[name][variable]})
-    row = bars(Experiment(), [0]).loc[bar]
+    row = check_targets(Experiment(), [0]).loc[bar]
     right, cases = map(int, row.cases.split(" of "))
-    assert not row.cleared and right < cases
+    assert not row.passed and right < cases
 
 
 def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypatch):
@@ -97,35 +97,35 @@ def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypat
         return scores["model_reconstruction"] * (1 if experiment.seed == 3 else 3)
 
     monkeypatch.setattr(reconstruction, "model_reconstruction", of_a_seed)
-    found = bars(Experiment(), [3, 4])
+    found = check_targets(Experiment(), [3, 4])
     assert set(asked) == {(3, (3,)), (4, (4,))}
     row = found.loc["reconstruction below optimal interpolation"]
-    assert not row.cleared and row.ours == pytest.approx(0.1) and row.closest == "ratio 0.9"
+    assert not row.passed and row.ours == pytest.approx(0.1) and row.closest == "ratio 0.9"
 
 
 def test_a_model_is_trained_scored_and_held_to_all_of_them(globe, monkeypatch):
-    """On made-up waves, which a linear model knows: what needs no training is cleared."""
+    """On made-up waves, which a linear model knows: what needs no training is passed."""
     monkeypatch.setattr(calibration, "HORIZON", 4)
     monkeypatch.setattr(calibration, "STARTS", 30)
-    found = bars(globe(leads=12, draws=6, downstream_split=(0.2, 0.2), classifier="date"), [0])
+    found = check_targets(globe(leads=12, draws=6, downstream_split=(0.2, 0.2), classifier="date"), [0])
     assert np.isfinite(found[["ours", "limit"]].to_numpy()).all()
-    assert found.loc[["reconstruction below climatology", "reconstruction below nearest"]].cleared.all()
+    assert found.loc[["reconstruction below climatology", "reconstruction below nearest"]].passed.all()
     assert found.loc["forecast from whole days below damped persistence, leads 1 to 5"].cases.endswith("of 25")
     assert "wrong seasons below scores + logistic regression" in found.index
 
 
 def test_the_command_prints_the_table_and_says_by_its_status_if_a_bar_is_missed(monkeypatch, capsys):
-    asked, cleared = [], [True, False]
+    asked, passed = [], [True, False]
 
     def made(experiment, seeds):
         asked.append((experiment.preset, experiment.data, experiment.runs, seeds))
-        return pd.DataFrame({"bar": ["one"], "cleared": [cleared[len(asked) - 1]]}).set_index("bar")
+        return pd.DataFrame({"target": ["one"], "passed": [passed[len(asked) - 1]]}).set_index("target")
 
-    monkeypatch.setattr("sparta_core.commands.bars", made)
-    bars_command(["--data", "mine.nc", "--seeds", "3,4", "--runs", "there"])
-    assert asked == [("bars", "mine.nc", "there", [3, 4])] and "one" in capsys.readouterr().out
+    monkeypatch.setattr("sparta_core.commands.models.check_targets", made)
+    targets_command(["--data", "mine.nc", "--seeds", "3,4", "--runs", "there"])
+    assert asked == [("targets", "mine.nc", "there", [3, 4])] and "one" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
-        bars_command([])
-    assert stop.value.code == 1 and asked[1] == ("bars", "bundled", "runs", [0, 1, 2])
+        targets_command([])
+    assert stop.value.code == 1 and asked[1] == ("targets", "bundled", "runs", [0, 1, 2])
     with pytest.raises(ExperimentError, match=r"^seeds is 'a'; it must be whole numbers with commas between them"):
-        bars_command(["--seeds", "a"])
+        targets_command(["--seeds", "a"])
