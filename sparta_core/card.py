@@ -27,7 +27,7 @@ def _lines(name: str, size: int, about: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {name}\n"
     yield (f"A model of the weather from sparse observations, of the preset {experiment.preset!r}; "
            f"{size / 1e6:.1f} MB, saved by sparta-core {about['version']}. It embeds and reconstructs days"
-           + (f", and holds the tasks {', '.join(about['tasks'])}.\n" if about["tasks"] else ".\n"))
+           + (f", and holds the tasks {', '.join(about['tasks'])}.\n" if about.get("tasks") else ".\n"))
     yield "## Data\n"
     variables = ", ".join(f"{variable} ({units})" for variable, units in
                           zip(fields["variables"], fields["units"], strict=True))  # fmt: skip
@@ -39,7 +39,7 @@ def _lines(name: str, size: int, about: Mapping[str, Any]) -> Iterator[str]:
     yield "## Settings that are not the paper's\n"
     yield from (f"- `{setting}`: {value!r}" for setting, value in experiment.changed(experiment.flat).items())
     yield "\n## Scores\n"
-    if about["scores"]:
+    if about.get("scores"):
         yield "| task | set-up | metric | value |\n| --- | --- | --- | --- |"
         yield from (f"| {task} | {setup} | {metric} | {value:.4g} |" for task, setup, metric, value in about["scores"])
     else:

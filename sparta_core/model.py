@@ -16,38 +16,44 @@ from sparta_core.data.given import Given, GivenDays, given_days, known
 from sparta_core.data.reports import gridded_reports
 from sparta_core.data.sample import Sample
 from sparta_core.data.stations import Table
-from sparta_core.errors import DataError, ExperimentError, RunError, SpartaError
+from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
-from sparta_core.models.sparta import Sparta
+from sparta_core.models.sparta import FORMAT, Sparta
 from sparta_core.tasks import Task, task_of, tasks
 from sparta_core.training.device import prepare_process
 from sparta_core.training.runs import RECORD, reading
 from sparta_core.training.stages import frozen, representation
 from sparta_core.training.tensors import Tensors, packed, unpacked
 
-FORMAT = 1  # of a model's file
+PARTS = ("encoder", "decoder")  # of the representation: a projector serves training alone
 TASKS = ("forecast", "classification")  # that a model holds unless others are named
 
 
 class Model:
-    """A representation, and what its tasks have learned on it.
+    """A representation, and what its tasks have learned on it: what a file holds, in use.
+
+    Matrices are in half precision, in the file and in use: half the size, and errors of a few 1e-4 of a weight.
 
     Args:
-        sparta: The representation, frozen.
-        state: What each task takes besides, by its name.
-        about: What is said of it: where it was trained, and how it scored.
+        tensors: Weights, modes, moments, and what each task takes, by name.
+        about: What is said of them: settings, variables, version, scores.
+        device: What computes.
 
     Example:
         Model.of(Experiment.from_preset("demo")).save("model.safetensors")
         load("model.safetensors").forecast("days.nc", leads=10, members=20).to_netcdf("forecast.nc")
     """
 
-    def __init__(self, sparta: Sparta, state: Mapping[str, Tensors], about: Mapping[str, Any]) -> None:
-        self.sparta, self.about = sparta, dict(about)
-        self.state = {name: dict(tensors) for name, tensors in state.items()}
-        self.known = known(sparta.normaliser)
+    def __init__(self, tensors: Tensors, about: Mapping[str, Any], device: str = "auto") -> None:
+        self.tensors, self.about = tensors, about
+        exact = {name: x.float() if x.dtype is torch.float16 else x for name, x in tensors.items()}
+        experiment = Experiment(**about["experiment"], device=device)
+        self.sparta: Sparta = frozen(experiment, about["stage"], exact, about)
+        self.state = {task: {name.removeprefix(f"{task}."): x for name, x in exact.items()
+                             if name.startswith(f"{task}.")} for task in about.get("tasks", ())}  # fmt: skip
+        self.known = known(self.sparta.normaliser)
 
     @classmethod
     def of(cls, experiment: Experiment, names: Iterable[str] = TASKS) -> "Model":
@@ -63,8 +69,15 @@ class Model:
         prepare_process()
         chosen = [task_of(experiment, name) for name in names]
         sparta = representation(experiment)
-        state = {task.name: task.state(sparta) for task in chosen}
-        return cls(sparta, state, {"scores": _scores(experiment, chosen)})
+        tensors = {f"{part}.{name}": x for part, module in sparta.parts.items() if part in PARTS
+                   for name, x in module.state_dict().items()} | sparta.attached()  # fmt: skip
+        for task in chosen:
+            tensors |= {f"{task.name}.{name}": x for name, x in task.state(sparta).items()}
+        about = sparta.about()
+        about["experiment"]["data"] = Path(experiment.data).name  # the folder is nobody else's
+        about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
+                  "scores": _scores(experiment, chosen)}  # fmt: skip
+        return cls({name: _compact(name, x) for name, x in tensors.items()}, about, experiment.device)
 
     @property
     def experiment(self) -> Experiment:
@@ -81,17 +94,9 @@ class Model:
             RunError: Where it cannot be written.
         """
         path = Path(path)
-        weights = {f"{part}.{key}": x for part, module in self.sparta.parts.items() if part != "projector"
-                   for key, x in module.state_dict().items()}  # fmt: skip
-        tensors = {**weights, **self.sparta.attached(),
-                   **{f"{name}.{key}": x for name, state in self.state.items() for key, x in state.items()}}
-        about = self.sparta.about()
-        about["experiment"]["data"] = Path(self.experiment.data).name  # the folder is nobody else's
-        about = {**about, "parts": ["encoder", "decoder"], "stage": self.experiment.representation,
-                 "tasks": list(self.state), "version": version("sparta-core"), "format": FORMAT, **self.about}
         try:
-            replace(path, packed(tensors, about))
-            replace(path.with_suffix(".md"), card(path.name, path.stat().st_size, about).encode())
+            replace(path, packed(self.tensors, dict(self.about)))
+            replace(path.with_suffix(".md"), card(path.name, path.stat().st_size, self.about).encode())
         except OSError as error:
             raise RunError(f"cannot write {path} ({error.strerror or error}); choose another folder") from error
         return path
@@ -206,19 +211,22 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Model:
         raise RunError(f"there is no model at {path}; make one with Model.of(experiment).save(path)")
     with reading(path, "copy it again, or save it again where it was trained"):
         tensors, about = unpacked(path)
-    if about.get("format", FORMAT) != FORMAT or "fields" not in about:
+    if about.get("format") != FORMAT:
         raise RunError(f"{path} is no model that this version of sparta-core can read; save it again where it was "
                        "trained, with Model.of(experiment).save(path)")
     try:
-        experiment = Experiment(**about["experiment"], device=device)
-    except SpartaError as error:
+        with reading(path, "save it again where it was trained"):
+            return Model(tensors, about, device)
+    except ExperimentError as error:
         raise RunError(f"{path} was saved by sparta-core {about.get('version', 'of another version')}, whose settings "
                        f"this version does not take ({error}); install that version, or save it again") from error
-    with reading(path, "save it again where it was trained"):
-        sparta = frozen(experiment, about["stage"], tensors, about)
-    state = {name: {key.removeprefix(f"{name}."): x for key, x in tensors.items() if key.startswith(f"{name}.")}
-             for name in about.get("tasks", ())}  # fmt: skip
-    return Model(sparta, state, {name: about[name] for name in ("scores",) if name in about})
+
+
+def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Matrices in half precision, where that can hold them; the fields' statistics as they are."""
+    half = tensor.half()
+    small = tensor.dtype is torch.float32 and tensor.ndim > 1 and not name.startswith("normaliser.")
+    return half.cpu() if small and bool(half.isfinite().all()) else tensor.cpu()
 
 
 def _scores(experiment: Experiment, chosen: Iterable[Task]) -> list[list[Any]]:

@@ -89,8 +89,8 @@ def test_the_file_holds_tensors_and_words_and_every_tensor_once(path, experiment
     tensors = load_file(path)
     large = [name for name, x in tensors.items() if x.numel() >= 24 * 5 * 16 * 32]
     errors = [f"forecast.calibration.{ratio}.errors" for ratio in (0.0, 0.7)]
-    assert large == [*errors, "modes.patterns"] and all(tensors[name].dtype == torch.float16 for name in errors)
-    assert path.stat().st_size < 1.02 * sum(x.nbytes for x in tensors.values()) + 20000
+    assert large == [*errors, "modes.patterns"] and all(tensors[name].dtype == torch.float16 for name in large)
+    assert path.stat().st_size < 1.02 * sum(x.nbytes for x in tensors.values()) + 40000
     told = json.dumps(about)
     for word in (*experiment.variables, "m s-1", "0.1.0", "850"):
         assert word in told
@@ -104,11 +104,14 @@ def test_its_card_says_what_it_is_of(path, experiment):
         assert words in card
 
 
-def test_a_runs_file_of_a_representation_is_a_model_and_says_what_it_lacks(experiment, model, days):
+def test_a_runs_file_of_a_representation_is_a_model_and_says_what_it_lacks(experiment, model, days, tmp_path):
     run = run_of(experiment, experiment.representation)
     loaded = load(run.path("model.safetensors"), "cpu")
-    xr.testing.assert_identical(loaded.embed(days), model.embed(days))
-    xr.testing.assert_identical(loaded.reconstruct(days), model.reconstruct(days))
+    exact, half = loaded.reconstruct(days), model.reconstruct(days)
+    for name, std in zip(exact, loaded.sparta.normaliser.std.tolist(), strict=True):  # what half precision changes
+        assert 0 < float(abs(exact[name] - half[name]).max()) < 5e-3 * std
+    again = load(loaded.save(tmp_path / "again.safetensors"), "cpu")
+    xr.testing.assert_identical(again.reconstruct(days), exact)
     with pytest.raises(ExperimentError, match=r"^this model holds no forecast, only the representation; save it with"):
         loaded.forecast(days)
 
@@ -197,7 +200,7 @@ def test_forecasts_of_the_records_days_are_those_that_are_scored(experiment, mod
     made = model.forecast(own_days(record, days), leads=5, every=1).isel(init_time=slice(1, None))
     for c, name in enumerate(record.variables):
         spread = float(record.std[c])
-        np.testing.assert_allclose(made[name].values / spread, expected[:, :, c] / spread, atol=2e-3)
+        np.testing.assert_allclose(made[name].values / spread, expected[:, :, c] / spread, atol=5e-3)
 
 
 def test_forecasts_are_as_weatherbench_x_reads_them(model, days, tmp_path):

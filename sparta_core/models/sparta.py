@@ -1,6 +1,7 @@
 """SPARTA: the encoder, the projector that contrast is measured in, and the decoder."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from sparta_core.fusions import Fusion
 from sparta_core.fusions.early import EarlyChoice
 from sparta_core.modes import Modes
 from sparta_core.views.augment import Views
+
+FORMAT = 1  # of a file that holds a representation
 
 
 class Projector(nn.Sequential):
@@ -112,7 +115,8 @@ class Sparta(nn.Module):
 
     def about(self) -> dict[str, Any]:
         """What a file says of it: settings, parts, and the fields that it knows."""
-        return {"experiment": self.experiment.told(), "parts": list(self.parts), "fields": self.normaliser.record()}
+        return {"format": FORMAT, "version": version("sparta-core"), "experiment": self.experiment.told(),
+                "parts": list(self.parts), "fields": self.normaliser.record()}  # fmt: skip
 
     @classmethod
     def restored(cls, experiment: Experiment, tensors: Mapping[str, Tensor], about: Mapping[str, Any],

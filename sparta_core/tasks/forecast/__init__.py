@@ -117,7 +117,7 @@ def restored(model: Sparta, seed: int, state: Tensors) -> TrainedForecaster:
     measured: dict[float, Tensors] = {}
     for key in (key for key in state if key.startswith("calibration.")):
         ratio, _, name = key.removeprefix("calibration.").rpartition(".")
-        measured.setdefault(float(ratio), {})[name] = state[key].float().to(model.device)
+        measured.setdefault(float(ratio), {})[name] = state[key].to(model.device)
 
     def calibration(ratio: float) -> Tensors:
         return measured[min(measured, key=lambda known: abs(known - ratio))] if measured else {}

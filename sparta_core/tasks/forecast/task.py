@@ -72,8 +72,7 @@ class Forecast(Task, name=TASK):
         forecaster = trained_forecaster(model.experiment, self.forecast_seeds[0])
         state = {f"{PART}.{name}": x for name, x in forecaster.network.state_dict().items()}
         for ratio in dict.fromkeys((0.0, model.experiment.downstream_mask_ratio)):
-            # In half precision: errors need three digits, and are most of what there is to keep.
-            state |= {f"calibration.{ratio!r}.{name}": x.half() for name, x in forecaster.calibration(ratio).items()}
+            state |= {f"calibration.{ratio!r}.{name}": x for name, x in forecaster.calibration(ratio).items()}
         return state
 
     @torch.no_grad()
