@@ -112,10 +112,11 @@ class Experiment:
         return cls(**{name: value for each in (*usual, settings) for name, value in each.items()})
 
     def told(self) -> dict[str, Any]:
-        """The settings that were given, ready for JSON, with which to make it again on another machine."""
+        """The settings that are not the paper's, ready for JSON, with which to make it again on another machine."""
         here = {name for section in self.every for name, field in section.model_fields.items()
                 if not extra(field)["trains"]}  # fmt: skip
-        return {name: plain(value) for name, value in self.given.items() if name == PRESET or name not in here}
+        return {PRESET: self.preset} | {name: plain(value) for name, value in self.changed(self.flat).items()
+                                        if name not in here}  # fmt: skip
 
     def replace(self, **changes: Any) -> "Experiment":
         """A new experiment with `changes`; this one stays as it is."""
