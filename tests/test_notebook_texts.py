@@ -94,7 +94,7 @@ def test_stations_are_placed_without_a_land_sea_mask(weather, tmp_path, mask):
     code = sources(FOLDER / "05_decoder.ipynb", "code")
     (cell,) = [text for text in code if "measured.csv" in text and "rng" in text]
     truth = np.arange(land.size).reshape(land.shape) + 200.0
-    exec(cell, {"np": np, "pd": pd, "fields": there, "seed": 0, "date": ["2002-01-01"], "name": "2m_temperature",
+    exec(cell, {"np": np, "pd": pd, "record": there, "seed": 0, "date": ["2002-01-01"], "name": "2m_temperature",
                 "physical": {"truth": truth}, "runs": str(tmp_path)})  # fmt: skip
     table = pd.read_csv(tmp_path / "measured.csv").drop_duplicates(["lat", "lon"])
     assert len(table) == (150 if mask == "none" else 7)
