@@ -28,7 +28,7 @@ def several_blocks(monkeypatch):
 
 def days(values, absent=(), names=NAMES, units=("K", "m s-1"), level=850):
     return Days(values, TIME, TIME[list(absent)], np.linspace(-60, 60, 4), 45.0 * np.arange(8), names, units,
-                SPLITS, None, "made up", "here", "memory", level)  # fmt: skip
+                SPLITS, None, "made up", "CC0-1.0", "here", "memory", level)  # fmt: skip
 
 
 def found(values, absent=(), gaps=False, **settings):
