@@ -56,7 +56,7 @@ def prepare(
         scheduler: the address of a dask scheduler whose workers read; None reads in threads.
 
     Returns:
-        `target`, which `load_fields` reads.
+        `target`, which `load_record` reads.
 
     Raises:
         DataError: `target` holds anything else or cannot be written, or the source does not fit or cannot be read.

@@ -35,7 +35,7 @@ def simulate(target: str | Path, years: int) -> Path:
         years: how many, from 1 to 261.
 
     Returns:
-        `target`, which `load_fields` reads.
+        `target`, which `load_record` reads.
 
     Raises:
         DataError: `target` holds anything else or cannot be written, or jcm is not installed.
