@@ -185,5 +185,5 @@ def test_more_observations_never_make_it_much_worse(record, native, name):
 
 def test_a_day_of_which_nearly_nothing_is_observed_is_refused(record, native):
     blind = draw(native, record, [550], 1.0, 0)
-    with pytest.raises(DataError, match=r"^2002-07-05 shows 0 values of 2m_temperature, too few to interpolate; hide"):
+    with pytest.raises(DataError, match=r"^2002-07-05 shows 0 values of 2m_temperature, too few to interpolate; mask"):
         nearest(blind, native, record)

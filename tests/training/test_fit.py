@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_keeps_the_epochs_before(tiny):
 
     with pytest.raises(RunError, match="training_loss is not a number in epoch 3; lower"):
         fit_line(tiny(), Breaks())
-    run, _ = run_of(tiny())
+    run = run_of(tiny(), "autoencoder")
     assert run.record(CHECKPOINT)["epoch"] == 2
 
 
@@ -184,8 +184,8 @@ def test_short_epochs_share_a_checkpoint(tiny, monkeypatch):
     """Epochs of three seconds: one after the fourth, when ten have passed, one after the eighth; all in the history."""
     clock, saved = itertools.count(step=3), []
     experiment = tiny(checkpoint_every=10.0)
-    plain = type(run_of(experiment)[0]).save
-    monkeypatch.setattr(type(run_of(experiment)[0]), "save",
+    plain = type(run_of(experiment, "autoencoder")).save
+    monkeypatch.setattr(type(run_of(experiment, "autoencoder")), "save",
                         lambda run, name, tensors, record: (saved.append((name, record.get("epoch"))),
                                                             plain(run, name, tensors, record)))  # fmt: skip
     monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=clock.__next__))
