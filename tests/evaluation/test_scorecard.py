@@ -34,7 +34,7 @@ def test_the_default_model_is_not_called_as_the_papers_baseline(preset):
     ({"decoder_backbone": "globe"}, "globe-decoder_autoencoder"),
     ({"decoder_backbone": "resnet18"}, "autoencoder"),
     ({"backbone": "globe", "mask_input": True}, "globe_mask-input_autoencoder"),
-    ({"mask_input": True, "anomalies": "climatology"}, "mask-input_departures_autoencoder"),
+    ({"mask_input": True, "anomalies": "climatology"}, "mask-input_anomalies_autoencoder"),
     ({"head": "flatten", "norm_groups": 8, "width": 16}, "autoencoder"),  # sizes, which other columns tell
 ], ids=str)  # fmt: skip
 def test_a_model_with_a_piece_of_ours_says_so(pieces, name):
