@@ -39,17 +39,16 @@ class Model:
     Args:
         tensors: Weights, modes, moments, and what each task takes, by name.
         about: What is said of them: settings, variables, version, scores.
-        device: What computes.
+        experiment: Their settings.
 
     Example:
         Model.of(Experiment.from_preset("demo")).save("model.safetensors")
         load("model.safetensors").forecast("days.nc", leads=10, members=20).to_netcdf("forecast.nc")
     """
 
-    def __init__(self, tensors: Tensors, about: Mapping[str, Any], device: str = "auto") -> None:
+    def __init__(self, tensors: Tensors, about: Mapping[str, Any], experiment: Experiment) -> None:
         self.tensors, self.about = tensors, about
         exact = {name: x.float() if x.dtype is torch.float16 else x for name, x in tensors.items()}
-        experiment = Experiment(**about["experiment"], device=device)
         self.sparta: Sparta = frozen(experiment, about["stage"], exact, about)
         self.state = {task: {name.removeprefix(f"{task}."): x for name, x in exact.items()
                              if name.startswith(f"{task}.")} for task in about.get("tasks", ())}  # fmt: skip
@@ -77,7 +76,7 @@ class Model:
         about["experiment"]["data"] = Path(experiment.data).name  # the folder is nobody else's
         about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
                   "scores": _scores(experiment, chosen)}  # fmt: skip
-        return cls({name: _compact(name, x) for name, x in tensors.items()}, about, experiment.device)
+        return cls({name: _compact(name, x) for name, x in tensors.items()}, about, experiment)
 
     @property
     def experiment(self) -> Experiment:
@@ -215,11 +214,12 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Model:
         raise RunError(f"{path} is no model that this version of sparta-core can read; save it again where it was "
                        "trained, with Model.of(experiment).save(path)")
     try:
-        with reading(path, "save it again where it was trained"):
-            return Model(tensors, about, device)
+        experiment = Experiment(**about["experiment"], device=device)
     except ExperimentError as error:
         raise RunError(f"{path} was saved by sparta-core {about.get('version', 'of another version')}, whose settings "
                        f"this version does not take ({error}); install that version, or save it again") from error
+    with reading(path, "save it again where it was trained"):
+        return Model(tensors, about, experiment)
 
 
 def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -74,9 +74,11 @@ class MaskedEncoder(nn.Module):
 
 
 class MapDecoder(nn.Module):
+    """From the maps around a place, for where it is masked they are 0."""
+
     def __init__(self, frames):
         super().__init__()
-        self.last = nn.Conv2d(4 * 8, frames, 1).double()
+        self.last = nn.Conv2d(4 * 8, frames, 5, padding=2).double()
 
     def forward(self, features):
         return self.last(torch.cat(features.maps, 1))

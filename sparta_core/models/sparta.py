@@ -124,7 +124,7 @@ class Sparta(nn.Module):
         """Restore a representation from the weights, what was `attached` to them, and what is said `about` it.
 
         Raises:
-            KeyError, RuntimeError, ValueError: For tensors of another model.
+            KeyError, ValueError: For tensors of another model.
         """
         under = {name: {key.removeprefix(f"{name}."): x.to(device) if name == "modes" else x
                         for key, x in tensors.items() if key.startswith(f"{name}.")}
@@ -135,7 +135,10 @@ class Sparta(nn.Module):
         modes = Modes(**under["modes"]) if under["modes"] else None
         model = cls.build(experiment, about["parts"], normaliser, modes, baseline)
         for name, part in model.parts.items():
-            part.load_state_dict(under[name])
+            try:
+                part.load_state_dict(under[name])
+            except RuntimeError as error:
+                raise ValueError(f"its {name} does not fit: {str(error).splitlines()[-1].strip()}") from error
         return model.to(device)
 
     def forward(self, view: Tensor) -> Tensor:

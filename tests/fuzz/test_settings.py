@@ -58,8 +58,8 @@ def test_any_settings_together(settings, preset):
         assert made == made.replace()
 
 
-WORDS = ["forecast", "prepare", "audit", "--cost", "--preset", "demo", "--seed", "1", "--data", "--level", "--years",
-         "1999", "bundled", "--fusion", "gnn", "-", "--", "="]  # fmt: skip
+WORDS = ["forecast", "embed", "--model", "--input", "prepare", "audit", "--cost", "--preset", "demo", "--seed", "1",
+         "--data", "--level", "--years", "1999", "bundled", "--fusion", "gnn", "-", "--", "="]  # fmt: skip
 
 
 @given(st.lists(st.text(max_size=12) | st.sampled_from(WORDS), max_size=6))
@@ -69,8 +69,8 @@ def test_any_words_end_the_command_with_a_sentence(words):
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "_announce", lambda *_: None)
         patch.setattr(command, "train", lambda *_: None)
-        patch.setattr("sparta_core.commands.prepare", lambda *_: "made")
-        patch.setattr("sparta_core.commands.read_days", _not_read)
+        patch.setattr("sparta_core.commands.data.prepare", lambda *_: "made")
+        patch.setattr("sparta_core.commands.data.read_days", _not_read)
         try:
             command.main(words)
         except SystemExit as ended:

@@ -13,6 +13,7 @@ from sparta_core.fusions.attention import AttentionFusion
 from sparta_core.fusions.gnn import GraphFusion
 from sparta_core.fusions.hybrid import ConcatFusion
 from sparta_core.models.sparta import Sparta, build_encoder
+from tests.normalisers import normaliser
 
 EDGES = [(0, 3), (1, 2)]
 SMALL = {"view_size": (16, 32), "crop_from": (18, 36), "width": 4, "norm_groups": 2, "head": "flatten", "embedding": 16}
@@ -195,7 +196,7 @@ def test_fusions_that_cannot_be_are_refused(changes, sentence):
 
 
 def test_the_baseline_autoencoder_has_one_encoder_whatever_the_fusion():
-    build = {f: Sparta.build(Experiment(**SMALL, fusion=f), ("encoder", "decoder"), (16, 32), baseline=True)
+    build = {f: Sparta.build(Experiment(**SMALL, fusion=f), ("encoder", "decoder"), normaliser(16, 32), baseline=True)
              for f in ("early", "hybrid")}  # fmt: skip
     shapes = [{k: v.shape for k, v in model.state_dict().items()} for model in build.values()]
     assert shapes[0] == shapes[1]

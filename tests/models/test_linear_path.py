@@ -12,6 +12,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta, build_encoder
 from sparta_core.modes import Modes
 from tests.linear import LINEAR
+from tests.normalisers import normaliser
 
 RATIOS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)  # of masked values
 
@@ -210,4 +211,4 @@ def test_every_variables_encoder_sees_its_own_planes(fusion, planes):
 def test_a_view_of_another_size_than_the_data_is_refused():
     experiment = Experiment(**LINEAR, embedding=16)
     with pytest.raises(ExperimentError, match=r"view_size is \(16, 32\), the data's grid \(8, 16\); linear_path needs"):
-        Sparta.build(experiment, ("encoder", "decoder"), (8, 16), some_modes(), baseline=True)
+        Sparta.build(experiment, ("encoder", "decoder"), normaliser(8, 16), some_modes(), baseline=True)

@@ -10,6 +10,7 @@ from sparta_core.encoders.resnet18 import ResNet18
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Projector, Sparta
 from sparta_core.training.stages import stage_of
+from tests.normalisers import normaliser
 
 
 @pytest.mark.parametrize(("stage", "parts"), [
@@ -19,7 +20,7 @@ from sparta_core.training.stages import stage_of
     ("decoder", {"encoder", "decoder"}),
 ])
 def test_parts_of_each_stage(stage, parts):
-    model = Sparta.build(Experiment(width=4, embedding=64), stage_of(Experiment(), stage).parts, (32, 64))
+    model = Sparta.build(Experiment(width=4, embedding=64), stage_of(Experiment(), stage).parts, normaliser(32, 64))
     assert set(model.parts) == parts
 
 
@@ -38,7 +39,8 @@ def test_projector_has_three_linear_layers_of_the_papers_sizes():
 
 
 def test_reconstruction_is_the_decoded_embedding():
-    model = Sparta.build(Experiment(width=4, embedding=64, view_size=(32, 64)), ("encoder", "decoder"), (32, 64)).eval()
+    experiment = Experiment(width=4, embedding=64, view_size=(32, 64))
+    model = Sparta.build(experiment, ("encoder", "decoder"), normaliser(32, 64)).eval()
     view = torch.randn(2, 5, 32, 64)
     assert torch.equal(model(view), model.decoder(model.encoder(view)))
 
@@ -50,7 +52,7 @@ def test_reconstruction_is_the_decoded_embedding():
 def test_encoder_and_decoder_go_together_unless_told_otherwise(backbone, decoder, kinds):
     """Each pair rebuilds a day of the grid, and its decoder reads all of the embedding."""
     experiment = Experiment(width=8, embedding=64, view_size=(32, 64), backbone=backbone, decoder_backbone=decoder)
-    model = Sparta.build(experiment, ("encoder", "decoder"), (32, 64), baseline=True).eval()
+    model = Sparta.build(experiment, ("encoder", "decoder"), normaliser(32, 64), baseline=True).eval()
     assert (type(model.encoder), type(model.decoder)) == kinds
     embedding = torch.randn(4, 64, requires_grad=True)
     model.decoder(embedding).square().sum().backward()
