@@ -73,9 +73,10 @@ class Model:
         for task in chosen:
             tensors |= {f"{task.name}.{name}": x for name, x in task.state(sparta).items()}
         about = sparta.about()
-        for said, name in ((about["experiment"], "data"), (about["fields"], "source")):
-            if said.get(name) == experiment.data:
-                said[name] = Path(experiment.data).name  # the folder is nobody else's
+        settings, fields = about["experiment"], about["fields"]
+        for said, name in ((settings, "data"), (settings, "stations"), (fields, "source")):
+            if said.get(name) in (experiment.data, experiment.stations):
+                said[name] = Path(said[name]).name  # the folder is nobody else's
         about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
                   "scores": _scores(experiment, chosen)}  # fmt: skip
         return cls({name: _compact(name, x) for name, x in tensors.items()}, about, experiment)

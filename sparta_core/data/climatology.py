@@ -1,4 +1,4 @@
-"""What is usual on a day of the year: the mean and three harmonics at every variable and grid point."""
+"""The climatology of a day of the year: the mean and three harmonics at every variable and grid point."""
 
 import numpy as np
 import torch

@@ -85,9 +85,9 @@ def scored(experiment: Experiment) -> dict[str, int]:
     return {"leads": experiment.leads, **every}
 
 
-def file_of(ratio: float, usual: float) -> str:
+def file_of(ratio: float, default: float) -> str:
     """Where the scores of forecasts from days of which a share `ratio` is masked are kept."""
-    return FILE if ratio == usual else f"scores-mask{ratio:g}.nc"
+    return FILE if ratio == default else f"scores-mask{ratio:g}.nc"
 
 
 def analyses(experiment: Experiment, days: Tensor, ratio: float) -> Tensor:

@@ -120,7 +120,7 @@ class Forecast(Task, name=TASK):
             coords["number"] = ("number", np.arange(members), {"standard_name": "realization"})
             valid = valid[..., None]
         fields = normaliser.physical(decode(model, forecasts), valid)
-        return labelled(normaliser, fields, coords, f"Forecasts by {self.name}er {kind.name}")
+        return labelled(normaliser, fields, coords, f"Forecasts by the forecaster {kind.name}")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         setup = setup_of(experiment, experiment.downstream_mask_ratio)

@@ -39,7 +39,7 @@ class Date(Classifier, name="date"):
 
     def check(self, experiment: Experiment) -> None:
         if not (experiment.linear_path and isinstance(experiment.of(Anomalies), FromClimatology)):
-            raise ExperimentError("classifier is 'date', which tells weather from the usual by the linear path's "
+            raise ExperimentError("classifier is 'date', which tells weather from the climatology by the linear path's "
                                   "covariance; set linear_path=True and anomalies='climatology'")
 
     def state(self, model: Sparta) -> Tensors:
