@@ -75,7 +75,7 @@ def test_models_of_anomalies_from_the_climatology_show_the_same_days(experiments
     session = Session({**experiments, "dated": dated})
     one, other = session.frame("SPARTA", 9, 0.5, 1), session.frame("dated", 9, 0.5, 1)
     assert other.truth == pytest.approx(one.truth, rel=1e-4)
-    assert np.array_equal(np.isnan(one.seen), np.isnan(other.seen))
+    assert np.array_equal(np.isnan(one.observed), np.isnan(other.observed))
     record, model = session.records["dated"], representation(dated)
     day = torch.tensor([session.days[9]])
     view = model.views.sparse(record.take(day), torch.Generator().manual_seed(9), 0.5)
