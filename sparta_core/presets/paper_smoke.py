@@ -1,13 +1,9 @@
 """`paper_demo` with small networks on the few days of `smoke`, to see that everything runs."""
 
+from sparta_core.presets.smoke import FEW_DAYS
+
 BASED_ON = "paper_demo"
-SETTINGS = {
-    "days": 800,
-    "split": (0.5, 0.2),
-    "soft_gap": 41,
-    "downstream_split": (0.45, 0.2),
-    "leads": 25,
-    "draws": 5,
+SETTINGS = FEW_DAYS | {
     "width": 8,
     "embedding": 32,
     "autoencoder_epochs": 1,

@@ -2,13 +2,15 @@
 
 BASED_ON = "demo"
 PAPER = "paper_smoke"
-SETTINGS = {
+FEW_DAYS = {
     "days": 800,
     "split": (0.5, 0.2),
     "soft_gap": 41,
     "downstream_split": (0.45, 0.2),
     "leads": 25,
     "draws": 5,
+}
+SETTINGS = FEW_DAYS | {
     "embedding": 48,
     "width": 8,
     "forecast_hidden": 8,

@@ -2,7 +2,8 @@
 
 BASED_ON = "demo"
 PAPER = "paper_demo"
-SETTINGS = {
+NEARLY_ALL = {
     "downstream_split": (0.05, 0.05),  # nothing that is held against them needs more to learn from
     "start_every": 12,
 }
+SETTINGS = NEARLY_ALL

@@ -1,5 +1,7 @@
 """`smoke` scored as `targets` is."""
 
+from sparta_core.presets.targets import NEARLY_ALL
+
 BASED_ON = "smoke"
 PAPER = "paper_smoke"
-SETTINGS = {"downstream_split": (0.05, 0.05), "start_every": 12}
+SETTINGS = NEARLY_ALL
