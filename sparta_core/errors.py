@@ -19,3 +19,13 @@ class DataError(SpartaError, ValueError):
 
 class RunError(SpartaError, RuntimeError):
     """A trained stage on disk that cannot be read, written, or does not belong here."""
+
+
+def one_line(error: BaseException) -> str:
+    """Give the text of an error in one line, or the name of its kind if it has none.
+
+    Example:
+        >>> one_line(OSError("no\\nroute")), one_line(TimeoutError())
+        ('no route', 'TimeoutError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
-from sparta_core.errors import ExperimentError
+from sparta_core.errors import ExperimentError, one_line
 
 T = TypeVar("T")
 
@@ -68,6 +68,5 @@ def loaded(point: EntryPoint) -> Any:
     try:
         return point.load()
     except Exception as error:  # whatever another package raises
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise ExperimentError(f"the entry point {point.name} = {point.value} of {point.group} cannot be loaded "
-                              f"({reason}); mend or remove its package") from error
+                              f"({one_line(error)}); mend or remove its package") from error

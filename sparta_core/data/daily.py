@@ -8,8 +8,8 @@ import xarray as xr
 
 from sparta_core.data.grid import check_globe, named, ordered, select, static_fields
 from sparta_core.data.regrid import regrid
-from sparta_core.data.remote import ReliableStore, cannot_open, one_line
-from sparta_core.errors import DataError
+from sparta_core.data.remote import ReliableStore, cannot_open
+from sparta_core.errors import DataError, one_line
 
 BUCKET = "gs://weatherbench2/datasets/era5/"
 Years = tuple[int, int]

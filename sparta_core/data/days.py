@@ -13,7 +13,7 @@ from pydantic import Field
 
 from sparta_core.data import bundled, checksums, grid, times
 from sparta_core.data.storage import allocate, place
-from sparta_core.errors import DataError, ExperimentError
+from sparta_core.errors import DataError, ExperimentError, one_line
 from sparta_core.experiment import Experiment, check_path
 from sparta_core.settings import Count, Section, Share, setting
 
@@ -158,8 +158,7 @@ def opened(data: str) -> xr.Dataset:
     except DataError:
         raise
     except Exception as error:  # each file format raises its own
-        reason = " ".join(str(error).split())
-        raise DataError(f"{data} is neither a Zarr store nor a NetCDF file that can be read ({reason}); "
+        raise DataError(f"{data} is neither a Zarr store nor a NetCDF file that can be read ({one_line(error)}); "
                         "make it again") from error
 
 
@@ -206,6 +205,5 @@ def loaded(field: xr.DataArray, where: str) -> np.ndarray:
     try:
         values: np.ndarray = field.values
     except Exception as error:  # a damaged chunk: each codec raises its own
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{field.name} in {where} cannot be decoded ({reason}); make it again") from error
+        raise DataError(f"{field.name} in {where} cannot be decoded ({one_line(error)}); make it again") from error
     return values

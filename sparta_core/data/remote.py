@@ -11,7 +11,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from sparta_core.data.conventions import NAMES
-from sparta_core.errors import DataError
+from sparta_core.errors import DataError, one_line
 from sparta_core.progress import say
 
 PAUSES = (2.0, 10.0, 30.0, 120.0)  # seconds before each new try at a chunk, after the protocol's own tries
@@ -24,16 +24,6 @@ CHUNK = re.compile(r"(?P<array>.+?)/(c/)?(?P<first>\d+)([./]\d+){2,}")
 KINDS: dict[bytes, tuple[str, str]] = {
     b"\x89HDF": ("a NetCDF file", ""), b"CDF": ("a NetCDF file", ""), b"PK\3\4": ("a zip archive", "unpack it first"),
     b"GRIB": ("a GRIB file", "make a Zarr store of it first"), b"": ("a file", "")}  # fmt: skip
-
-
-def one_line(error: BaseException) -> str:
-    """Give the text of an error in one line, or the name of its kind if it has none.
-
-    Example:
-        >>> one_line(OSError("no\\nroute")), one_line(TimeoutError())
-        ('no route', 'TimeoutError')
-    """
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def cannot_open(where: str, reason: str, remedy: str = "") -> DataError:

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from sparta_core.data.domain import Domain, on_sphere
-from sparta_core.errors import DataError
+from sparta_core.errors import DataError, one_line
 
 Table: TypeAlias = "str | os.PathLike[str] | pd.DataFrame"
 PLACE = {"lat": 90, "lon": 360}  # columns in degrees, and the most that they may be
@@ -146,7 +146,7 @@ def _of_csv(path: str | os.PathLike[str], where: str) -> pd.DataFrame:
                 rows[begin] = row
             begin = reader.line_num + 1
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"cannot read the stations in {where} ({' '.join(str(error).split())}); {remedy}") from error
+        raise DataError(f"cannot read the stations in {where} ({one_line(error)}); {remedy}") from error
     if not rows:
         raise DataError(f"cannot read the stations in {where} (it is empty); {remedy}")
     if between != ",":
