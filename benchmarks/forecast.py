@@ -5,7 +5,7 @@ from itertools import islice
 
 import torch
 
-from benchmarks.ours import Training, fresh
+from benchmarks.ours import Training
 from benchmarks.per_sample import window_step, with_torchs_dropout
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_record
@@ -15,6 +15,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.forecast.lstm import LSTMForecaster, training_starts
 from sparta_core.training.device import arrange, make_fabric
+from sparta_core.training.stages import fresh
 
 
 class OurEpoch(Training):

@@ -10,24 +10,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
-from sparta_core.models.sparta import Sparta
-from sparta_core.training.device import arrange, make_fabric
-from sparta_core.training.fit import Objective, seeded
+from sparta_core.training.device import make_fabric
+from sparta_core.training.fit import Objective
 from sparta_core.training.schedules import Schedule
-from sparta_core.training.stages import stage_of
+from sparta_core.training.stages import fresh, set_up, stage_of
 from sparta_core.views.augment import Views
 from sparta_core.views.sampling import Sampler
 
 STAGES = {"pretrain": "stage 1", "blend": "stage 2", "decoder": "stage 3"}
 SOFT_GAP = 252  # days: 504 anchors, twelve of the paper's batches
 EPOCH = 1  # past the first, where the blend gives the reconstruction no weight
-
-
-def fresh(experiment: Experiment, stage: str, record: Record) -> Sparta:
-    """Fresh modules of a stage for the days of a record, on its device."""
-    chosen = stage_of(experiment, stage)
-    with seeded(experiment.seed, stage, "build"):
-        return Sparta.build(experiment, chosen.parts, record, baseline=chosen.baseline).to(record.device)
 
 
 class Training:
@@ -57,9 +49,7 @@ class TrainingStep(Training):
         fabric = make_fabric(experiment.replace(precision=precision or experiment.precision))
         model, chosen = fresh(experiment, stage, record), stage_of(experiment, stage)
         self.precision = fabric._precision.precision
-        arrange(model, fabric.device.type, self.precision)
-        for part, module in model.parts.items():
-            setattr(model, part, fabric.setup_module(module))
+        set_up(model, fabric)
         schedule = Schedule(chosen.epochs, chosen.rate)
         super().__init__(fabric, chosen.objective(record, model), schedule, experiment.seed)
         self.batches = cycle(self.objective.batches("train", self.generator)[:-1])  # the last is partial

@@ -6,7 +6,7 @@ from itertools import islice
 
 from torch.utils.data import default_collate
 
-from benchmarks.ours import STAGES, TrainingStep, fresh
+from benchmarks.ours import STAGES, TrainingStep
 from benchmarks.per_sample import AnchorViews, PlainStep, Views, affordable_workers
 from benchmarks.report import Goal, Row, amount
 from benchmarks.setting import Setting, noise_record
@@ -14,6 +14,7 @@ from benchmarks.timing import Contender, Spread, interleaved, matmul_peak, ratio
 from benchmarks.views import running
 from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
+from sparta_core.training.stages import fresh
 
 FUSIONS = ("early", "attention", "gnn")
 

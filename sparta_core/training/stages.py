@@ -5,7 +5,7 @@ What a stage needs is trained first.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,9 @@ from sparta_core.training.runs import Run, reading
 from sparta_core.training.schedules import PlateauSettings, Schedule
 from sparta_core.views.augment import ViewSettings
 from sparta_core.views.sampling import Batches
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # What every stage of a representation depends on.
 REPRESENTATION: tuple[type[Section], ...] = (
@@ -114,9 +117,9 @@ def frozen(experiment: Experiment, stage: str, tensors: Mapping[str, Tensor], ab
     return model.eval().requires_grad_(False)
 
 
-def fresh(experiment: Experiment, name: str) -> Sparta:
-    """Fresh modules of a stage, initialised from the experiment's seed, on its device."""
-    record = open_record(experiment)
+def fresh(experiment: Experiment, name: str, record: Record | None = None) -> Sparta:
+    """Fresh modules of a stage, initialised from the experiment's seed, for its days or another `record`'s."""
+    record = open_record(experiment) if record is None else record
     with seeded(experiment.seed, name, "build"):
         return stage_of(experiment, name).build(experiment, record).to(record.device)
 
@@ -139,8 +142,13 @@ def job(experiment: Experiment, name: str, earlier: Sparta | None = None) -> Job
     for part, module in (earlier.parts if earlier else {}).items():
         if part in model.parts:
             model.parts[part].load_state_dict(module.state_dict())
+    set_up(model, fabric)
+    return Job(stage.objective(open_record(experiment), model), Schedule(stage.epochs, stage.rate), experiment, run,
+               fabric, experiment.seed, model.attached(), model.about() | {"stage": name})  # fmt: skip
+
+
+def set_up(model: Sparta, fabric: "Fabric") -> None:
+    """Have a fabric place and run every part of a model, in the memory layout that pays in its precision."""
     arrange(model, fabric.device.type, fabric._precision.precision)
     for part, module in model.parts.items():
         setattr(model, part, fabric.setup_module(module))
-    return Job(stage.objective(open_record(experiment), model), Schedule(stage.epochs, stage.rate), experiment, run,
-               fabric, experiment.seed, model.attached(), model.about() | {"stage": name})  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.ours import STAGES, fresh
+from benchmarks.ours import STAGES
 from benchmarks.per_sample import AnchorViews, PlainStep, augmented, enlarged, loader, masked, nt_xent, window_step
 from sparta_core import losses
 from sparta_core.data.domain import Domain
@@ -14,7 +14,7 @@ from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.layers.dropout import ReLUDropout
 from sparta_core.training.records import open_record
-from sparta_core.training.stages import stage_of
+from sparta_core.training.stages import fresh, stage_of
 from sparta_core.views.augment import Views
 from tests.globe import axes
 
