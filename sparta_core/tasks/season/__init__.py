@@ -19,11 +19,11 @@ from sparta_core.tasks import Measure, Target, Task, Training, by_model, mean_ov
 from sparta_core.tasks.season.baselines import LOGISTIC, MEANS, Fitted, fit_classifiers
 from sparta_core.tasks.season.labels import SEASONS, seasons
 from sparta_core.tasks.season.scores import FEWEST, RELIABILITY, rows, season_scores
+from sparta_core.tensors import Tensors
 from sparta_core.training.cached import cached
 from sparta_core.training.records import open_record, run_of, views_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
-from sparta_core.training.tensors import Tensors
 
 FILE = "classification.nc"
 RATIOS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -88,8 +88,8 @@ class Season(Task, name="classification"):
         """`season_scores` (ratio, ...) of the test days at each of the `ratios` masked."""
 
         def score() -> xr.Dataset:
-            record = open_record(experiment)
-            return scores_by_ratio(record, ratios, lambda ratio: season_probabilities(experiment, ratio).cpu().numpy())
+            probabilities = _test_probabilities(experiment)
+            return scores_by_ratio(open_record(experiment), ratios, lambda ratio: probabilities(ratio).cpu().numpy())
 
         return self._kept(run_of(experiment, self.name), score, ratios)
 
@@ -154,13 +154,22 @@ def classification_scores(models: Mapping[str, Experiment], ratios: Sequence[flo
     return xr.concat([scores, first.of(Season).score_baselines(first, ratios)], "model")
 
 
-@torch.no_grad()
 def season_probabilities(experiment: Experiment, ratio: float) -> Tensor:
     """Probabilities (N, 4) of the seasons of the downstream test days, a share `ratio` of each masked."""
+    return _test_probabilities(experiment)(ratio)
+
+
+def _test_probabilities(experiment: Experiment) -> Callable[[float], Tensor]:
+    """The same at any ratio, by a classifier that is loaded once."""
     record, model, classifier = open_record(experiment), representation(experiment), experiment.of(Classifier)
-    generator = torch.Generator(record.device).manual_seed(experiment.seed)
-    days = record.full(record.splits["downstream_test"])
-    return classifier.logits(model, classifier.state(model), days, ratio, generator).softmax(1)
+    days, state = record.full(record.splits["downstream_test"]), classifier.state(model)
+
+    @torch.no_grad()
+    def probabilities(ratio: float) -> Tensor:
+        generator = torch.Generator(record.device).manual_seed(experiment.seed)
+        return classifier.logits(model, state, days, ratio, generator).softmax(1)
+
+    return probabilities
 
 
 def scores_by_ratio(record: Record, ratios: Sequence[float], probabilities: Callable[[float], np.ndarray]
