@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from sparta_core import __version__
 from sparta_core.card import card
 from sparta_core.data.given import Given, GivenDays, given_days, known
 from sparta_core.data.reports import gridded_reports
@@ -22,10 +22,10 @@ from sparta_core.experiment import Experiment
 from sparta_core.files import replace
 from sparta_core.models.sparta import FORMAT, Sparta
 from sparta_core.tasks import Task, task_of, tasks
+from sparta_core.tensors import Tensors, named, packed, under, unpacked
 from sparta_core.training.device import prepare_process
 from sparta_core.training.runs import RECORD, reading
 from sparta_core.training.stages import frozen, representation
-from sparta_core.training.tensors import Tensors, packed, unpacked
 
 PARTS = ("encoder", "decoder")  # of the representation: a projector serves training alone
 TASKS = ("forecast", "classification")  # that a model holds unless others are named
@@ -50,8 +50,7 @@ class Model:
         self.tensors, self.about = tensors, about
         exact = {name: x.float() if x.dtype is torch.float16 else x for name, x in tensors.items()}
         self.sparta: Sparta = frozen(experiment, about["stage"], exact, about)
-        self.state = {task: {name.removeprefix(f"{task}."): x for name, x in exact.items()
-                             if name.startswith(f"{task}.")} for task in about.get("tasks", ())}  # fmt: skip
+        self.state = {task: under(task, exact) for task in about.get("tasks", ())}
         self.known = known(self.sparta.normaliser)
 
     @classmethod
@@ -68,17 +67,18 @@ class Model:
         prepare_process()
         chosen = [task_of(experiment, name) for name in names]
         sparta = representation(experiment)
-        tensors = {f"{part}.{name}": x for part, module in sparta.parts.items() if part in PARTS
-                   for name, x in module.state_dict().items()} | sparta.attached()  # fmt: skip
+        tensors = sparta.attached()
+        for part in PARTS:
+            tensors |= named(part, sparta.parts[part].state_dict())
         for task in chosen:
-            tensors |= {f"{task.name}.{name}": x for name, x in task.state(sparta).items()}
+            tensors |= named(task.name, task.state(sparta))
         about = sparta.about()
         settings, fields = about["experiment"], about["fields"]
         for said, name in ((settings, "data"), (settings, "stations"), (fields, "source")):
             if said.get(name) in (experiment.data, experiment.stations):
                 said[name] = Path(said[name]).name  # the folder is nobody else's
         about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
-                  "scores": _scores(experiment, chosen)}  # fmt: skip
+                  "scores": _scores(experiment)}  # fmt: skip
         return cls({name: _compact(name, x) for name, x in tensors.items()}, about, experiment)
 
     @property
@@ -159,9 +159,9 @@ class Model:
         if needs_state and name not in self.state:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
-        given = given_days(days, self.sparta.normaliser)
+        given = given_days(days, self.sparta.normaliser, self.known)
         made = task.predict(self.sparta, self.state.get(name, {}), self._sample(given, task.full_fields), **options)
-        made.attrs["history"] = f"made by sparta-core {version('sparta-core')}"
+        made.attrs["history"] = f"made by sparta-core {__version__}"
         if "time" not in made.dims:
             return made
         made = made.assign_coords(given.coords) if given.coords else made.drop_vars("time")
@@ -232,9 +232,8 @@ def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
     return half.cpu() if small and bool(half.isfinite().all()) else tensor.cpu()
 
 
-def _scores(experiment: Experiment, chosen: Iterable[Task]) -> list[list[Any]]:
+def _scores(experiment: Experiment) -> list[list[Any]]:
     """What the tasks' kept scores say of it: rows of task, set-up, metric and value."""
-    names = dict.fromkeys([*(task.name for task in chosen), *tasks(experiment)])
-    runs = [(name, run) for name in names for run in task_of(experiment, name).runs(experiment) if run.has(RECORD)]
-    frames = [rows_of(run, name) for name, run in runs]
+    every = [(name, run) for name, task in tasks(experiment).items() for run in task.runs(experiment)]
+    frames = [rows_of(run, name) for name, run in every if run.has(RECORD)]
     return [[row.task, row.setup, row.metric, float(row.value)] for frame in frames for row in frame.itertuples()]

@@ -1,6 +1,7 @@
 """Tensors and a JSON record as one safetensors file, so that they cannot disagree, with the checksum of both."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,21 @@ from sparta_core.files import CHANGED, check_size, sealed_json, unsealed_json
 
 Tensors = dict[str, Tensor]
 MOST_BYTES = 2**34  # of a file, all of which is loaded
+
+
+def named(name: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """Tensors by their names under another: `weight` as `encoder.weight`.
+
+    >>> named("encoder", {"weight": torch.ones(1)})
+    {'encoder.weight': tensor([1.])}
+    """
+    return {f"{name}.{key}": value for key, value in tensors.items()}
+
+
+def under(name: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """What `named` named, by its own names."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
 def packed(tensors: Tensors, record: dict[str, Any]) -> bytes:

@@ -141,7 +141,7 @@ def without_seal(path, broken):
 
 def resealed(**words):
     def change(path, broken):
-        from sparta_core.training.tensors import packed, unpacked
+        from sparta_core.tensors import packed, unpacked
 
         tensors, about = unpacked(path)
         broken.write_bytes(packed(tensors, {**about, **words}))

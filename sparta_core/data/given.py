@@ -44,8 +44,10 @@ def known(normaliser: Normaliser) -> Known:
                  normaliser.std.cpu().numpy())  # fmt: skip
 
 
-def given_days(given: Given, normaliser: Normaliser) -> GivenDays:
+def given_days(given: Given, normaliser: Normaliser, training: Known) -> GivenDays:
     """Read days as `normaliser` knows fields: its variables, grid and units, each date the mean of its moments.
+
+    Values are held against those of the `training` days.
 
     Raises:
         DataError: For another grid, level or unit, for values that no training day comes near, and for a date with
@@ -56,7 +58,7 @@ def given_days(given: Given, normaliser: Normaliser) -> GivenDays:
         days, when = _selected(dataset, normaliser), times.of_fields(dataset, WHERE)
         groups = times.grouped(when, days.sizes["time"], WHERE)
         values = np.full((groups.dates.size, len(normaliser.variables), *normaliser.grid), np.nan, np.float32)
-        training, moments = known(normaliser), when and when.moments.astype("datetime64[D]")
+        moments = when and when.moments.astype("datetime64[D]")
         for name in map(str, days.data_vars):
             if days[name].dtype.kind not in "fiu":
                 raise DataError(f"{name} of {WHERE} is of the type {days[name].dtype}; give numbers")

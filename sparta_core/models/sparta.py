@@ -1,12 +1,12 @@
 """SPARTA: the encoder, the projector that contrast is measured in, and the decoder."""
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sparta_core import __version__
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.decoders import Decoder
 from sparta_core.encoders import Encoder, Latent
@@ -16,6 +16,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.fusions import Fusion
 from sparta_core.fusions.early import EarlyChoice
 from sparta_core.modes import Modes
+from sparta_core.tensors import named, under
 from sparta_core.views.augment import Views
 
 FORMAT = 1  # of a file that holds a representation
@@ -110,12 +111,12 @@ class Sparta(nn.Module):
 
     def attached(self) -> dict[str, Tensor]:
         """What a file keeps of it beside the weights, so that nobody needs the days that it learned from."""
-        modes = {} if self.modes is None else {f"modes.{name}": x for name, x in self.modes._asdict().items()}
-        return modes | {f"normaliser.{name}": x for name, x in self.normaliser.tensors().items()}
+        modes = {} if self.modes is None else named("modes", self.modes._asdict())
+        return modes | named("normaliser", self.normaliser.tensors())
 
     def about(self) -> dict[str, Any]:
         """What a file says of it: settings, parts, and the fields that it knows."""
-        return {"format": FORMAT, "version": version("sparta-core"), "experiment": self.experiment.told(),
+        return {"format": FORMAT, "version": __version__, "experiment": self.experiment.told(),
                 "parts": list(self.parts), "fields": self.normaliser.record()}  # fmt: skip
 
     @classmethod
@@ -126,17 +127,15 @@ class Sparta(nn.Module):
         Raises:
             KeyError, ValueError: For tensors of another model.
         """
-        under = {name: {key.removeprefix(f"{name}."): x.to(device) if name == "modes" else x
-                        for key, x in tensors.items() if key.startswith(f"{name}.")}
-                 for name in ("normaliser", "modes", *cls.PARTS)}  # fmt: skip
-        normaliser = Normaliser.restored(under["normaliser"], about["fields"]).to(device)
+        normaliser = Normaliser.restored(under("normaliser", tensors), about["fields"]).to(device)
         if normaliser.variables != experiment.variables:
             raise ValueError(f"its variables are {', '.join(normaliser.variables)}")
-        modes = Modes(**under["modes"]) if under["modes"] else None
+        found = {name: x.to(device) for name, x in under("modes", tensors).items()}
+        modes = Modes(**found) if found else None
         model = cls.build(experiment, about["parts"], normaliser, modes, baseline)
         for name, part in model.parts.items():
             try:
-                part.load_state_dict(under[name])
+                part.load_state_dict(under(name, tensors))
             except RuntimeError as error:
                 raise ValueError(f"its {name} does not fit: {str(error).splitlines()[-1].strip()}") from error
         return model.to(device)

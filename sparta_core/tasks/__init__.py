@@ -17,11 +17,11 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.observe import DownstreamMask
 from sparta_core.settings import Uses
+from sparta_core.tensors import Tensors
 from sparta_core.training.fit import Job, finish
 from sparta_core.training.records import run_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
-from sparta_core.training.tensors import Tensors
 from sparta_core.typed import check_choice
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sparta_core.tensors import Tensors, named, under
 from sparta_core.training.schedules import RateSchedule
-from sparta_core.training.tensors import Tensors
 
 
 @dataclass
@@ -29,15 +29,15 @@ class State:
 
     def weights(self) -> Tensors:
         """Return the state of every module, by part and name."""
-        return {f"{part}.{key}": value for part, module in self.modules.items()
-                for key, value in module.state_dict().items()}  # fmt: skip
+        parts = (named(part, module.state_dict()) for part, module in self.modules.items())
+        return {key: value for part in parts for key, value in part.items()}
 
     def tensors(self) -> Tensors:
         """Return all tensors of a checkpoint: weights, the optimisers' moments, the states of the generators."""
-        tensors = {f"model.{key}": value for key, value in self.weights().items()}
+        tensors = named("model", self.weights())
         for name, optimiser in self.optimisers.items():
             for index, moments in optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser.{name}.{index}.{key}": value for key, value in moments.items()}
+                tensors |= named(f"optimiser.{name}.{index}", moments)
         tensors |= {"generator": self.generator.get_state(), "global_generator": torch.get_rng_state()}
         if self.generator.device.type == "cuda":
             tensors["cuda_generator"] = torch.cuda.get_rng_state(self.generator.device)
@@ -58,11 +58,11 @@ class State:
         Raises:
             RuntimeError, KeyError, ValueError, TypeError: they are of another training, or of an older version.
         """
-        load_weights(self.modules, _under("model.", tensors))
+        load_weights(self.modules, under("model", tensors))
         if record.get("schedules", {}).keys() != self.schedules.keys():
             raise ValueError(f"an older version wrote it, or its optimisers are not {', '.join(self.schedules)}")
         for name, optimiser in self.optimisers.items():
-            _restore(optimiser, _under(f"optimiser.{name}.", tensors), record["groups"][name])
+            _restore(optimiser, under(f"optimiser.{name}", tensors), record["groups"][name])
             self.schedules[name].scheduler.load_state_dict(record["schedules"][name])
         self.generator.set_state(tensors["generator"])
         torch.set_rng_state(tensors["global_generator"])
@@ -74,7 +74,7 @@ class State:
 def load_weights(modules: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
     """Put saved weights into `modules`; every part must be there, whole."""
     for part, module in modules.items():
-        module.load_state_dict(_under(f"{part}.", tensors))
+        module.load_state_dict(under(part, tensors))
 
 
 def _restore(optimiser: Optimizer, tensors: Tensors, saved_groups: list[dict[str, Any]]) -> None:
@@ -92,7 +92,3 @@ def _restore(optimiser: Optimizer, tensors: Tensors, saved_groups: list[dict[str
         for name, value in state.items():
             if value.ndim and value.shape == parameter.shape:
                 state[name] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

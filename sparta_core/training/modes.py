@@ -10,9 +10,9 @@ from sparta_core.data.record import Record
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.modes import EARTH_RADIUS, Modes, eofs, localised_eofs
+from sparta_core.tensors import Tensors
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
-from sparta_core.training.tensors import Tensors
 from sparta_core.typed import plain
 
 MOST_VALUES = 20480  # of a day whose covariance fits into memory

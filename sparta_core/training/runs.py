@@ -22,7 +22,7 @@ from sparta_core.errors import RunError
 from sparta_core.experiment import Experiment
 from sparta_core.files import TEXT_BYTES, read, remove, replace, sealed, sealed_json, unsealed, unsealed_json
 from sparta_core.processes import agreed, first_process
-from sparta_core.training.tensors import Tensors, checksum_of, packed, unpacked
+from sparta_core.tensors import Tensors, checksum_of, packed, unpacked
 
 RECORD, HISTORY = "experiment.json", "history.csv"
 FORMAT = 3  # of a run's folder

@@ -115,7 +115,7 @@ def diffusion_ensemble_scores(experiment: Experiment, ratio: float | None = None
     masked = experiment.downstream_mask_ratio if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        last, near = near_forecasts(experiment, experiment.forecast_seeds[0], masked)
+        last, near = near_forecasts(trained_forecaster(experiment, experiment.forecast_seeds[0]), masked)
         generator = torch.Generator(near.device).manual_seed(experiment.seed)
         drawn = forecast_members(experiment, last, near, masked, generator)
         return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=masked)

@@ -15,10 +15,10 @@ from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Amount, Choice, Count, Epochs, Positive, setting
 from sparta_core.tasks.network import PART, TrainsNetwork
+from sparta_core.tensors import Tensors, under
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
-from sparta_core.training.tensors import Tensors
 
 
 class Forecaster(Choice, TrainsNetwork, slot="forecaster", default="lstm"):
@@ -72,16 +72,16 @@ class Forecaster(Choice, TrainsNetwork, slot="forecaster", default="lstm"):
 
 @dataclass(frozen=True)
 class TrainedForecaster:
-    """A forecaster's network, and how wrong its forecasts are from days of which a share is masked: `calibration`."""
+    """A forecaster's network on the embeddings of `model`; `calibration` of days of which a share is masked."""
 
     kind: Forecaster
     network: nn.Module
-    normaliser: Normaliser
+    model: Sparta
     calibration: Callable[[float], Tensors]
 
     def forecasts(self, past: Tensor, dates: np.ndarray, leads: int, ratio: float) -> Tensor:
         """Embeddings (N, leads, E) after look-backs (N, L, E), a share `ratio` masked, that end on dates (N,)."""
-        return self.kind.forecasts(self.network, self.calibration(ratio), self.normaliser, past, dates, leads)
+        return self.kind.forecasts(self.network, self.calibration(ratio), self.model.normaliser, past, dates, leads)
 
     def members(self, forecasts: Tensor, ratio: float, count: int, generator: torch.Generator) -> Tensor:
         """An ensemble (N, count, leads, E) around such forecasts; ExperimentError where none is known."""
@@ -107,7 +107,7 @@ def trained_forecaster(experiment: Experiment, seed: int) -> TrainedForecaster:
         measured = run.once(name, lambda: kind.calibrated(record, model, network, ratio))
         return {name: x.to(record.device) for name, x in measured.items()}
 
-    return TrainedForecaster(kind, network, record.normaliser, calibration)
+    return TrainedForecaster(kind, network, model, calibration)
 
 
 def restored(model: Sparta, seed: int, state: Tensors) -> TrainedForecaster:
@@ -115,11 +115,11 @@ def restored(model: Sparta, seed: int, state: Tensors) -> TrainedForecaster:
     kind = model.experiment.of(Forecaster)
     network = kind.restored(model, "forecast", seed, {key: x for key, x in state.items() if key.startswith(PART)})
     measured: dict[float, Tensors] = {}
-    for key in (key for key in state if key.startswith("calibration.")):
-        ratio, _, name = key.removeprefix("calibration.").rpartition(".")
-        measured.setdefault(float(ratio), {})[name] = state[key].to(model.device)
+    for key, x in under("calibration", state).items():
+        ratio, _, name = key.rpartition(".")
+        measured.setdefault(float(ratio), {})[name] = x.to(model.device)
 
     def calibration(ratio: float) -> Tensors:
         return measured[min(measured, key=lambda known: abs(known - ratio))] if measured else {}
 
-    return TrainedForecaster(kind, network, model.normaliser, calibration)
+    return TrainedForecaster(kind, network, model, calibration)

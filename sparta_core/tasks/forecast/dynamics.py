@@ -20,9 +20,9 @@ from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.forecast.calibration import Calibration, damped_forecasts, measured, members
 from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics
 from sparta_core.tasks.network import NetworkObjective
+from sparta_core.tensors import Tensors
 from sparta_core.training.fit import Objective
 from sparta_core.training.schedules import Schedule, WarmupCosine
-from sparta_core.training.tensors import Tensors
 from sparta_core.views.sampling import batched
 
 BLOCKS = 4  # residual blocks of the convolutions

@@ -11,7 +11,7 @@ from sparta_core.baselines.climatological import climatological_ensemble
 from sparta_core.experiment import Experiment
 from sparta_core.metrics import ensembles
 from sparta_core.tasks.embeddings import decode
-from sparta_core.tasks.forecast import Forecaster, forecaster_run, trained_forecaster
+from sparta_core.tasks.forecast import Forecaster, TrainedForecaster, forecaster_run, trained_forecaster
 from sparta_core.tasks.forecast.scores import SHOWN, by_lead, scored
 from sparta_core.tasks.forecast.windows import last_observed, look_backs
 from sparta_core.training.cached import Rows, cached
@@ -35,9 +35,10 @@ def _seed_scores(experiment: Experiment, seed: int, ratio: float | None) -> xr.D
     masked = experiment.downstream_mask_ratio if ratio is None else ratio
 
     def score() -> xr.Dataset:
-        _, near = near_forecasts(experiment, seed, masked)
+        forecaster = trained_forecaster(experiment, seed)
+        _, near = near_forecasts(forecaster, masked)
         generator = torch.Generator(near.device).manual_seed(seed)
-        drawn = trained_forecaster(experiment, seed).members(near, masked, experiment.draws, generator)
+        drawn = forecaster.members(near, masked, experiment.draws, generator)
         return ensemble_by_lead(experiment, drawn).assign_attrs(mask_ratio=masked)
 
     run, rows = forecaster_run(experiment, seed), partial(ensemble_rows, ensemble_setup(experiment, masked))
@@ -66,10 +67,11 @@ def scored_ensemble(experiment: Experiment) -> dict[str, int]:
     return {"draws": experiment.draws, "window": experiment.climatology_window, **scored(experiment)}
 
 
-def near_forecasts(experiment: Experiment, seed: int, ratio: float) -> tuple[Tensor, Tensor]:
+def near_forecasts(forecaster: TrainedForecaster, ratio: float) -> tuple[Tensor, Tensor]:
     """The last day (N, E) of every test window as it is observed, and the forecasts after it (N, leads, E)."""
-    record, forecaster = open_record(experiment), trained_forecaster(experiment, seed)
-    past, last_days = look_backs(record, representation(experiment), ratio)
+    experiment = forecaster.model.experiment
+    record = open_record(experiment)
+    past, last_days = look_backs(record, forecaster.model, ratio)
     leads = min(LEADS, experiment.leads)
     return past[:, -1], forecaster.forecasts(past, record.dates(last_days), leads, ratio)
 

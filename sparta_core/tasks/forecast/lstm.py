@@ -16,9 +16,9 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.settings import Count, Share, Uses, setting
 from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.network import NetworkObjective
+from sparta_core.tensors import Tensors
 from sparta_core.training.fit import Objective
 from sparta_core.training.schedules import PlateauSettings, Schedule
-from sparta_core.training.tensors import Tensors
 
 # The paper's three forecast set-ups (section 6.1.3), by (look_back, stride).
 SETUPS: dict[tuple[int, int], dict[str, Any]] = {

@@ -21,8 +21,8 @@ from sparta_core.tasks.forecast.ensembles import forecast_ensemble_scores
 from sparta_core.tasks.forecast.scores import TASK, WHOLE_FIELDS, baseline_scores, baselines_run, model_scores, setup_of
 from sparta_core.tasks.forecast.windows import starts
 from sparta_core.tasks.network import PART
+from sparta_core.tensors import Tensors, named
 from sparta_core.training.runs import Run
-from sparta_core.training.tensors import Tensors
 
 NEAR, FAR = range(1, 6), range(10, 101)  # leads
 AT_ONCE = ("damped persistence", "linear inverse model")  # what forecasts of near leads should beat
@@ -70,9 +70,9 @@ class Forecast(Task, name=TASK):
     def state(self, model: Sparta) -> Tensors:
         """The first seed's network, and its calibrations of whole days and of days as sparse as tasks see them."""
         forecaster = trained_forecaster(model.experiment, self.forecast_seeds[0])
-        state = {f"{PART}.{name}": x for name, x in forecaster.network.state_dict().items()}
+        state = named(PART, forecaster.network.state_dict())
         for ratio in dict.fromkeys((0.0, model.experiment.downstream_mask_ratio)):
-            state |= {f"calibration.{ratio!r}.{name}": x for name, x in forecaster.calibration(ratio).items()}
+            state |= named(f"calibration.{ratio!r}", forecaster.calibration(ratio))
         return state
 
     @torch.no_grad()

@@ -11,7 +11,6 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.embeddings import embed
 from sparta_core.tasks.forecast import trained_forecaster
 from sparta_core.training.records import open_record
-from sparta_core.training.stages import representation
 
 
 def forecast_starts(experiment: Experiment, days: range) -> Tensor:
@@ -78,5 +77,5 @@ def forecast_embeddings(experiment: Experiment, seed: int, ratio: float | None =
     """
     ratio = experiment.downstream_mask_ratio if ratio is None else ratio
     forecaster, record = trained_forecaster(experiment, seed), open_record(experiment)
-    past, last_days = look_backs(record, representation(experiment), ratio)
+    past, last_days = look_backs(record, forecaster.model, ratio)
     return forecaster.forecasts(past, record.dates(last_days), experiment.leads, ratio)

@@ -11,7 +11,7 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.tasks import Measure, Task
 from sparta_core.tasks.embeddings import embed
 from sparta_core.tasks.latent.scores import TASK, distance_scores
-from sparta_core.training.tensors import Tensors
+from sparta_core.tensors import Tensors
 
 
 class Latent(Task, name=TASK):

@@ -12,7 +12,7 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.tasks import Measure, Target, Task, mean_over
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.reconstruction.scores import RATIOS, TASK, baseline_reconstruction, model_reconstruction
-from sparta_core.training.tensors import Tensors
+from sparta_core.tensors import Tensors
 
 DAYS = 128  # that targets are measured on
 

@@ -23,8 +23,8 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.observe.masks import draw_ratios
 from sparta_core.tasks.season import Classifier, Season
 from sparta_core.tasks.season.labels import SEASONS, seasons
+from sparta_core.tensors import Tensors
 from sparta_core.training.records import open_record, run_of
-from sparta_core.training.tensors import Tensors
 
 YEAR = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")
 CHUNK = 32  # days at once, with the climatology's eight patterns each

@@ -20,10 +20,10 @@ from sparta_core.tasks.embeddings import embed
 from sparta_core.tasks.network import PART, NetworkObjective, TrainsNetwork
 from sparta_core.tasks.season import Classifier, Season
 from sparta_core.tasks.season.labels import SEASONS, seasons
+from sparta_core.tensors import Tensors, named
 from sparta_core.training.fit import Objective
 from sparta_core.training.records import run_of
 from sparta_core.training.schedules import PlateauSettings, Schedule
-from sparta_core.training.tensors import Tensors
 from sparta_core.views.sampling import batched
 
 
@@ -54,7 +54,7 @@ class MLP(Classifier, TrainsNetwork, name="mlp"):
     def state(self, model: Sparta) -> Tensors:
         experiment = model.experiment
         network: nn.Module = self.trained(model, run_of(experiment, Season.name), experiment.seed)
-        return {f"{PART}.{name}": x for name, x in network.state_dict().items()}
+        return named(PART, network.state_dict())
 
     @torch.no_grad()
     def logits(self, model: Sparta, state: Tensors, days: Sample, ratio: float | Tensor = 0.0,
