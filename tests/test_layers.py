@@ -14,8 +14,8 @@ ROOT = Path(sparta_core.__file__).parent
 # views no more than that and samples; what is observed knows no network; training knows no objective and no task.
 LAYERS = ["errors", "typed", "presets", "progress", "files", "tensors", "draws", "modes", "processes", "settings",
           "catalogue", "experiment", "domain", "data", "observe", "views", "layers", "encoders", "fusions", "decoders",
-          "models", "losses", "training", "objectives", "metrics", "baselines", "tasks", "evaluation", "plotting", "explorer",
-          "parameters", "card", "model", "commands", "__main__"]  # fmt: skip
+          "models", "losses", "training", "objectives", "metrics", "baselines", "tasks", "evaluation", "plotting",
+          "explorer", "parameters", "card", "model", "commands", "__main__"]  # fmt: skip
 NETWORKS = ("layers", "encoders", "fusions", "decoders")
 STRANGERS = {**{network: {"data", "views"} for network in NETWORKS}, "losses": {"data", "views", *NETWORKS},
              "views": {"data"}, "metrics": {"data", "views", "training", *NETWORKS}}  # fmt: skip
