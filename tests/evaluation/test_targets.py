@@ -1,4 +1,4 @@
-"""Bars on made-up scores, passed and missed by hand."""
+"""Targets on made-up scores, passed and missed by hand."""
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,7 @@ def scores(monkeypatch):
     return made
 
 
-def test_all_are_cleared(scores):
+def test_all_are_passed(scores):
     found = check_targets(Experiment(), [0, 1])
     assert found.passed.all() and len(found) == 2 + 2 * 3 + 2 * 3 + 2
     near = found.loc["forecast from whole days below linear inverse model, leads 1 to 5"]
@@ -80,10 +80,10 @@ def test_all_are_cleared(scores):
      {"spread_skill": 0.89}),
     ("wrong seasons below logistic", "model_classification", {"accuracy": 0.975}),
 ])  # fmt: skip
-def test_one_is_missed(scores, bar, name, change):
+def test_one_is_missed(scores, target, name, change):
     variable, factor = next(iter(change.items()))
     scores[name] = scores[name].assign({variable: factor * scores[name][variable]})
-    row = check_targets(Experiment(), [0]).loc[bar]
+    row = check_targets(Experiment(), [0]).loc[target]
     right, cases = map(int, row.cases.split(" of "))
     assert not row.passed and right < cases
 

@@ -26,7 +26,9 @@ GRID = (33, 65)  # of the fields, at most
 LARGE = (256, 512)  # where AVX-512 has the fault that AVX2 has on any map
 MODELS = [(backbone, fusion, decoder) for backbone, other in (("resnet18", "globe"), ("globe", "resnet18"))
           for fusion in ("early", "attention", "gnn", "hybrid") for decoder in ("same", other)]  # fmt: skip
-OF_LAYERS = {"32-true": 3e-5, "bf16-mixed": 5e-3}  # of a weight's gradient, given what its layer is given; relative
+# Of a weight's gradient, given what its layer is given; relative. Of bfloat16's two roundings, 4e-3 each, a CPU without
+# its instructions adds its own; a wrong kernel is off by more than a tenth.
+OF_LAYERS = {"32-true": 3e-5, "bf16-mixed": 2e-2}
 OF_LOSS = {"32-true": 1e-4, "bf16-mixed": 0.1}
 # Of the whole gradient, relative, in float32 alone: rounding moves values across the bends of ReLU and max pooling.
 OF_ALL = 0.1
