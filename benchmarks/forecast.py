@@ -45,7 +45,7 @@ class WindowEpoch:
         self.forecaster = forecaster.to(record.device)
         self.adam = torch.optim.Adam(forecaster.parameters(), experiment.forecast_rate,
                                      weight_decay=experiment.forecast_weight_decay)  # fmt: skip
-        starts = training_starts(experiment, "train", len(self.days)).to(record.device)
+        starts = training_starts(experiment, "train", len(self.days), record.clock).to(record.device)
         order = starts[torch.randperm(len(starts), device=record.device)]
         self.batches = list(islice(order.split(experiment.forecast_batch_size), batches))
 
@@ -66,7 +66,7 @@ def forecast(setting: Setting) -> Iterator[Row]:
     ours = OurEpoch(experiment, record)
     forecaster = LSTMForecaster(experiment.embedding, experiment.forecast_hidden, experiment.forecast_dropout)
     theirs = WindowEpoch(experiment, record, forecaster, setting.forecast_batches)
-    windows = len(training_starts(experiment, "train", len(theirs.days)))
+    windows = len(training_starts(experiment, "train", len(theirs.days), record.clock))
     contenders = {"ours": Contender(repeated(ours), windows), "theirs": Contender(repeated(theirs), theirs.windows)}
     times = interleaved(contenders, setting.device, setting.rounds, warmup=1)
     ours_rate, their_rate = (f"{amount(1 / Spread.of(times[name]).median)} windows/s" for name in contenders)

@@ -73,7 +73,7 @@ class EpochOfViews:
     def __init__(self, experiment: Experiment, record: Record) -> None:
         near = experiment.replace(soft_gap=SOFT_GAP)
         days = range(2 * (near.soft_gap + near.max_offset))  # the fewest that have soft negatives
-        self.sampler = Sampler.of(near, "train", days, True)
+        self.sampler = Sampler.of(near, "train", days, True, record.clock)
         self.record, self.views = record, Views(experiment, record.domain).to(record.device)
         self.generator = torch.Generator(record.device).manual_seed(experiment.seed)
 

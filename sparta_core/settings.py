@@ -221,6 +221,9 @@ def _sentence(fields: Mapping[str, FieldInfo], error: Any, given: Mapping[str, A
     if kind == "literal_error":
         valid = _choices(field.annotation)
         return f"{name} is {value!r}; choose one of: {', '.join(valid)}{nearest(value, valid)}"
+    if kind == "value_error":
+        return (f"{name} is {value!r}; write a duration as a number of days above 0, or as '12h', '30min', '5d' or "
+                "'3mo'")
     if kind == "too_short":
         return f"{name} is empty; name one at least"
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):

@@ -15,7 +15,6 @@ from pydantic import Field
 from torch import Tensor
 
 from sparta_core.baselines.climatology import Climatology
-from sparta_core.data.climatology import YEAR, days_of_year
 from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -100,11 +99,13 @@ def days_near(record: Record, days: Tensor, count: int, window: int, seed: int) 
     Returns their indices (N, count). DataError where a date has too few.
     """
     generator = np.random.default_rng(seed)
-    training = record.day_of_year[: record.splits["train"].stop]
+    clock, training = record.clock, record.time[: record.splits["train"].stop]
+    season, hour = clock.phase(training), clock.time_of_day(training)
     chosen = []
     for date in record.dates(days):
-        apart = np.abs(training - days_of_year(date))
-        near = np.flatnonzero(np.round(np.minimum(apart, YEAR - apart)) <= window)
+        apart = np.abs(season - clock.phase(date)) % 1 * clock.year
+        near = np.flatnonzero((np.round(np.minimum(apart, clock.year - apart)) <= max(window, clock.days / 2))
+                              & (hour == clock.time_of_day(date)))  # fmt: skip
         if len(near) < count:
             raise DataError(f"{len(near)} training days lie within {window} days of {str(date)[5:]}, too few for "
                             f"{count} members; use more days, fewer draws, or a larger climatology_window")

@@ -7,7 +7,8 @@ import numpy as np
 from torch import Tensor
 
 from sparta_core.baselines import ForecastBaseline
-from sparta_core.data.climatology import climatology_at, days_of_year
+from sparta_core.data.climatology import climatology_at
+from sparta_core.data.clock import Clock
 from sparta_core.data.record import Record
 
 
@@ -20,21 +21,22 @@ class ClimatologyBaseline(ForecastBaseline):
 
 @dataclass(frozen=True, eq=False)
 class Climatology:
-    """Mean and three harmonics of the day of year, by least squares at every variable and grid point.
+    """Mean and cycles of the year and the day, by least squares at every variable and grid point.
 
     Of fields that are anomalies from just that it is 0, to rounding.
     """
 
-    coefficients: Tensor  # (7, C, H, W)
+    coefficients: Tensor  # (K, C, H, W)
+    clock: Clock
 
     @classmethod
     def fit(cls, record: Record) -> "Climatology":
         """Fit it on the training days; DataError where these have gaps."""
-        return cls(record.fitted_climatology)
+        return cls(record.fitted_climatology, record.clock)
 
     def at_dates(self, dates: np.ndarray) -> Tensor:
         """The climatology of dates (...): (..., C, H, W)."""
-        return climatology_at(self.coefficients, days_of_year(dates))
+        return climatology_at(self.coefficients, dates, self.clock)
 
     def anomalies(self, record: Record, days: Tensor | range, analyses: Tensor | None = None) -> Tensor:
         """Days (T,) of the record, or analyses of them, minus their climatology, (T, C, H, W)."""

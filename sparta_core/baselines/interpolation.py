@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from sparta_core.baselines.climatology import Climatology
+from sparta_core.data.domain import Domain
 from sparta_core.data.record import Record
 from sparta_core.data.sample import Sample
 from sparta_core.encoders.linear_path import OptimalInterpolation
@@ -21,6 +22,7 @@ from sparta_core.modes import Modes, eofs
 from sparta_core.views.augment import Views
 
 CHUNK = 128  # days interpolated at once
+POLAR = 0.999  # sine of a latitude from which on east has no direction
 FEWEST = 4  # values of a variable that a method can interpolate between
 Method = Callable[[Sample, Views], Tensor]
 BASELINES = ("climatology", "nearest", "linear interpolation", "optimal interpolation")
@@ -48,13 +50,13 @@ def nearest(observed: Sample, views: Views, record: Record) -> Tensor:
 
 def linear(observed: Sample, views: Views, record: Record) -> Tensor:
     """Linear interpolation between the values observed, round the date line on a globe; the nearest beyond them."""
-    domain, longitude = views.observed_on, views.observed_on.longitude
+    domain = views.observed_on
+    points, targets = (plane(each, record.domain) for each in (domain, record.domain))
     # Columns repeated on either side of a globe: 60 degrees bridge any gap.
-    wrap = len(longitude) // 6 if domain.periodic_x else 0
-    turns, columns = np.divmod(np.arange(-wrap, len(longitude) + wrap), len(longitude))
-    around = longitude[columns] + 360 * turns
-    points = np.stack(np.meshgrid(domain.latitude, around, indexing="ij"), axis=-1)
-    targets = np.stack(np.meshgrid(record.latitude, record.longitude, indexing="ij"), axis=-1)
+    count = domain.shape[1]
+    wrap = count // 6 if domain.periodic_x and not domain.projected else 0
+    turns, columns = np.divmod(np.arange(-wrap, count + wrap), count)
+    points = points[:, columns] + np.stack([np.zeros(columns.size), 360.0 * turns], 1)
     fields = np.empty((*observed.values.shape[:2], *record.grid), dtype=np.float32)
     for place, mask, values in _points(observed, record):
         sheet = np.zeros(mask.shape, dtype=values.dtype)
@@ -65,6 +67,22 @@ def linear(observed: Sample, views: Views, record: Record) -> Tensor:
         field[outside] = griddata(known, values, targets[outside], method="nearest")
         fields[place] = field
     return torch.from_numpy(fields).to(record.device)
+
+
+def plane(domain: Domain, around: Domain) -> np.ndarray:
+    """The cells of a domain on a plane (H, W, 2): latitude and longitude; of a projection, stereographic.
+
+    The stereographic plane touches the sphere in the middle of the domain `around`.
+    """
+    if not domain.projected:
+        return np.stack(domain.places(), axis=-1)
+    middle = around.positions().mean((0, 1)).numpy()
+    middle /= np.linalg.norm(middle)
+    east = np.cross([0.0, 0, 1], middle) if abs(middle[2]) < POLAR else np.array([1.0, 0, 0])
+    east /= np.linalg.norm(east)
+    places = domain.positions().numpy()
+    flat: np.ndarray = places @ np.stack([np.cross(middle, east), east], 1) / (1 + places @ middle)[..., None]
+    return flat
 
 
 def _points(observed: Sample, record: Record) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:

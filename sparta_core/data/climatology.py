@@ -1,15 +1,16 @@
-"""The climatology of a day of the year: the mean and three harmonics at every variable and grid point."""
+"""The climatology of a date: the mean and the cycles of the year and the day at every variable and grid point."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sparta_core.data import domain
+from sparta_core.data.clock import DAY, HARMONICS, Clock
+from sparta_core.durations import in_days
 from sparta_core.errors import DataError
 
-HARMONICS = 3
-YEAR = float(domain.YEAR / domain.DAY)  # days
-BLOCK = 365  # days that are worked on at a time: bounds the float64 copies
+BLOCK = 365  # fields that are worked on at a time: bounds the float64 copies
+SHARE_OF_A_YEAR = 0.9  # that a record must cover for its cycle to be fitted
+RANK = 1e-9  # of the largest eigenvalue: below it are combinations of cycles that the times do not tell apart
 
 
 def days_of_year(dates: np.ndarray) -> np.ndarray:
@@ -23,45 +24,53 @@ def days_of_year(dates: np.ndarray) -> np.ndarray:
     return days
 
 
-def seasons_of(dates: np.ndarray) -> np.ndarray:
-    """Tell the seasons (...) of dates (...), datetime64: 0 DJF, 1 MAM, 2 JJA, 3 SON, by month, for the whole globe."""
-    month = dates.astype("datetime64[M]").astype(np.int64) % 12  # 0 is January
-    seasons: np.ndarray = (month + 1) // 3 % 4
+def seasons_of(months: np.ndarray) -> np.ndarray:
+    """Tell the seasons (...) of months (...), 0 being January: 0 DJF, 1 MAM, 2 JJA, 3 SON, for the whole globe."""
+    seasons: np.ndarray = (months + 1) // 3 % 4
     return seasons
 
 
-def fit_climatology(days: Tensor, day_of_year: np.ndarray, where: str) -> Tensor:
-    """Fit the climatology of days by least squares, summed in float64.
+def fit_climatology(fields: Tensor, times: np.ndarray, clock: Clock, where: str) -> Tensor:
+    """Fit the climatology of fields by least squares, summed in float64.
 
     Args:
-        days: (T, C, H, W), whole.
-        day_of_year: (T,) from 1 to 366.
-        where: What errors call the source of the days.
+        fields: (T, C, H, W), whole.
+        times: (T,) datetime64.
+        clock: Of the fields: the year's cycle is left out where they cover less than a year, the day's where less
+            than a day.
+        where: What errors call the source of the fields.
 
     Returns:
-        The coefficients (7, C, H, W) of the mean, three sines and three cosines.
+        The coefficients (K, C, H, W) of `clock.basis`.
 
     Raises:
-        DataError: If a day has gaps.
+        DataError: If a field has gaps.
     """
-    basis = harmonics(day_of_year).to(days.device)
-    moments = torch.zeros(basis.shape[1], days[0].numel(), dtype=torch.float64, device=days.device)
-    for block, part in zip(days.split(BLOCK), basis.split(BLOCK), strict=True):
+    full = torch.from_numpy(clock.basis(times)).to(fields.device)
+    used = torch.from_numpy(_covered(times, clock)).to(fields.device)
+    basis = full[:, used]
+    moments = torch.zeros(basis.shape[1], fields[0].numel(), dtype=torch.float64, device=fields.device)
+    for block, part in zip(fields.split(BLOCK), basis.split(BLOCK), strict=True):
         moments += part.T @ block.flatten(1).double()
-    solution = torch.linalg.solve(basis.T @ basis, moments).float()
+    solution = (torch.linalg.pinv(basis.T @ basis, rtol=RANK, hermitian=True) @ moments).float()
     if not solution.isfinite().all():
         raise DataError(f"the training days of {where} have gaps, and no climatology without whole days; set "
                         "anomalies='mean', and score on data without gaps")
-    return solution.unflatten(1, days.shape[1:])
+    coefficients = solution.new_zeros(full.shape[1], solution.shape[1])
+    coefficients[used] = solution
+    return coefficients.unflatten(1, fields.shape[1:])
 
 
-def climatology_at(coefficients: Tensor, day_of_year: np.ndarray) -> Tensor:
-    """Evaluate the climatology (..., C, H, W) on days of the year (...), from its coefficients (7, C, H, W)."""
-    basis = harmonics(day_of_year.reshape(-1)).to(coefficients)
-    return (basis @ coefficients.flatten(1)).view(*day_of_year.shape, *coefficients.shape[1:])
+def climatology_at(coefficients: Tensor, times: np.ndarray, clock: Clock) -> Tensor:
+    """Evaluate the climatology (..., C, H, W) at times (...), from its coefficients (K, C, H, W)."""
+    basis = torch.from_numpy(clock.basis(times.reshape(-1))).to(coefficients)
+    return (basis @ coefficients.flatten(1)).view(*times.shape, *coefficients.shape[1:])
 
 
-def harmonics(day_of_year: np.ndarray) -> Tensor:
-    """1 and the sines and cosines of the year's first harmonics, whose coefficients are fitted: (T, 7) float64."""
-    phase = 2 * np.pi * np.outer(day_of_year, np.arange(1, HARMONICS + 1)) / YEAR
-    return torch.from_numpy(np.hstack([np.ones((len(phase), 1)), np.sin(phase), np.cos(phase)]))
+def _covered(times: np.ndarray, clock: Clock) -> np.ndarray:
+    """Which columns (K,) of the basis the times tell of."""
+    span = in_days((times[-1] - times[0]).astype("m8[s]")) + clock.days
+    year = span >= SHARE_OF_A_YEAR * clock.year
+    diurnal = span >= in_days(DAY)
+    columns = np.arange(clock.annual.size)
+    return (columns == 0) | (clock.annual & year & ((columns <= 2 * HARMONICS) | diurnal)) | (~clock.annual & diurnal)

@@ -1,4 +1,7 @@
-"""Days: what the source that an experiment names holds, in physical units, and how it is split."""
+"""Days: what the source that an experiment names holds, in physical units, and how it is split.
+
+A day is whatever the source has a field of: its clock may go in minutes or months.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +15,13 @@ import xarray as xr
 from pydantic import Field
 
 from sparta_core.data import bundled, checksums, grid, times
+from sparta_core.data.clock import Clock
+from sparta_core.data.domain import Domain
 from sparta_core.data.storage import allocate, place
+from sparta_core.durations import Duration, Length
 from sparta_core.errors import DataError, ExperimentError, one_line
 from sparta_core.experiment import Experiment, check_path
-from sparta_core.settings import Count, Section, Share, setting
+from sparta_core.settings import Section, Share, setting
 
 WEATHERBENCH2_VARIABLES = (
     "2m_temperature", "u_component_of_wind", "v_component_of_wind", "geopotential", "specific_humidity",
@@ -30,7 +36,7 @@ class DataSettings(Section):
     data: str = setting(bundled.NAME, "'bundled', or the path of a Zarr store or NetCDF file")
     variables: Annotated[tuple[str, ...], Field(min_length=1)] = setting(WEATHERBENCH2_VARIABLES, "names of variables")
     level: int = setting(850, "pressure of the variables on levels", "hPa")
-    days: Count | None = setting(None, "the first so many days; null: all")
+    days: Length | None = setting(None, "the first so many; null: all", "days")
     split: tuple[Share, Share] = setting((0.6, 0.2), "shares of training and validation; the rest is downstream")
     gaps: bool = setting(False, "NaN in the data is meant: not observed")
 
@@ -67,14 +73,13 @@ def check_split(name: str, shares: tuple[float, float]) -> None:
 class Days:
     """Days (T, C, H, W), float32, in physical units; `absent` ones are not in the source, and NaN.
 
-    The dates are consecutive; latitude and longitude ascend. `kept` says where the values lie (`storage.place`).
+    The times are consecutive on the domain's clock. `kept` says where the values lie (`storage.place`).
     """
 
     values: np.ndarray
-    time: np.ndarray  # (T,) datetime64[D]
-    absent: np.ndarray  # of them, datetime64[D]
-    latitude: np.ndarray  # (H,) degrees north
-    longitude: np.ndarray  # (W,) degrees east, 0..360
+    time: np.ndarray  # (T,) datetime64
+    absent: np.ndarray  # of them
+    domain: Domain
     variables: tuple[str, ...]
     units: tuple[str, ...]
     splits: dict[str, range]
@@ -96,15 +101,15 @@ def read_days(experiment: Experiment, device: str = "cpu") -> Days:
         named = grid.named(dataset)
         chosen = grid.select(named, experiment.variables, experiment.level, where)
         chosen = grid.ordered(chosen.assign(dict(grid.static_fields(named))), where)
-        grid.check_globe(chosen, where)
-        chosen, time, absent = _dated(chosen, times.of_fields(named, where), experiment.days, where)
+        chosen, time, absent, clock = _dated(chosen, times.of_fields(named, where), experiment.days, where)
         splits = split_days(time.size, experiment.split, experiment.downstream_split, where)
-        shape = (time.size, len(experiment.variables), chosen.sizes["latitude"], chosen.sizes["longitude"])
+        domain = grid.domain_of(chosen, clock)
+        shape = (time.size, len(experiment.variables), *domain.shape)
         kept = place(experiment.storage, 4 * prod(shape), device)
         values = _read(chosen, experiment.variables, allocate(shape, kept), where)
         mask = loaded(chosen["land_sea_mask"], where).astype(np.float32) if "land_sea_mask" in chosen else None
         return Days(
-            values, time, absent, chosen["latitude"].values, chosen["longitude"].values, experiment.variables,
+            values, time, absent, domain, experiment.variables,
             tuple(chosen[name].attrs["units"] for name in experiment.variables), splits, mask,
             str(dataset.attrs.get("source", where)), str(dataset.attrs.get("license", "")), where, kept,
             experiment.level)
@@ -162,34 +167,41 @@ def opened(data: str) -> xr.Dataset:
                         "make it again") from error
 
 
-def _dated(dataset: xr.Dataset, when: times.When | None, count: int | None,
-           where: str) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:  # fmt: skip
-    """The first `count` days of them, or all, with those between that are absent; their dates (T,), and those absent.
+def _dated(dataset: xr.Dataset, when: times.When | None, first: Duration | None,
+           where: str) -> tuple[xr.Dataset, np.ndarray, np.ndarray, Clock]:  # fmt: skip
+    """The `first` of them, or all, with those between that are absent; their times (T,), those absent, the clock.
 
-    DataError for dates that repeat or go back.
+    DataError for times that repeat or go back, or are in no equal steps.
     """
     if when is None or when.moments.size == 0:
         raise DataError(f"{where} has no coordinate time of dates; write it as 'days since ...'")
-    if count is not None and not 0 < count <= when.moments.size:
-        raise DataError(f"{where} has {when.moments.size} days, not days={count}; set days to one of them or to None")
-    when = when.first(count)
-    dataset, there = dataset.isel(time=slice(count)), when.moments.astype("datetime64[D]")
-    steps = np.diff(there).astype(np.int64)
-    if (steps == 0).any():
-        raise DataError(f"{where} has {there[np.flatnonzero(steps == 0)[0]]} more than once; it must hold one daily "
-                        "mean per day: make them with xarray's resample(time='1D').mean()")
+    steps = np.diff(when.moments).astype(np.int64)
     if (steps < 0).any():
-        raise DataError(f"{where} goes back in time after {there[np.flatnonzero(steps < 0)[0]]}; sort its days")
-    times.warn_of_moments(when, where)
-    time = np.arange(there[0], there[-1] + 1)
-    absent = np.setdiff1d(time, there)
+        raise DataError(f"{where} goes back in time after {_moment(when.moments[:-1][steps < 0][0])}; sort its days")
+    if (steps == 0).any():
+        raise DataError(f"{where} has {_moment(when.moments[:-1][steps == 0][0])} more than once; keep one field "
+                        "of each time")
+    clock = Clock.of(when.moments, when.calendar, where)
+    count = None if first is None else clock.steps("days", first)
+    if count is not None and count > when.moments.size:
+        raise DataError(f"{where} has {when.moments.size} days, not days={first}; set days to one of them or to None")
+    when = when.first(count)
+    dataset, there = dataset.isel(time=slice(count)), clock.count(when.moments)
+    if clock.daily:
+        times.warn_of_moments(when, where)
+    every = np.arange(there[0], there[-1] + 1)
+    time, absent = clock.at(every), clock.at(np.setdiff1d(every, there))
     if absent.size > there.size:
         raise DataError(f"{where} lacks {absent.size} of the days from {time[0]} to {time[-1]}, more than it has; "
                         "use the part without such gaps")
     if absent.size:
-        dataset = dataset.assign_coords(time=there.astype("datetime64[s]"))
-        dataset = dataset.reindex(time=time.astype("datetime64[s]"))
-    return dataset, time, absent
+        dataset = dataset.assign_coords(time=there).reindex(time=every)
+    return dataset, time, absent, clock
+
+
+def _moment(time: np.datetime64) -> str:
+    """A time as a person says it, without midnight."""
+    return str(time.astype("datetime64[m]")).removesuffix("T00:00")
 
 
 def _read(dataset: xr.Dataset, variables: tuple[str, ...], values: np.ndarray, where: str) -> np.ndarray:

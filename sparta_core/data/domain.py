@@ -1,62 +1,70 @@
-"""The domain of fields: where on the sphere their cells lie, whether longitude closes, and how time goes on."""
+"""The domain of fields: where on the sphere their cells lie, whether longitude closes, and their clock."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional as F
 
-DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(8766, "h")
+from sparta_core.data.clock import DAILY, Clock
+
 TINY = 1e-4  # degrees: what rounding makes of a pole or of Greenwich
 
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """A grid of cells and a time step; what else code needs to know of them is found here.
+    """A grid of cells and a clock; what else code needs to know of them is found here.
 
     Args:
-        latitude: (H,) degrees north, ascending.
-        longitude: (W,) degrees east, ascending, of a globe or of a region.
-        step: The time between two fields.
+        latitude: (H,) degrees north, ascending; of a projection (H, W).
+        longitude: (W,) degrees east, ascending, of a globe or of a region; of a projection (H, W).
+        clock: The time between two fields, and the calendar.
 
-    Others ask it for areas, positions and neighbours and compute none of them: a projection, with latitude and
-    longitude (H, W), would bring its own, from the corners of its cells.
+    Others ask it for areas, positions and neighbours and compute none of them.
 
     Example:
         >>> globe = Domain(np.array([-45.0, 45]), np.array([0.0, 90, 180, 270]))
-        >>> globe.shape, globe.periodic_x, len(globe.cycles)
-        ((2, 4), True, 1)
+        >>> globe.shape, globe.periodic_x, globe.clock.unit
+        ((2, 4), True, 'days')
     """
 
     latitude: np.ndarray
     longitude: np.ndarray
-    step: np.timedelta64 = DAY
+    clock: Clock = DAILY
 
-    @classmethod
-    def of(cls, latitude: np.ndarray, longitude: np.ndarray, time: np.ndarray) -> "Domain":
-        """The domain of fields at times (T,), datetime64, in equal steps; a single one is of a day."""
-        return cls(latitude, longitude, time[1] - time[0] if time.size > 1 else DAY)
+    @property
+    def projected(self) -> bool:
+        """Whether every cell has a latitude and a longitude of its own."""
+        return self.latitude.ndim == 2
 
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W)."""
-        return self.latitude.size, self.longitude.size
+        rows, columns = self.latitude.shape if self.projected else (self.latitude.size, self.longitude.size)
+        return rows, columns
 
     @property
-    def cycles(self) -> tuple[np.timedelta64, ...]:
-        """The cycles of the climate that the time step resolves: of daily fields the year."""
-        return tuple(cycle for cycle in (YEAR, DAY) if self.step < cycle)
+    def dims(self) -> tuple[str, str]:
+        """What files call the rows and the columns."""
+        return ("y", "x") if self.projected else ("latitude", "longitude")
 
     @cached_property
     def periodic_x(self) -> bool:
         """Whether the first column is the last one's neighbour."""
-        return closes(self.longitude)
+        if not self.projected:
+            return closes(self.longitude)
+        places = self.positions().numpy()
+        apart, across = (np.linalg.norm(places[:, k] - places[:, k - 1], axis=-1) for k in (1, 0))
+        return bool(np.allclose(apart, across, rtol=0.1))
 
     @cached_property
     def spans_poles(self) -> bool:
         """Whether the rows reach from pole to pole in nearly equal steps."""
+        if self.projected:
+            return False
         steps = np.diff(self.latitude)
         # Gaussian rows are unequal by a hundredth, and the outer ones lie 0.77 steps from the poles.
         step = float(np.median(steps)) if steps.size else 0.0
@@ -64,19 +72,39 @@ class Domain:
         return bool(whole and np.allclose(steps, step, rtol=1e-2, atol=20 * TINY))
 
     def area(self) -> Tensor:
-        """Find the areas of the cells on the sphere, between the sines of their southern and northern edges.
+        """Find the areas of the cells on the sphere.
+
+        Between the sines of their southern and northern edges; of a projection between their corners, which lie half
+        way between four centres.
 
         Returns:
             (H, W) float64 with mean 1. A row on a pole is half a cell.
         """
-        heights = np.diff(np.sin(np.deg2rad(_edges(self.latitude).clip(-90, 90))))
-        widths = np.ones(self.longitude.size) if self.periodic_x else np.diff(_edges(self.longitude))
+        if self.projected:
+            sizes = _quadrilaterals(_corners(self.positions().numpy()))
+            return torch.from_numpy(sizes * (sizes.size / sizes.sum()))
+        heights = np.diff(np.sin(np.deg2rad(edges(self.latitude).clip(-90, 90))))
+        widths = np.ones(self.longitude.size) if self.periodic_x else np.diff(edges(self.longitude))
         rows, columns = (sizes * (sizes.size / sizes.sum()) for sizes in (heights, widths))
         return torch.from_numpy(rows[:, None] * columns)
 
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Find the latitudes and longitudes (H, W) of the cells' centres, degrees."""
+        if self.projected:
+            return self.latitude, self.longitude
+        north, east = np.meshgrid(self.latitude, self.longitude, indexing="ij")
+        return north, east
+
     def positions(self) -> Tensor:
         """Find the centres of the cells as points on the unit sphere: (H, W, 3) float64."""
-        return torch.from_numpy(on_sphere(*np.meshgrid(self.latitude, self.longitude, indexing="ij")))
+        return torch.from_numpy(on_sphere(*self.places()))
+
+    @property
+    def size(self) -> float:
+        """The longest distance between two cells, in radii of the Earth, as the chord; of a globe 2."""
+        places = self.positions().flatten(0, 1)
+        middle = places.mean(0)
+        return 2.0 if middle.norm() < 0.1 else min(2.0, 2 * float((places - middle).norm(dim=1).max()))
 
     def pad(self, x: Tensor, width: int) -> Tensor:
         """Add `width` cells on every side of maps (B, C, H, W), as `pad_globe` does."""
@@ -84,12 +112,21 @@ class Domain:
 
     def resized(self, shape: tuple[int, int]) -> "Domain":
         """The domain of fields that are enlarged to a shape: equal steps through the cells, evenly beyond the ends."""
+        if self.projected:
+            north, east = _degrees(_resized_points(self.positions().numpy(), shape))
+            return Domain(north, east, self.clock)
         latitude, longitude = (_resized(axis, size) for axis, size in
                                zip((self.latitude, self.longitude), shape, strict=True))  # fmt: skip
-        return Domain(latitude, longitude, self.step)
+        return Domain(latitude, longitude, self.clock)
 
     def contains(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         """Say which places (N,), in degrees, lie in the cells; an axis of one point holds all."""
+        if self.projected:
+            centres = self.positions().numpy()
+            reach = np.linalg.norm(_corners(centres)[:-1, :-1] - centres, axis=-1).ravel()
+            distance, cell = cKDTree(centres.reshape(-1, 3)).query(on_sphere(latitude, longitude))
+            inside: np.ndarray = distance <= reach[cell] * (1 + TINY)
+            return inside
         inside = np.ones(latitude.shape, bool)
         if self.latitude.size > 1:
             (first, last), steps = self.latitude[[0, -1]], np.diff(self.latitude)[[0, -1]]
@@ -97,12 +134,16 @@ class Domain:
             inside &= (latitude >= first - steps[0] / 2) | (first - steps[0] < -90)
             inside &= (latitude <= last + steps[1] / 2) | (last + steps[1] > 90)
         if self.longitude.size > 1 and not self.periodic_x:
-            east = np.sort(self.longitude % 360)  # a region around Greenwich may be written as 340..20
-            gaps = np.diff(east, append=east[0] + 360)
-            half, widest = np.median(gaps) / 2, int(gaps.argmax())
-            into = (longitude - east[widest]) % 360
-            inside &= (into <= half) | (into >= gaps[widest] - half)
+            ends = edges(self.longitude)
+            inside &= (longitude - ends[0]) % 360 <= ends[-1] - ends[0] + TINY
         return inside
+
+    def text(self) -> str:
+        """Say how many cells there are, and where."""
+        north, east = self.places()
+        size = " x ".join(map(str, self.shape))
+        return (f"{size} from {north.min():g} to {north.max():g} north and {east.min():g} to {east.max():g} east"
+                f"{' of a projection' if self.projected else ''}")
 
 
 def closes(longitude: np.ndarray) -> bool:
@@ -136,7 +177,7 @@ def pad_globe(x: Tensor, width: int, periodic: bool) -> Tensor:
     return F.pad(x, (0, 0, width, width), mode="replicate")
 
 
-def _edges(axis: np.ndarray) -> np.ndarray:
+def edges(axis: np.ndarray) -> np.ndarray:
     """Edges (n + 1,) of the cells around an ascending `axis` (n,), half way to the neighbours; one cell is all."""
     if axis.size == 1:
         return np.array([-90.0, 90.0])
@@ -150,3 +191,38 @@ def _resized(axis: np.ndarray, size: int) -> np.ndarray:
     place = (np.arange(size) + 0.5) * count / size - 0.5
     ends = 2 * axis[0] - axis[1], 2 * axis[-1] - axis[-2]
     return np.interp(place, np.arange(-1, count + 1), np.concatenate([ends[:1], axis, ends[1:]]))
+
+
+def _corners(centres: np.ndarray) -> np.ndarray:
+    """Corners (H + 1, W + 1, 3) of cells on the unit sphere: means of four centres (H, W, 3), evenly beyond ends."""
+    for axis in (0, 1):
+        first, second, last, before = (centres.take([k], axis) for k in (0, 1, -1, -2))
+        wide = np.concatenate([2 * first - second, centres, 2 * last - before], axis)
+        centres = (wide.take(range(1, wide.shape[axis]), axis) + wide.take(range(wide.shape[axis] - 1), axis)) / 2
+    corners: np.ndarray = centres / np.linalg.norm(centres, axis=-1, keepdims=True)
+    return corners
+
+
+def _quadrilaterals(corners: np.ndarray) -> np.ndarray:
+    """Solid angles (H, W) between corners (H + 1, W + 1, 3): two triangles each (Van Oosterom and Strackee, 1983)."""
+    a, b, c, d = corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]
+    return _triangles(a, b, c) + _triangles(a, c, d)
+
+
+def _triangles(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    volume = np.abs((a * np.cross(b, c)).sum(-1))
+    angle: np.ndarray = 2 * np.arctan2(volume, 1 + (a * b).sum(-1) + (b * c).sum(-1) + (c * a).sum(-1))
+    return angle
+
+
+def _resized_points(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Points (h, w, 3) in equal steps through those (H, W, 3) of cells, extended evenly at the ends."""
+    for axis, size in enumerate(shape):
+        points = np.apply_along_axis(_resized, axis, points, size)
+    return points
+
+
+def _degrees(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Latitudes and longitudes (...) of points (..., 3) near the unit sphere."""
+    x, y, z = np.moveaxis(points / np.linalg.norm(points, axis=-1, keepdims=True), -1, 0)
+    return np.rad2deg(np.arcsin(z.clip(-1, 1))), np.rad2deg(np.arctan2(y, x))

@@ -55,8 +55,8 @@ def given_days(given: Given, normaliser: Normaliser, training: Known) -> GivenDa
     """
     with _dataset(given) as opened_dataset:
         dataset = grid.named(opened_dataset)
-        days, when = _selected(dataset, normaliser), times.of_fields(dataset, WHERE)
-        groups = times.grouped(when, days.sizes["time"], WHERE)
+        days, when = _selected(dataset, normaliser), times.of_fields(dataset, WHERE, normaliser.clock)
+        groups = times.grouped(when, days.sizes["time"], WHERE, normaliser.clock)
         values = np.full((groups.dates.size, len(normaliser.variables), *normaliser.grid), np.nan, np.float32)
         moments = when and when.moments.astype("datetime64[D]")
         for name in map(str, days.data_vars):
@@ -64,7 +64,7 @@ def given_days(given: Given, normaliser: Normaliser, training: Known) -> GivenDa
                 raise DataError(f"{name} of {WHERE} is of the type {days[name].dtype}; give numbers")
             exact = loaded(days[name], WHERE).astype(np.float64)
             _check_values(training, normaliser.level, name, exact, moments)
-            values[:, normaliser.variables.index(name)] = times.daily_mean(exact, groups)
+            values[:, normaliser.variables.index(name)] = times.step_mean(exact, groups)
         dates = None if when is None else groups.dates
         empty = np.isnan(values).all((1, 2, 3))
         if empty.any():

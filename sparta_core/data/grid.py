@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from sparta_core.data.clock import DAILY, Clock
 from sparta_core.data.conventions import NAMES, RECOGNISED, conversion, normalised_units
 from sparta_core.data.domain import TINY, Domain, closes
 from sparta_core.data.levels import at_level
@@ -14,6 +15,7 @@ from sparta_core.data.variables import STATIC, variable
 from sparta_core.errors import DataError
 
 DIMENSIONS = ("time", "latitude", "longitude")
+PLACES, PROJECTED = ("latitude", "longitude"), ("y", "x")
 
 
 def named(dataset: xr.Dataset, names: Mapping[str, str] = NAMES) -> xr.Dataset:
@@ -106,31 +108,31 @@ def in_units(field: xr.DataArray, name: str, where: str, expected: str | None = 
 def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
     """Bring fields into the order (..., time, latitude, longitude), both axes ascending; lazy stays lazy.
 
-    Longitudes are taken into 0..360, but for those of a region, which would be torn apart at Greenwich.
+    Longitudes of a whole circle are taken into 0..360; those of a region follow each other eastward from its western
+    end, which lies in -180..180, so that no region is torn at Greenwich or at the date line. Fields of a projection,
+    (..., y, x) with two-dimensional latitude and longitude, have rows that go north and columns that go east.
 
     Raises:
         DataError: latitude or longitude is missing, is no list of degrees, or has a place twice.
 
     Example:
-        >>> turned = xr.Dataset(coords={"latitude": [45.0, -45.0], "longitude": [-180.0, -90.0, 0.0, 90.0]})
+        >>> turned = xr.Dataset(coords={"latitude": [45.0, -45.0], "longitude": [350.0, 10.0]})
         >>> ordered(turned, "here")["longitude"].values.tolist()
-        [0.0, 90.0, 180.0, 270.0]
+        [-10.0, 10.0]
     """
-    for name in ("latitude", "longitude"):
-        if name not in dataset.coords or dataset[name].dims != (name,):
+    for name in PLACES:
+        if name not in dataset.coords or dataset[name].dims not in ((name,), PROJECTED, PROJECTED[::-1]):
             raise DataError(f"{where} has no coordinate {name} along a dimension {name}; add it in degrees")
         if not dataset[name].size or dataset[name].dtype.kind not in "iuf" or not np.isfinite(dataset[name]).all():
             raise DataError(f"{name} in {where} is not a list of numbers; write it in degrees")
-    north, east = (dataset[name].values.astype(np.float64) for name in ("latitude", "longitude"))
-    if not (np.abs(north) <= 90 + TINY).all():
+    if not (np.abs(dataset["latitude"].values) <= 90 + TINY).all():
         raise DataError(f"latitude in {where} exceeds 90 degrees; write it in degrees north")
-    around = np.mod(east, 360)
-    around[around > 360 - TINY] = 0  # Greenwich, a rounding error to the west
-    places = np.unique(around)
-    east = around if places.size < east.size or closes(places) else east
+    if dataset["latitude"].ndim == 2:
+        return _projected(dataset)
+    north, east = (dataset[name].values.astype(np.float64) for name in PLACES)
     dataset = dataset.assign_coords(latitude=("latitude", np.clip(north, -90, 90), {"units": "degrees_north"}),
-                                    longitude=("longitude", east, {"units": "degrees_east"}))
-    for name in ("latitude", "longitude"):
+                                    longitude=("longitude", eastward(east), {"units": "degrees_east"}))  # fmt: skip
+    for name in PLACES:
         if (np.diff(dataset[name].values) < 0).all():  # a slice, because it costs a lazy source nothing
             dataset = dataset.isel({name: slice(None, None, -1)})
         elif not dataset.indexes[name].is_monotonic_increasing:
@@ -138,17 +140,52 @@ def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:
         repeated = dataset[name].values[1:][np.diff(dataset[name].values) == 0]
         if repeated.size:
             raise DataError(f"{where} has the {name} {repeated[0]:g} more than once; drop the repeated grid points")
-    return dataset.transpose(..., *DIMENSIONS, missing_dims="ignore")
+    return dataset.transpose(..., "time", *PLACES, missing_dims="ignore")
+
+
+def eastward(longitude: np.ndarray) -> np.ndarray:
+    """Write longitudes (W,), degrees, as `ordered` has them, each in its place.
+
+    Example:
+        >>> eastward(np.array([358.0, 0.0, 2.0])).tolist(), eastward(np.array([-180.0, -90.0, 0.0, 90.0])).tolist()
+        ([-2.0, 0.0, 2.0], [180.0, 270.0, 0.0, 90.0])
+    """
+    around = np.mod(longitude, 360)
+    around[around > 360 - TINY] = 0  # Greenwich, a rounding error to the west
+    places = np.unique(around)
+    if places.size < 2 or closes(places):
+        return around if places.size > 1 else longitude
+    west = np.roll(places, -1)[np.diff(places, append=places[0] + 360).argmax()]  # after the widest gap
+    return (around - west) % 360 + (west - 360 * (west >= 180))
+
+
+def _projected(dataset: xr.Dataset) -> xr.Dataset:
+    """Bring fields of a projection into the order (..., time, y, x), northward and eastward."""
+    dataset = dataset.transpose(..., "time", *PROJECTED, missing_dims="ignore")
+    north = dataset["latitude"].values
+    east = np.unwrap(dataset["longitude"].values, period=360, axis=1)
+    flipped = {dim: slice(None, None, -1) for dim, axis, values in zip(PROJECTED, (0, 1), (north, east), strict=True)
+               if np.diff(values, axis=axis).mean() < 0}  # fmt: skip
+    turned = dataset.isel(flipped)
+    longitude = (turned["longitude"] + 180) % 360 - 180
+    return turned.assign_coords(latitude=turned["latitude"].assign_attrs(units="degrees_north"),
+                                longitude=longitude.assign_attrs(units="degrees_east"))  # fmt: skip
+
+
+def domain_of(dataset: xr.Dataset, clock: Clock) -> Domain:
+    """The domain of ordered fields."""
+    latitude, longitude = (dataset[name].values.astype(np.float64) for name in PLACES)
+    return Domain(latitude, longitude, clock)
 
 
 def check_globe(dataset: xr.Dataset, where: str) -> None:
     """Raise a DataError unless an ordered dataset is of a whole globe, whose last column is the first's neighbour."""
-    domain = Domain(dataset["latitude"].values, dataset["longitude"].values)
+    domain = domain_of(dataset, DAILY)
     for name, whole in (("latitude", domain.spans_poles), ("longitude", domain.periodic_x)):
         if not whole:
-            first, last = dataset[name].values[[0, -1]]
+            first, last = dataset[name].values.flat[[0, -1]]
             raise DataError(f"{name} in {where} goes from {first:g} to {last:g} degrees, not around the globe in "
-                            "equal steps; give days of the whole globe, as regions cannot be used")
+                            "equal steps; give days of the whole globe")
 
 
 def check_finite(days: xr.Dataset, where: str) -> None:

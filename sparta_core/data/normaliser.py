@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparta_core.data.climatology import climatology_at, days_of_year
+from sparta_core.data.climatology import climatology_at
+from sparta_core.data.clock import Clock
 from sparta_core.data.domain import Domain
 from sparta_core.errors import DataError
 
 N = TypeVar("N", bound="Normaliser")
-DAY = np.timedelta64(1, "D")
 STATISTICS = ("mean", "std", "climatology", "low", "high")  # tensors, of which some may be None
 PLACES = ("latitude", "longitude", "land_sea_mask")  # arrays
 
@@ -27,13 +27,13 @@ class Normaliser:
     """One mean and one standard deviation per variable, and with a climatology what is normal on the date.
 
     Args:
-        domain: The grid and the time step; latitude and longitude ascend.
+        domain: The grid and the clock; latitude and longitude ascend.
         variables: Their names.
         units: Of each variable.
         level: Of the variables on levels, hPa.
         mean: (C,) over the training days and the grid, physical units, on the device that computes.
         std: (C,).
-        climatology: (7, C, H, W) of the training days, standardised; None: anomalies are those from the mean.
+        climatology: (K, C, H, W) of the training days, standardised; None: anomalies are those from the mean.
         land_sea_mask: (H, W), 1 on land; None: not known.
         source: One line for titles and logs.
         license: Of the data, as their file says.
@@ -69,7 +69,7 @@ class Normaliser:
             return self.mean.new_zeros(())
         if dates is None or np.isnat(dates).any():
             raise DataError("these fields are anomalies from the climatology of their dates; give the dates, too")
-        return climatology_at(self.climatology, days_of_year(dates))
+        return climatology_at(self.climatology, dates, self.clock)
 
     def physical(self, anomalies: Tensor, dates: np.ndarray | None = None) -> Tensor:
         """Standardised anomalies (..., C, H, W) in physical units; of dates that broadcast to (...), if they count."""
@@ -90,15 +90,14 @@ class Normaliser:
         return ahead.expand(len(dates), leads, len(self.variables), *self.grid)
 
     def dates_ahead(self, dates: np.ndarray, leads: int) -> np.ndarray:
-        """The dates (N, leads) of so many time steps after `dates` (N,)."""
-        ahead: np.ndarray = dates[:, None] + self.domain.step * np.arange(1, leads + 1)
-        return ahead
+        """The times (N, leads) of so many steps after `dates` (N,)."""
+        return self.clock.ahead(dates, leads)
 
     def static_fields(self) -> Tensor:
         """Sine and cosine of latitude, and the land-sea mask if it is known: (2 or 3, H, W)."""
-        latitude = torch.tensor(np.deg2rad(self.latitude)[:, None])
+        latitude = torch.tensor(np.deg2rad(self.domain.places()[0]))
         mask = [] if self.land_sea_mask is None else [torch.tensor(self.land_sea_mask)]
-        fields = [field.expand(self.grid).float() for field in (latitude.sin(), latitude.cos(), *mask)]
+        fields = [field.float() for field in (latitude.sin(), latitude.cos(), *mask)]
         return torch.stack(fields).to(self.device)
 
     def to(self: N, device: str | torch.device) -> N:
@@ -112,13 +111,18 @@ class Normaliser:
         return self.mean.device
 
     @property
+    def clock(self) -> Clock:
+        """The domain's."""
+        return self.domain.clock
+
+    @property
     def latitude(self) -> np.ndarray:
-        """(H,) degrees north."""
+        """(H,) degrees north; of a projection (H, W)."""
         return self.domain.latitude
 
     @property
     def longitude(self) -> np.ndarray:
-        """(W,) degrees east."""
+        """(W,) degrees east; of a projection (H, W)."""
         return self.domain.longitude
 
     @property
@@ -128,8 +132,8 @@ class Normaliser:
 
     @property
     def cell_area(self) -> Tensor:
-        """Weights (H,) with mean 1 that make a mean over the grid a mean over the globe's area."""
-        return self.domain.area()[:, 0].float().to(self.device)
+        """Weights (H, W) with mean 1 that make a mean over the grid a mean over the domain's area."""
+        return self.domain.area().float().to(self.device)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that a file keeps of it as tensors."""
@@ -140,15 +144,14 @@ class Normaliser:
 
     def record(self) -> dict[str, Any]:
         """All that a file keeps of it as JSON."""
-        step = self.domain.step.astype("timedelta64[s]").astype(int)
-        return {"variables": list(self.variables), "units": list(self.units), "level": self.level, "step": int(step),
-                "source": self.source, "license": self.license, "period": self.period}  # fmt: skip
+        return {"variables": list(self.variables), "units": list(self.units), "level": self.level,
+                "clock": self.clock.told(), "source": self.source, "license": self.license,
+                "period": self.period}  # fmt: skip
 
     @classmethod
     def restored(cls, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> "Normaliser":
         """What `tensors` and `record` told of; KeyError where something is missing."""
-        step = np.timedelta64(record["step"], "s")
-        domain = Domain(tensors["latitude"].numpy(), tensors["longitude"].numpy(), DAY if step == DAY else step)
+        domain = Domain(tensors["latitude"].numpy(), tensors["longitude"].numpy(), Clock.restored(record["clock"]))
         known = {name: tensors[name] for name in STATISTICS if name in tensors or name in ("mean", "std")}
         mask = tensors["land_sea_mask"].numpy() if "land_sea_mask" in tensors else None
         return cls(domain=domain, variables=tuple(record["variables"]), units=tuple(record["units"]),

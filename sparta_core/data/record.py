@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.audit import Finding, audit, check, survey
-from sparta_core.data.climatology import days_of_year, fit_climatology, harmonics, seasons_of
+from sparta_core.data.climatology import days_of_year, fit_climatology, seasons_of
 from sparta_core.data.days import Days, blocks, read_days
-from sparta_core.data.domain import Domain
 from sparta_core.data.moments import Moments
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.sample import Sample, seconds
@@ -29,7 +28,7 @@ class Record(Normaliser):
     Args:
         values: (T, C, H, W) float32, standardised by mean and std, NaN in gaps; on the device that computes, or where
             there is room: in memory, or mapped from a disk.
-        time: (T,) datetime64[D], consecutive.
+        time: (T,) datetime64, consecutive on the domain's clock.
         splits: Chronological: "train", "validation", "downstream", and of the last "downstream_train",
             "downstream_validation" and "downstream_test".
         gaps: Whether values may be missing.
@@ -76,7 +75,7 @@ class Record(Normaliser):
 
     @cached_property
     def _basis(self) -> Tensor:
-        return harmonics(self.day_of_year).float().to(self.device)
+        return torch.from_numpy(self.clock.basis(self.time)).float().to(self.device)
 
     @cached_property
     def _seconds(self) -> Tensor:
@@ -89,9 +88,10 @@ class Record(Normaliser):
 
     @cached_property
     def fitted_climatology(self) -> Tensor:
-        """The climatology of the training days, as they are: (7, C, H, W); DataError where they have gaps."""
+        """The climatology of the training days, as they are: (K, C, H, W); DataError where they have gaps."""
         days = self.split("train")
-        return fit_climatology(days.with_gaps if self.gaps else days.values, self.day_of_year[: len(days)], self.source)
+        return fit_climatology(days.with_gaps if self.gaps else days.values, self.time[: len(days)], self.clock,
+                               self.source)  # fmt: skip
 
     @cached_property
     def anomalies(self) -> "Record":
@@ -133,7 +133,7 @@ class Record(Normaliser):
     @property
     def season(self) -> np.ndarray:
         """(T,) 0 DJF, 1 MAM, 2 JJA, 3 SON, by calendar month of the whole globe."""
-        return seasons_of(self.time)
+        return seasons_of(self.clock.months(self.time))
 
     @property
     def fingerprint(self) -> str:
@@ -160,7 +160,7 @@ def load_record(experiment: Experiment, device: str = "cpu") -> Record:
     check(findings, days.where)
     mean, std = _standardise(days, found.moments)
     record = Record(
-        domain=Domain.of(days.latitude, days.longitude, days.time), variables=days.variables, units=days.units,
+        domain=days.domain, variables=days.variables, units=days.units,
         level=days.level, mean=torch.from_numpy(mean), std=torch.from_numpy(std), land_sea_mask=days.land_sea_mask,
         source=days.source, license=days.license, values=torch.from_numpy(days.values), time=days.time,
         splits=days.splits, gaps=experiment.gaps, mapped=days.kept == "disk", findings=findings)

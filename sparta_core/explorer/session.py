@@ -93,7 +93,7 @@ class Session:
         observed = model.views.observe(truth, torch.Generator(record.device).manual_seed(day), ratio)
         embedding = embed(model, observed)
         reconstruction = decode(model, embedding)
-        square = ((reconstruction - truth.with_gaps)[0, variable].square() * record.cell_area[:, None]).mean()
+        square = ((reconstruction - truth.with_gaps)[0, variable].square() * record.cell_area).mean()
         rmse = float(square.sqrt() * record.std[variable])
         whole, sparse, made = (self._physical(name, days, truth.dates, variable) for days in
                               (truth.with_gaps, observed.with_gaps, reconstruction))  # fmt: skip

@@ -1,8 +1,10 @@
-"""Layers that know the globe: longitude goes round, places are kept, and norms see many values.
+"""Layers that know where they are: longitude goes round on a globe, places are kept, and norms see many values.
 
-Not the paper's. Convolutions wrap longitude and repeat the rows next to the poles, group norms have eight channels,
-blocks are pre-activated (He et al., 2016b), and the last map is flattened, not pooled.
+Not the paper's. Convolutions wrap longitude where it closes and repeat the outer rows and columns elsewhere, group
+norms have eight channels, blocks are pre-activated (He et al., 2016b), and the last map is flattened, not pooled.
 """
+
+from typing import TypeVar
 
 from torch import Tensor, nn
 
@@ -12,6 +14,7 @@ from sparta_core.errors import ExperimentError
 GROUP = 8  # channels of a norm's group
 COARSEST = 4  # rows of the last map, at least
 WIDEST = 4  # times the first stage's channels, at most
+M = TypeVar("M", bound=nn.Module)
 
 
 def check_groups(name: str, width: int, whose: str) -> None:
@@ -22,7 +25,7 @@ def check_groups(name: str, width: int, whose: str) -> None:
 
 
 class GlobeConv(nn.Conv2d):
-    """A 3x3 convolution of maps (B, inputs, H, W) whose columns go round the globe, to (B, outputs, H, W).
+    """A 3x3 convolution of maps (B, inputs, H, W) to (B, outputs, H, W); columns go round unless told otherwise.
 
     Args:
         inputs: channels.
@@ -37,9 +40,18 @@ class GlobeConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__(inputs, outputs, 3, stride)
+        self.periodic = True
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(pad_globe(x, 1, periodic=True))
+        return super().forward(pad_globe(x, 1, self.periodic))
+
+
+def around(network: M, periodic: bool) -> M:
+    """Tell every convolution of a network whether columns go round."""
+    for module in network.modules():
+        if isinstance(module, GlobeConv):
+            module.periodic = periodic
+    return network
 
 
 class GlobeBlock(nn.Module):

@@ -36,6 +36,6 @@ def checked(**fields: Tensor) -> list[Tensor]:
 
 
 def area_mean(fields: Tensor, area: Tensor) -> Tensor:
-    """Area-weighted mean of (..., H, W) over the grid; `area` (H,) has mean 1."""
-    check_vector("area", area, fields.shape[-2:-1])
-    return (fields * area.double()[:, None]).mean((-2, -1))
+    """Area-weighted mean of (..., H, W) over the grid; `area` (H, W) has mean 1."""
+    check_vector("area", area, fields.shape[-2:])
+    return (fields * area.double()).mean((-2, -1))

@@ -3,7 +3,7 @@
 Args of all:
     ensemble: M members for each of N days (N, M, C, H, W), in the variables' units.
     truth: (N, C, H, W).
-    area: the grid cells' relative areas (H,), mean 1.
+    area: the grid cells' relative areas (H, W), mean 1.
 
 Returns:
     A score a variable (C,), in float64.
@@ -13,7 +13,7 @@ Raises:
 
 Example:
     >>> draws = torch.randn(40, 21, 1, 8, 16, generator=torch.Generator().manual_seed(0))
-    >>> ensemble, truth, area = draws[:, :20], draws[:, 20], torch.ones(8)
+    >>> ensemble, truth, area = draws[:, :20], draws[:, 20], torch.ones(8, 16)
     >>> [round(float(score(ensemble, truth, area)), 2) for score in (crps, spread_skill)]
     [0.56, 1.02]
     >>> rank_histogram(ensemble, truth, area).shape
@@ -69,8 +69,8 @@ def rank_histogram(ensemble: Tensor, truth: Tensor, area: Tensor) -> Tensor:
     stands above members that equal it.
     """
     ranks = ensemble.shape[1] + 1
-    check_vector("area", area, truth.shape[-2:-1])
-    weights = area.double()[:, None].expand(truth.shape[-2:])
+    check_vector("area", area, truth.shape[-2:])
+    weights = area.double()
     histogram = torch.zeros(truth.shape[1], ranks, dtype=torch.float64, device=truth.device)
     for members, observed in _chunks(ensemble, truth):
         rank = (members <= observed[:, None]).sum(1)

@@ -2,7 +2,7 @@
 
 Args of all:
     forecast, truth: fields (N, L, C, H, W) of N samples, L leads and C variables, in the variables' units.
-    area: the grid cells' relative areas (H,), mean 1.
+    area: the grid cells' relative areas (H, W), mean 1.
 
 Raises:
     DataError: for values that are not finite and for shapes that do not fit.
@@ -10,7 +10,7 @@ Raises:
 Sums are taken in float64: a geopotential of 10^4 leaves float32 few digits.
 
 Example:
-    >>> truth, area = torch.full((2, 3, 5, 4, 8), 100.0), torch.ones(4)
+    >>> truth, area = torch.full((2, 3, 5, 4, 8), 100.0), torch.ones(4, 8)
     >>> rrmse(truth + 2, truth), rmse(truth + 2, truth, area).shape, bias(truth + 2, truth, area)[0, 0]
     (tensor([2., 2., 2.], dtype=torch.float64), torch.Size([3, 5]), tensor(2., dtype=torch.float64))
     >>> skill(rmse(truth + 1, truth, area), rmse(truth + 2, truth, area))[0, 0]
@@ -55,11 +55,11 @@ def acc(forecast: Tensor, truth: Tensor, climatology: Tensor, area: Tensor) -> T
         forecast: fields (N, L, C, H, W).
         truth: the same.
         climatology: of each sample and lead, the same.
-        area: relative areas (H,).
+        area: relative areas (H, W).
 
     Example:
         >>> truth = torch.randn(2, 3, 5, 4, 8)
-        >>> acc(0.5 * truth, truth, torch.zeros_like(truth), torch.ones(4)).unique().round(decimals=6)
+        >>> acc(0.5 * truth, truth, torch.zeros_like(truth), torch.ones(4, 8)).unique().round(decimals=6)
         tensor([1.], dtype=torch.float64)
     """
     forecast, truth, climatology = checked(forecast=forecast, truth=truth, climatology=climatology)

@@ -15,6 +15,7 @@ from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.fusions import Fusion
 from sparta_core.fusions.early import EarlyChoice
+from sparta_core.layers.globe import around
 from sparta_core.modes import Modes
 from sparta_core.tensors import named, under
 from sparta_core.views.augment import Views
@@ -79,6 +80,7 @@ class Sparta(nn.Module):
         self.views = Views(experiment, normaliser.domain)
         for name in self.PARTS:
             self.register_module(name, parts.get(name))
+        around(self, normaliser.domain.periodic_x)
 
     @classmethod
     def build(cls, experiment: Experiment, parts: Sequence[str], normaliser: Normaliser, modes: Modes | None = None,

@@ -37,7 +37,7 @@ class DayObjective(Objective):
         for name, module in self.modules.items():
             module.train(name in self.trains).requires_grad_(name in self.trains)
         self.samplers = {
-            part: Sampler.of(self.experiment, part, record.splits[part], self.hard_negatives)
+            part: Sampler.of(self.experiment, part, record.splits[part], self.hard_negatives, record.clock)
             for part in ("train", "validation")
         }
 

@@ -16,15 +16,15 @@ from sparta_core.processes import Part
 class Observer(nn.Module):
     """Observe samples on a grid as `experiment` does."""
 
-    rows: Tensor  # (H, H), smooths errors along meridians
-    circles: Tensor  # (H, W, W), and along each circle of latitude
+    rows: Tensor  # (H, H), smooths errors along columns
+    circles: Tensor  # (H, W, W), and along each row
 
     def __init__(self, experiment: Experiment, domain: Domain) -> None:
         super().__init__()
         self.settings, self.mask_ratio = experiment.of(Errors), experiment.of(MaskRatio).mask_ratio
         self.mask = experiment.of(Observation).build(domain)
         if self.settings.noise and self.settings.noise_length:
-            rows, circles = noise_matrices(domain.latitude, domain.longitude, self.settings.noise_length)
+            rows, circles = noise_matrices(domain, self.settings.noise_length)
             self.register_buffer("rows", rows.float())
             self.register_buffer("circles", circles.float())
 
@@ -61,13 +61,26 @@ class Observer(nn.Module):
         return self.rows @ torch.einsum("hvw,bchw->bchv", self.circles, white)
 
 
-def noise_matrices(latitude: np.ndarray, longitude: np.ndarray, length: float) -> tuple[Tensor, Tensor]:
-    """Smoothing along meridians (H, H) and circles of latitude (H, W, W) that gives white noise a length scale.
+def noise_matrices(domain: Domain, length: float) -> tuple[Tensor, Tensor]:
+    """Smoothing along columns (H, H) and rows (H, W, W) of a grid that gives white noise a length scale.
 
     Far from the poles fields of variance 1 at distance d correlate by exp(-(d / length)**2 / 2); float64.
     """
-    metres = np.deg2rad(np.abs(latitude[:, None] - latitude)) * EARTH_RADIUS
-    around = np.abs((longitude[:, None] - longitude + 180) % 360 - 180)
-    east = np.deg2rad(around)[None] * EARTH_RADIUS * np.cos(np.deg2rad(latitude))[:, None, None]
-    rows, circles = (torch.from_numpy(np.exp(-((distance / length) ** 2))) for distance in (metres, east))
+    down, across = distances(domain)
+    rows, circles = (torch.from_numpy(np.exp(-((EARTH_RADIUS * apart / length) ** 2))) for apart in (down, across))
     return rows / rows.square().sum(-1, keepdim=True).sqrt(), circles / circles.square().sum(-1, keepdim=True).sqrt()
+
+
+def distances(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Distances between rows (H, H) and, within each, between its cells (H, W, W), in radii of the Earth.
+
+    Along meridians and circles of latitude; of a projection, on great circles, the rows' in its middle column.
+    """
+    if domain.projected:
+        places = domain.positions().numpy()
+        middle = places[:, places.shape[1] // 2]
+        rows, cells = middle @ middle.T, np.einsum("hvx,hwx->hvw", places, places)
+        return np.arccos(rows.clip(-1, 1)), np.arccos(cells.clip(-1, 1))
+    latitude, longitude = np.deg2rad(domain.latitude), domain.longitude
+    around = np.abs((longitude[:, None] - longitude + 180) % 360 - 180)
+    return np.abs(latitude[:, None] - latitude), np.deg2rad(around)[None] * np.cos(latitude)[:, None, None]

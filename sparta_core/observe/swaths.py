@@ -19,7 +19,7 @@ class SwathsChoice(Observation, name="swaths"):
     swaths: Count = setting(14, "tracks of the satellite around the equator")
 
     def build(self, domain: Domain) -> nn.Module:
-        return Swaths(swath_places(domain.latitude, domain.longitude, self.swaths).float())
+        return Swaths(swath_places(*domain.places(), self.swaths).float())
 
 
 class Swaths(nn.Module):
@@ -38,8 +38,11 @@ class Swaths(nn.Module):
 
 
 def swath_places(latitude: np.ndarray, longitude: np.ndarray, swaths: int) -> Tensor:
-    """(H, W) float64: longitude from an ascending track, in distances between `swaths` tracks around the equator."""
+    """(H, W) float64 of places (H, W): how far from an ascending track, in distances between `swaths` tracks.
+
+    Longitude counts from the first place, so that the same region elsewhere is seen alike.
+    """
     tilt = np.deg2rad(INCLINATION)
     reach = np.arcsin(np.clip(np.sin(np.deg2rad(latitude)) / np.sin(tilt), -1, 1))
     track = np.rad2deg(np.arctan2(np.cos(tilt) * np.sin(reach), np.cos(reach)))
-    return torch.from_numpy((longitude[None] - track[:, None]) * swaths / 360)
+    return torch.from_numpy((longitude - longitude.flat[0] - track) * swaths / 360)

@@ -82,7 +82,7 @@ def scores_by_lead(scores: xr.Dataset, name: str, title: str = "", *, level: int
                        title)  # fmt: skip
     for ax, variable in zip(axes.flat, score["variable"].values, strict=False):
         _lines(ax, score.sel(variable=variable), "lead")
-        ax.set(xlabel="lead (days)", ylabel=_score_label(scores, name, variable))
+        ax.set(xlabel=f"lead ({scores.lead.attrs['units']})", ylabel=_score_label(scores, name, variable))
         if variable:
             ax.set_title(label(str(variable), level).name, fontsize=10)
         if name in ZERO_IS_MARKED:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sparta_core.data.clock import Clock
+from sparta_core.durations import Length, duration, in_days
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.settings import Count, Section, setting
@@ -17,22 +19,22 @@ class Batches(Section):
     """Which days meet in a batch."""
 
     batch_size: Count = setting(128, "days of a batch; with hard negatives a third of them are anchors")
-    max_offset: Count = setting(5, "from an anchor to its positives, at most", "days")
-    hard_gap: tuple[int, int] = setting((11, 40), "from an anchor to its hard negative", "days")
-    soft_gap: int = setting(1000, "from an anchor to its soft negative, at least", "days")
+    max_offset: Length = setting(5, "from an anchor to its positives, at most", "days")
+    hard_gap: tuple[Length, Length] = setting((11, 40), "from an anchor to its hard negative", "days")
+    soft_gap: Length = setting(1000, "from an anchor to its soft negative, at least", "days")
 
     def check(self, experiment: Experiment) -> None:
         if self.batch_size < 3:
             raise ExperimentError(f"batch_size is {self.batch_size}; one anchor with its negatives needs 3")
-        near, far = self.hard_gap
-        if not self.max_offset < near <= far < self.soft_gap:
+        offset, near, far, soft = (in_days(duration(each)) for each in (self.max_offset, *self.hard_gap, self.soft_gap))
+        if not offset < near <= far < soft:
             raise ExperimentError(
-                f"hard_gap is {(near, far)}; it must lie between max_offset ({self.max_offset}) "
+                f"hard_gap is {self.hard_gap}; it must lie between max_offset ({self.max_offset}) "
                 f"and soft_gap ({self.soft_gap}), so that no negative is also a positive")
 
 
 def draw_offsets(count: int, max_offset: int, decay: float, generator: torch.Generator) -> Tensor:
-    """Days between anchor and positives, d in 1..max_offset with P(d) proportional to exp(-decay d)."""
+    """Steps between anchor and positives, d in 1..max_offset with P(d) proportional to exp(-decay d)."""
     steps = torch.arange(1, max_offset + 1, device=generator.device)
     weights = torch.exp(-decay * steps)
     return 1 + torch.multinomial(weights, count, replacement=True, generator=generator)
@@ -66,7 +68,7 @@ def batched(order: Tensor, size: int) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws the batches of one split.
+    """Draws the batches of one split; distances in time are in steps of the record's clock.
 
     `anchors` are the days that have positives on both sides inside the split; negatives come
     from the same days. Raises DataError for a split too short for the negatives' gap.
@@ -81,20 +83,22 @@ class Sampler:
     hard_negatives: bool
 
     @classmethod
-    def of(cls, experiment: Experiment, part: str, days: range, hard_negatives: bool) -> "Sampler":
+    def of(cls, experiment: Experiment, part: str, days: range, hard_negatives: bool, clock: Clock) -> "Sampler":
         """The sampler of the split called `part`, which holds `days`."""
-        margin = experiment.max_offset
+        margin, soft = (clock.steps(name, getattr(experiment, name)) for name in ("max_offset", "soft_gap"))
+        near, far = (clock.steps("hard_gap", gap) for gap in experiment.hard_gap)
         anchors = range(days.start + margin, days.stop - margin)
-        needed = 2 * experiment.soft_gap if hard_negatives else 1
+        needed = 2 * soft if hard_negatives else 1
         if len(anchors) < needed:
             raise DataError(
-                f"the {part} split has {len(days)} days, too short for soft negatives {experiment.soft_gap} "
-                f"days away: it needs {needed + 2 * margin}; lower soft_gap to {len(anchors) // 2} or use more days"
+                f"the {part} split has {len(days)} {clock.fields}, too short for soft negatives {soft} "
+                f"{clock.fields} away: it needs {needed + 2 * margin}; lower soft_gap to "
+                f"{clock.duration(len(anchors) // 2)} or use more {clock.fields}"
                 if hard_negatives
-                else f"the {part} split has {len(days)} days; positives need more than {2 * margin}"
+                else f"the {part} split has {len(days)} {clock.fields}; positives need more than {2 * margin}"
             )
-        return cls(anchors, experiment.batch_size, margin, experiment.offset_decay,
-                   experiment.hard_gap, experiment.soft_gap, hard_negatives)  # fmt: skip
+        return cls(anchors, experiment.batch_size, margin, experiment.offset_decay * clock.days, (near, far), soft,
+                   hard_negatives)  # fmt: skip
 
     def batches(self, generator: torch.Generator) -> list[Tensor]:
         """One epoch of days (B,): every anchor once, in random order, partial last batch kept (section 6.1.2).
@@ -111,5 +115,5 @@ class Sampler:
         return [triple.flatten() for triple in days.split(self.batch_size // 3, dim=1)]
 
     def offsets(self, count: int, generator: torch.Generator) -> Tensor:
-        """The distance of each sample's two positives, in days."""
+        """The distance of each sample's two positives."""
         return draw_offsets(count, self.max_offset, self.offset_decay, generator)

@@ -35,8 +35,8 @@ from sparta_core.tasks.forecast.latent_dynamics import LAGS
 from sparta_core.training.cached import cached
 from sparta_core.training.records import run_of
 
-LEADS = 10  # days ahead
-EVERY = 2  # days between two forecasts to learn from
+LEADS = 10  # steps ahead
+EVERY = 2  # steps between two forecasts to learn from
 SMALLEST = 1e-6  # std, of a component that no forecast moves
 
 

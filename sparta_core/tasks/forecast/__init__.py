@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparta_core.data.clock import Clock
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
 from sparta_core.errors import ExperimentError
@@ -36,7 +37,7 @@ class Forecaster(Choice, TrainsNetwork, slot="forecaster", default="lstm"):
         """What it is given, in the score card: days of look-back and between the windows that it learns from."""
         raise NotImplementedError
 
-    def look_back_of(self, experiment: Experiment) -> int:
+    def look_back_of(self, experiment: Experiment, clock: Clock) -> int:
         """How many days in a row a forecast takes at least."""
         raise NotImplementedError
 

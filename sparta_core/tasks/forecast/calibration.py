@@ -17,7 +17,6 @@ from sparta_core.models.sparta import Sparta
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics
 
-HORIZON = 30  # days: a forecast beyond them is the climatology
 STARTS = 120  # forecasts of validation days
 ROUNDS = 100
 AT_ONCE = 32  # of forecasts
@@ -26,14 +25,14 @@ AT_ONCE = 32  # of forecasts
 class Calibration(NamedTuple):
     """How right forecasts of validation days were."""
 
-    damping: Tensor  # (HORIZON, C) of the forecast anomalies that came true, falling with the lead
-    errors: Tensor  # (S, HORIZON, E) what the damped forecasts of S days had wrong, as large as their fields' errors
+    damping: Tensor  # (L, C) of the forecast anomalies that came true, falling with the lead
+    errors: Tensor  # (S, L, E) what the damped forecasts of S days had wrong, as large as their fields' errors
 
 
 @torch.no_grad()
 def damped_forecasts(model: LatentDynamics, calibration: Calibration, normaliser: Normaliser, past: Tensor,
                      dates: np.ndarray, leads: int) -> Tensor:  # fmt: skip
-    """Damped embeddings (N, leads, E) after look-backs (N, L, E) that end on dates (N,); beyond HORIZON they are 0."""
+    """Damped embeddings (N, leads, E) after look-backs (N, L, E) that end on dates (N,); 0 beyond the calibration."""
     damping = calibration.damping[:leads]
     near = _scaled(model, _rollouts(model, normaliser, past, dates, len(damping)), damping)
     return torch.cat([near, near.new_zeros(len(past), leads - len(damping), near.shape[2])], 1)
@@ -44,9 +43,9 @@ def members(forecasts: Tensor, measured: Calibration, count: int, generator: tor
     """An ensemble (N, count, leads, E) around damped forecasts (N, leads, E): each plus a random mixture of errors.
 
     Mixtures of the errors of past forecasts, with normal weights, vary as these do: over the globe, between variables,
-    and from lead to lead. Errors of leads beyond HORIZON are those of the last within.
+    and from lead to lead. Errors of leads beyond the calibration's are those of the last within.
     """
-    near = min(forecasts.shape[1], HORIZON)
+    near = min(forecasts.shape[1], measured.errors.shape[1])
     errors = measured.errors[:, :near]
     shape = (len(forecasts), count, len(errors))
     weights = torch.randn(shape, generator=generator, device=forecasts.device) / len(errors) ** 0.5
@@ -56,24 +55,24 @@ def members(forecasts: Tensor, measured: Calibration, count: int, generator: tor
 
 
 @torch.no_grad()
-def measured(record: Record, model: Sparta, dynamics: LatentDynamics, ratio: float) -> Calibration:
-    """Measure it on forecasts after look-backs of which a share `ratio` is masked.
+def measured(record: Record, model: Sparta, dynamics: LatentDynamics, ratio: float, horizon: int) -> Calibration:
+    """Measure it on forecasts of `horizon` leads after look-backs of which a share `ratio` is masked.
 
     Damping is by regression of what came on what was forecast. DataError where there are too few validation days.
     """
-    area = record.cell_area[:, None]
-    past, last_days = _validation_look_backs(record, model, ratio)
-    rollouts = _rollouts(dynamics, record, past, record.dates(last_days), HORIZON)
-    products = torch.zeros(2, HORIZON, len(record.variables), dtype=torch.float64, device=record.device)
+    area = record.cell_area
+    past, last_days = _validation_look_backs(record, model, ratio, horizon)
+    rollouts = _rollouts(dynamics, record, past, record.dates(last_days), horizon)
+    products = torch.zeros(2, horizon, len(record.variables), dtype=torch.float64, device=record.device)
     for day, forecast in zip(last_days, rollouts, strict=True):
-        truth = _coming(record, day)
+        truth = _coming(record, day, horizon)
         fields = dynamics.fields(forecast, truth)
         products += torch.stack([(fields * other * area).sum((2, 3)).double() for other in (truth, fields)])
     share = (products[0] / products[1]).clamp(0, 1).cummin(0).values.float()
     forecasts, errors = _scaled(dynamics, rollouts, share), []
     squares = torch.zeros_like(products[0])
     for day, forecast in zip(last_days, forecasts, strict=True):
-        truth = _coming(record, day)
+        truth = _coming(record, day, horizon)
         errors.append(truth.flatten(1) @ dynamics.patterns.T - forecast)
         squares += ((truth - decode(model, forecast)).square() * area).sum((2, 3)).double()
     return Calibration(share, _as_large(dynamics, torch.stack(errors), squares, record))
@@ -99,29 +98,29 @@ def _products(model: LatentDynamics, errors: Tensor, record: Record) -> Tensor:
     What a variable makes are the fields of the modes that its own error is made of.
     """
     count = len(record.variables)
-    area = record.cell_area[:, None].expand(record.grid).flatten()
+    area = record.cell_area.flatten()
     own = (errors @ model.patterns).unflatten(1, (count, -1))
     modes = torch.einsum("lun,kun->luk", own, model.patterns.unflatten(1, (count, -1)))
     made = (modes @ model.patterns).unflatten(2, (count, -1))
     return torch.einsum("luvn,lwvn->lvuw", made * area, made).double()
 
 
-def _validation_look_backs(record: Record, model: Sparta, ratio: float) -> tuple[Tensor, Tensor]:
+def _validation_look_backs(record: Record, model: Sparta, ratio: float, horizon: int) -> tuple[Tensor, Tensor]:
     """Embeddings (S, LAGS, E) of validation days, evenly spaced, and the last of each (S,) in the record."""
     days, device = record.splits["validation"], record.device
-    count = len(days) - LAGS - HORIZON + 1
+    count = len(days) - LAGS - horizon + 1
     if count < 2:
-        raise DataError(f"the validation days are {len(days)}, too few for look-backs of {LAGS} days and {HORIZON} "
-                        "leads; use more days")
+        raise DataError(f"the validation days are {len(days)}, too few for look-backs of {LAGS} days and {horizon} "
+                        "leads; use more days, or a shorter calibration_horizon")
     starts = torch.linspace(0, count - 1, min(STARTS, count), device=device).round().long()
     generator = torch.Generator(device).manual_seed(model.experiment.seed + 1)
     embeddings = embed(model, record.split("validation"), ratio, generator)
     return embeddings[starts[:, None] + torch.arange(LAGS, device=device)], days.start + starts + LAGS - 1
 
 
-def _coming(record: Record, day: Tensor) -> Tensor:
-    """The HORIZON days after a day of the record, (HORIZON, C, H, W)."""
-    return record.take(slice(int(day) + 1, int(day) + 1 + HORIZON)).values
+def _coming(record: Record, day: Tensor, horizon: int) -> Tensor:
+    """The days after a day of the record, (horizon, C, H, W)."""
+    return record.take(slice(int(day) + 1, int(day) + 1 + horizon)).values
 
 
 def _scaled(model: LatentDynamics, embeddings: Tensor, shares: Tensor) -> Tensor:

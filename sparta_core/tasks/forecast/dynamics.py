@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparta_core.data.clock import Clock
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
+from sparta_core.durations import Length
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
-from sparta_core.layers.globe import check_groups
+from sparta_core.layers.globe import around, check_groups
 from sparta_core.models.sparta import Sparta
 from sparta_core.modes import inverse_step
 from sparta_core.settings import Count, setting
@@ -35,7 +37,8 @@ class Dynamics(Forecaster, name="dynamics"):
 
     learns_from = "train"
     calibrates = True
-    forecast_steps: Count = setting(1, "ahead that the dynamics are trained on, in the end", "days")
+    forecast_steps: Count = setting(1, "steps of the clock that the dynamics are trained on, in the end")
+    calibration_horizon: Length = setting(30, "beyond which a forecast is the climatology", "days")
 
     def check(self, experiment: Experiment) -> None:
         if not experiment.linear_path:
@@ -46,7 +49,7 @@ class Dynamics(Forecaster, name="dynamics"):
     def setup_of(self, experiment: Experiment) -> str:
         return f"LB{LAGS}_S1"  # whatever the experiment's look-back and stride
 
-    def look_back_of(self, experiment: Experiment) -> int:
+    def look_back_of(self, experiment: Experiment, clock: Clock) -> int:
         return LAGS
 
     def check_days(self, experiment: Experiment, record: Record) -> None:
@@ -56,8 +59,9 @@ class Dynamics(Forecaster, name="dynamics"):
     def build(self, model: Sparta) -> nn.Module:
         assert model.modes is not None
         normaliser = model.normaliser
-        return LatentDynamics(model.modes.patterns, normaliser.static_fields(), len(normaliser.variables), LAGS,
-                              self.forecast_hidden, BLOCKS)  # fmt: skip
+        dynamics = LatentDynamics(model.modes.patterns, normaliser.static_fields(), len(normaliser.variables), LAGS,
+                                  self.forecast_hidden, BLOCKS)  # fmt: skip
+        return around(dynamics, normaliser.domain.periodic_x)
 
     def objective(self, record: Record, model: Sparta, network: nn.Module) -> Objective:
         """It starts as the linear inverse model of the embeddings of `model`."""
@@ -71,7 +75,8 @@ class Dynamics(Forecaster, name="dynamics"):
         return Schedule(self.forecast_epochs, self.forecast_rate, self.forecast_weight_decay, follows=WarmupCosine)
 
     def calibrated(self, record: Record, model: Sparta, network: nn.Module, ratio: float) -> Tensors:
-        return measured(record, model, network, ratio)._asdict()  # type: ignore[arg-type]
+        horizon = record.clock.steps("calibration_horizon", self.calibration_horizon)
+        return measured(record, model, network, ratio, horizon)._asdict()  # type: ignore[arg-type]
 
     def forecasts(self, network: nn.Module, calibration: Tensors, normaliser: Normaliser, past: Tensor,
                   dates: np.ndarray, leads: int) -> Tensor:  # fmt: skip
@@ -133,7 +138,7 @@ def error_weight(record: Record, patterns: Tensor) -> Tensor:
 
     Over the globe's area, each variable in units of its variance on the training days, mean of the variables.
     """
-    days, area = record.split("train").values, record.cell_area[:, None]
+    days, area = record.split("train").values, record.cell_area
     variance = (days.square() * area).mean((0, 2, 3))
     weight = (area / variance[:, None, None]).expand(days.shape[1:]) / days[0].numel()
     return (patterns * weight.flatten()) @ patterns.T

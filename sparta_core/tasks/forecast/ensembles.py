@@ -1,6 +1,7 @@
 """Scores of ensemble forecasts by lead, beside the climatological ensemble's: kept beside each forecaster."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,14 @@ from sparta_core.experiment import Experiment
 from sparta_core.metrics import ensembles
 from sparta_core.tasks.embeddings import decode
 from sparta_core.tasks.forecast import Forecaster, TrainedForecaster, forecaster_run, trained_forecaster
-from sparta_core.tasks.forecast.scores import SHOWN, by_lead, scored
+from sparta_core.tasks.forecast.scores import by_lead, scored, shown
 from sparta_core.tasks.forecast.windows import last_observed, look_backs
 from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
 
 TASK = "ensemble forecast"
-LEADS = 10
+LEADS = 10  # steps ahead
 
 
 def forecast_ensemble_scores(experiment: Experiment, ratio: float | None = None) -> xr.Dataset:
@@ -52,9 +53,9 @@ def ensemble_setup(experiment: Experiment, ratio: float) -> str:
 
 def ensemble_rows(setup: str, scores: xr.Dataset) -> Rows:
     """Of every lead that is shown the means over variables."""
-    for lead in (lead for lead in SHOWN if lead in scores.lead):
+    for lead, at in shown(scores):
         for name in ("crps_skill", "spread_skill"):
-            yield setup, f"{name}_T{lead}", float(scores[name].sel(lead=lead).mean())
+            yield setup, f"{name}_{lead}", float(at[name].mean())
 
 
 def file_of(ratio: float) -> str:
@@ -62,7 +63,7 @@ def file_of(ratio: float) -> str:
     return f"ensemble-mask{ratio:g}.nc"
 
 
-def scored_ensemble(experiment: Experiment) -> dict[str, int]:
+def scored_ensemble(experiment: Experiment) -> dict[str, Any]:
     """What an ensemble's scores depend on besides the run's settings."""
     return {"draws": experiment.draws, "window": experiment.climatology_window, **scored(experiment)}
 
@@ -72,7 +73,7 @@ def near_forecasts(forecaster: TrainedForecaster, ratio: float) -> tuple[Tensor,
     experiment = forecaster.model.experiment
     record = open_record(experiment)
     past, last_days = look_backs(record, forecaster.model, ratio)
-    leads = min(LEADS, experiment.leads)
+    leads = min(LEADS, record.clock.steps("leads", experiment.leads))
     return past[:, -1], forecaster.forecasts(past, record.dates(last_days), leads, ratio)
 
 

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.data.clock import Clock
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
+from sparta_core.durations import Length
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.settings import Count, Share, Uses, setting
+from sparta_core.settings import Share, Uses, setting
 from sparta_core.tasks.forecast import Forecaster
 from sparta_core.tasks.network import NetworkObjective
 from sparta_core.tensors import Tensors
@@ -33,7 +35,7 @@ class LSTM(Forecaster, name="lstm"):
 
     uses: ClassVar[Uses] = (PlateauSettings,)
     learns_from = "downstream_train"
-    stride: Count = setting(1, "between training windows", "days")
+    stride: Length = setting(1, "between training windows", "days")
     forecast_dropout: Share = setting(0.0, "of the LSTM's outputs")
 
     @classmethod
@@ -45,13 +47,12 @@ class LSTM(Forecaster, name="lstm"):
     def setup_of(self, experiment: Experiment) -> str:
         return f"LB{experiment.look_back}_S{self.stride}"
 
-    def look_back_of(self, experiment: Experiment) -> int:
-        look_back: int = experiment.look_back
-        return look_back
+    def look_back_of(self, experiment: Experiment, clock: Clock) -> int:
+        return clock.steps("look_back", experiment.look_back)
 
     def check_days(self, experiment: Experiment, record: Record) -> None:
         for part in ("train", "validation"):
-            training_starts(experiment, part, len(record.splits[f"downstream_{part}"]))
+            training_starts(experiment, part, len(record.splits[f"downstream_{part}"]), record.clock)
 
     def build(self, model: Sparta) -> nn.Module:
         return LSTMForecaster(model.experiment.embedding, self.forecast_hidden, self.forecast_dropout)
@@ -107,23 +108,24 @@ class NextEmbedding(NetworkObjective):
         experiment, days = self.experiment, self.record.split(f"downstream_{part}")
         ratio = experiment.downstream_mask_ratio
         self.embeddings = self.embed(part, days, ratio, generator)
-        starts = training_starts(experiment, part, len(days)).to(self.record.device)
+        starts = training_starts(experiment, part, len(days), self.record.clock).to(self.record.device)
         order = torch.randperm(len(starts), generator=generator, device=self.record.device)
         return list(starts[order].split(experiment.forecast_batch_size))
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
-        steps = torch.arange(self.experiment.look_back + 1, device=batch.device)
+        steps = torch.arange(self.record.clock.steps("look_back", self.experiment.look_back) + 1, device=batch.device)
         windows = self.embeddings[batch[:, None] + steps]
         return {"loss": F.mse_loss(self.network(windows[:, :-1]), windows[:, -1:])}
 
 
-def training_starts(experiment: Experiment, part: str, days: int) -> Tensor:
+def training_starts(experiment: Experiment, part: str, days: int, clock: Clock) -> Tensor:
     """First days of the windows of `days` days that hold a look-back and the day after, every `stride`; (N,).
 
     Raises DataError where there is none.
     """
-    if days <= experiment.look_back:
+    look_back, stride = (clock.steps(name, getattr(experiment, name)) for name in ("look_back", "stride"))
+    if days <= look_back:
         raise DataError(
-            f"the downstream {part} days are {days}, too few for a look-back of {experiment.look_back} "
+            f"the downstream {part} days are {days}, too few for a look-back of {look_back} "
             f"and the day after; lower look_back or use more days")
-    return torch.arange(0, days - experiment.look_back, experiment.stride)
+    return torch.arange(0, days - look_back, stride)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +25,10 @@ from sparta_core.training.runs import Run
 from sparta_core.training.stages import representation
 
 TASK = "forecast"
-SHOWN = (1, 5, 10, 25, 50, 75, 100)  # leads in the score card
+SHOWN = (1, 5, 10, 25, 50, 75, 100)  # leads in the score card, in steps
 WHOLE_FIELDS = "whole fields"  # the set-up of forecasts that see them
 FILE = "scores.nc"
+SUFFIXES = {"days": "", "hours": "h", "minutes": "min", "seconds": "s", "months": "mo"}  # of a lead in the score card
 LEADS_AT_ONCE = 10  # bounds memory: a forecast of all leads need not fit
 UNITS = {"rrmse": "%", "psnr": "dB", "acc": "1", "ssim": "1", "skill": "1", "crps_skill": "1",
          "spread_skill": "1"}  # fmt: skip
@@ -51,9 +53,10 @@ def baseline_scores(experiment: Experiment, ratio: float = 0.0) -> xr.Dataset:
     def score() -> xr.Dataset:
         record = open_record(experiment)
         last_days = last_observed(experiment, record)
+        leads = record.clock.steps("leads", experiment.leads)
         start = analyses(experiment, last_days, ratio) if ratio else None
-        scores = [_scores(record, last_days, _chunked(record, model, last_days, experiment.leads, start))
-                  for model in fit_baselines(experiment, record, experiment.leads).values()]  # fmt: skip
+        scores = [_scores(record, last_days, _chunked(record, model, last_days, leads, start))
+                  for model in fit_baselines(experiment, record, leads).values()]  # fmt: skip
         return xr.concat(scores, xr.Variable("model", names)).assign_attrs(mask_ratio=ratio)
 
     names = [baseline.title for baseline in experiment.all_of(ForecastBaseline)]
@@ -74,12 +77,20 @@ def setup_of(experiment: Experiment, ratio: float) -> str:
 
 
 def _rows(setup: str, scores: xr.Dataset) -> Rows:
-    for lead in (lead for lead in SHOWN if lead in scores.lead):
-        yield setup, f"rrmse_percent_T{lead}", float(scores.rrmse.sel(lead=lead))
-        yield setup, f"skill_T{lead}", float(scores.skill.sel(lead=lead).mean())
+    for lead, at in shown(scores):
+        yield setup, f"rrmse_percent_{lead}", float(at.rrmse)
+        yield setup, f"skill_{lead}", float(at.skill.mean())
 
 
-def scored(experiment: Experiment) -> dict[str, int]:
+def shown(scores: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    """Scores (lead, ...) at the leads of the score card, beside their names: T5 after 5 days, T60h after 60 hours."""
+    unit = SUFFIXES[scores.lead.attrs["units"]]
+    for step in (step for step in SHOWN if step <= scores.sizes["lead"]):
+        at = scores.isel(lead=step - 1)
+        yield f"T{int(at.lead)}{unit}", at
+
+
+def scored(experiment: Experiment) -> dict[str, Any]:
     """Which forecasts were scored; one every day goes without saying, as in scores that are kept from before."""
     every = {} if experiment.start_every == 1 else {"start_every": experiment.start_every}
     return {"leads": experiment.leads, **every}
@@ -153,9 +164,10 @@ def _scores(record: Record, last_days: Tensor, forecasts: Iterator[Tensor]) -> x
 
 def by_lead(record: Record, scores: dict[str, np.ndarray]) -> xr.Dataset:
     """Scores (lead) or (lead, variable), from lead 1 on, with their coordinates and units."""
+    steps = np.arange(1, len(next(iter(scores.values()))) + 1)
     data = {name: (("lead", "variable")[: values.ndim], values) for name, values in scores.items()}
     dataset = xr.Dataset(data, {
-        "lead": ("lead", np.arange(1, len(next(iter(scores.values()))) + 1), {"units": "days"}),
+        "lead": ("lead", record.clock.amounts(steps), {"units": record.clock.unit}),
         "variable": list(record.variables), "units": ("variable", list(record.units)),
     }, {"source": record.source})  # fmt: skip
     for name in dataset:
@@ -175,7 +187,8 @@ def table(scores: xr.Dataset, leads: tuple[int, ...]) -> str:
     shown = [lead for lead in leads if lead in scores.lead]
     rrmse = scores.rrmse.mean("seed").sel(lead=shown)
     width = max(len(str(name)) for name in scores.model.values)
-    head = f"{'RRMSE (%) at lead':<{width}}" + "".join(f"{lead:>8} d" for lead in shown)
+    unit = SUFFIXES[scores.lead.attrs["units"]] or "d"
+    head = f"{'RRMSE (%) at lead':<{width}}" + "".join(f"{f'{lead} {unit}':>10}" for lead in shown)
     rows = [f"{name:<{width}}" + "".join(f"{value:10.2f}" for value in rrmse.sel(model=name).values)
             for name in scores.model.values]  # fmt: skip
     return "\n".join([head, *rows])

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from sparta_core.data.labelled import labelled
 from sparta_core.data.sample import Sample
+from sparta_core.durations import Length
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.settings import Count, Seed, Uses, setting
+from sparta_core.settings import Seed, Uses, setting
 from sparta_core.tasks import Measure, Option, Target, Task, Training, mean_over
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast import Forecaster, forecaster_run, restored, trained_forecaster
@@ -37,15 +38,15 @@ class Forecast(Task, name=TASK):
     uses: ClassVar[Uses] = (*Task.uses, Forecaster)
     benchmark = "climatology"
     options: ClassVar[tuple[Option, ...]] = (
-        Option("leads", 10, "how many days ahead; 10"),
+        Option("leads", 10, "how many steps ahead; 10"),
         Option("members", None, "of an ensemble; if left out, one forecast"),
-        Option("every", None, "forecast from every so many days; if left out, from the last"),
+        Option("every", None, "forecast from every so many fields; if left out, from the last"),
         Option("seed", 0, "of the ensemble's draws; 0"))
-    look_back: Count = setting(30, "what a forecast sees", "days")
+    look_back: Length = setting(30, "what a forecast sees", "days")
     forecast_seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = setting(
         (0,), "a forecaster is trained with each", trains=False)
-    leads: Count = setting(100, "ahead that are scored", "days", trains=False)
-    start_every: Count = setting(1, "between forecasts that are scored", "days", trains=False)
+    leads: Length = setting(100, "ahead that are scored", "days", trains=False)
+    start_every: Length = setting(1, "between forecasts that are scored", "days", trains=False)
 
     def learns_from(self, experiment: Experiment) -> str:
         return experiment.of(Forecaster).learns_from
@@ -101,17 +102,19 @@ class Forecast(Task, name=TASK):
             if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
                 raise ExperimentError(f"{name} is {number!r}; it must be a whole number above 0")
         kind, normaliser = model.experiment.of(Forecaster), model.normaliser
-        last = starts(days.dates, kind.look_back_of(model.experiment), normaliser.domain.step, every)
+        clock = normaliser.clock
+        look_back = kind.look_back_of(model.experiment, clock)
+        last = starts(days.dates, look_back, clock, every)
         forecaster = restored(model, self.forecast_seeds[0], state)
-        before = torch.arange(1 - kind.look_back_of(model.experiment), 1, device=model.device)
+        before = torch.arange(1 - look_back, 1, device=model.device)
         rows = torch.from_numpy(last).to(model.device)[:, None] + before
         needed, place = rows.unique(return_inverse=True)
         ratio = 1 - float(days[needed].observed.mean())
         dates = days.dates[last]
         forecasts = forecaster.forecasts(embed(model, days[needed])[place], dates, leads, ratio)
         coords: dict[str, Any] = {
-            "init_time": ("init_time", dates, {"standard_name": "forecast_reference_time"}),
-            "lead_time": ("lead_time", normaliser.domain.step * np.arange(1, leads + 1),
+            "init_time": ("init_time", clock.dates(dates), {"standard_name": "forecast_reference_time"}),
+            "lead_time": ("lead_time", clock.lead_times(leads),
                           {"standard_name": "forecast_period"})}  # fmt: skip
         valid = normaliser.dates_ahead(dates, leads)
         if members is not None:

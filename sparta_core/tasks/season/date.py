@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparta_core.data.anomalies import Anomalies, FromClimatology
-from sparta_core.data.climatology import days_of_year, harmonics, seasons_of
+from sparta_core.data.climatology import seasons_of
+from sparta_core.data.clock import DAY, SECOND, Clock
 from sparta_core.data.record import Record
 from sparta_core.data.sample import Sample
 from sparta_core.encoders.linear_path import LinearPathEncoder
@@ -27,7 +28,8 @@ from sparta_core.tensors import Tensors
 from sparta_core.training.records import open_record, run_of
 
 YEAR = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")
-CHUNK = 32  # days at once, with the climatology's eight patterns each
+MONTHS = YEAR.astype("datetime64[M]").astype(int) % 12
+CHUNK = 32  # days at once, with the climatology's patterns each
 HOTTEST = 1000.0
 FILE = "calendar.safetensors"
 
@@ -66,16 +68,25 @@ def date_likelihoods(model: Sparta, days: Sample, ratio: float | Tensor = 0.0,
     climatology, likelihoods = model.normaliser.climatology, []
     assert climatology is not None
     assert isinstance(model.encoder, LinearPathEncoder)
-    # An anomaly is the day less a sum of the climatology's patterns: one product for each pair gives all dates.
-    basis = harmonics(days_of_year(YEAR)).to(model.device)
-    sums = torch.cat([-basis, basis.new_ones(len(basis), 1)], 1)
+    clock = model.normaliser.clock
     ratios = torch.as_tensor(ratio, dtype=days.values.dtype, device=model.device).expand(len(days))
     for some, masked in zip(days.split(CHUNK), ratios.split(CHUNK), strict=True):
         observed = some if generator is None else model.views.observe(some, generator, masked)
         both = torch.cat([climatology.expand(len(some), *climatology.shape), observed.shown[:, None]], 1)
         products = model.encoder.interpolation.products(both, observed.observed)
-        likelihoods.append(-torch.einsum("di,nij,dj->nd", sums, products.double(), sums) / 2)
+        # An anomaly is the day less a sum of the climatology's patterns: one product for each pair gives all dates.
+        basis = torch.from_numpy(clock.basis(_dates(some, clock).ravel())).to(model.device)
+        basis = basis.view(len(some), len(YEAR), -1)
+        sums = torch.cat([-basis, basis.new_ones(*basis.shape[:2], 1)], 2)
+        likelihoods.append(-torch.einsum("ndi,nij,ndj->nd", sums, products.double(), sums) / 2)
     return torch.cat(likelihoods)
+
+
+def _dates(days: Sample, clock: Clock) -> np.ndarray:
+    """The dates of a YEAR for each of N days, at its time of day, which is known: (N, 365); noon where it is not."""
+    known = np.where(np.isnat(days.dates), np.datetime64(12, "h"), days.dates)
+    hours = (clock.time_of_day(known) * (DAY / SECOND)).astype("m8[s]")
+    return YEAR.astype("datetime64[s]") + hours[:, None]
 
 
 def best_temperature(record: Record, model: Sparta) -> Tensor:
@@ -94,6 +105,6 @@ def best_temperature(record: Record, model: Sparta) -> Tensor:
 
 def _of_seasons(dates: Tensor) -> Tensor:
     """Log probabilities (N, 4) of seasons from logits (N, 365) of dates, all as likely before."""
-    season = torch.from_numpy(seasons_of(YEAR)).to(dates.device)
+    season = torch.from_numpy(seasons_of(MONTHS)).to(dates.device)
     logs = dates.log_softmax(1)
     return torch.stack([logs[:, season == k].logsumexp(1) for k in range(len(SEASONS))], 1)
