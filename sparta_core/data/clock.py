@@ -32,7 +32,7 @@ class Clock:
     Args:
         step: Of seconds, or whole months.
         calendar: "standard", "noleap", "all_leap" or "360_day".
-        offset: From 1970 to the first of all times on the clock, less than a step.
+        offset: From 1970 to the first of all times on the clock, less than a step; months where steps are.
 
     Example:
         >>> clock = Clock(np.timedelta64(12, "h"))
@@ -58,8 +58,8 @@ class Clock:
         least = steps.min()
         months = _months(times, calendar)
         if least >= SHORTEST_MONTH.astype("m8[s]") and _once_a_month(times, months):
-            every = int(np.diff(months).min())
-            return cls(np.timedelta64(every, "M"), calendar)
+            every = np.timedelta64(int(np.diff(months).min()), "M")
+            return cls(every, calendar, months[0].astype("m8[M]") % every)
         days = own.astype("datetime64[D]")
         uneven = ((own - own[0]) % least != NONE).any()
         if (np.diff(days) >= DAY).all() and (uneven or not (steps % DAY != NONE).any()):
@@ -73,12 +73,13 @@ class Clock:
 
     def told(self) -> dict[str, Any]:
         """It as JSON."""
-        return {"step": text_of(self.step), "calendar": self.calendar, "offset": int(self.offset / SECOND)}
+        return {"step": text_of(self.step), "calendar": self.calendar, "offset": int(self.offset.astype(int))}
 
     @classmethod
     def restored(cls, told: dict[str, Any]) -> "Clock":
         """The clock that `told` told of."""
-        return cls(duration(told["step"]), told["calendar"], np.timedelta64(told["offset"], "s"))
+        step = duration(told["step"])
+        return cls(step, told["calendar"], np.timedelta64(told["offset"], "M" if monthly(step) else "s"))
 
     @property
     def monthly(self) -> bool:
@@ -116,7 +117,7 @@ class Clock:
         """Write a time as a person reads it."""
         if self.calendar in ("standard", "noleap"):
             return str(time.astype(f"datetime64[{self.precision}]"))
-        date = str(self.dates(np.asarray(time)).item())
+        date = str(self.dates(np.atleast_1d(time))[0])
         return date if self.step_below_a_day else date[:10]
 
     @property
@@ -132,14 +133,16 @@ class Clock:
     def count(self, times: np.ndarray) -> np.ndarray:
         """Number times (...) by the steps since 1970: those in a row have numbers in a row."""
         if self.monthly:
-            numbers: np.ndarray = _months(times, self.calendar) // int(self.step.astype(int))
+            months = _months(times, self.calendar) - int(self.offset.astype(int))
+            numbers: np.ndarray = months // int(self.step.astype(int))
             return numbers
         return (seconds_in(times, self.calendar) - np.datetime64(0, "s") - self.offset) // self.step
 
     def at(self, numbers: np.ndarray) -> np.ndarray:
         """Find the times (...), datetime64, that have these numbers: the inverse of `count`."""
         if self.monthly:
-            return (numbers * int(self.step.astype(int))).astype("datetime64[M]")
+            months = numbers * int(self.step.astype(int)) + int(self.offset.astype(int))
+            return months.astype("datetime64[M]")
         own = np.datetime64(0, "s") + self.offset + numbers * self.step.astype("m8[s]")
         return labels_in(own, self.calendar).astype(f"datetime64[{self.precision}]")
 

@@ -140,8 +140,8 @@ def grouped(when: When | None, count: int, where: str, clock: Clock = DAILY) -> 
             warn_of_moments(when, where)
         return Grouped(clock.at(numbers), np.arange(numbers.size))
     each = f"{counts.max()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    step = "date" if clock.daily else f"step of {text_of(clock.step)}"
-    steps = f"1 {step}" if once.size == 1 else f"{once.size} {step.replace(' of', 's of') if ' ' in step else 'dates'}"
+    step = "date" if clock.daily else text_of(clock.step)
+    steps = f"{once.size} {'date' if clock.daily else 'step'}{'s' * (once.size > 1)}"
     warnings.warn(f"{where} has {each} moments a {step}, {numbers.size} on {steps}; their mean is taken for the "
                   f"{clock.means[:-1]} that the model knows", stacklevel=3)  # fmt: skip
     return Grouped(clock.at(once), index)
@@ -224,7 +224,7 @@ def step_mean(fields: np.ndarray, days: Grouped) -> np.ndarray:
 def _from_calendar(values: np.ndarray, where: str) -> np.ndarray:
     """Read cftime's dates (N,), all of one calendar, as datetime64[us]."""
     calendars = {getattr(value, "calendar", "") for value in values}
-    if len(calendars) > 1:
+    if len(calendars) > 1 and not calendars.isdisjoint(CALENDARS):
         raise DataError(f"time of {where} has dates of the calendars {' and '.join(sorted(calendars))}; give one")
     name = calendars.pop()
     own = CALENDARS.get(name)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from sparta_core.baselines import fit_baselines
 from sparta_core.data.climatology import climatology_at, days_of_year, fit_climatology
+from sparta_core.data.clock import DAILY, Clock
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.model import Model
@@ -16,7 +17,7 @@ from sparta_core.training.records import open_record
 
 def by_hand(values, dates, train):
     """numpy's least squares of a constant and three harmonics on the first `train` days, at all dates, float64."""
-    phase = 2 * np.pi * pd.DatetimeIndex(dates).day_of_year.values / 365.25
+    phase = 2 * np.pi * ((dates - np.datetime64(0, "D")) / np.timedelta64(31556952, "s"))
     basis = np.stack([np.ones_like(phase), *(f(k * phase) for k in (1, 2, 3) for f in (np.sin, np.cos))], axis=1)
     flat = values.reshape(len(values), -1).astype(np.float64)
     solution = np.linalg.lstsq(basis[:train], flat[:train], rcond=None)[0]
@@ -68,8 +69,20 @@ def test_days_with_gaps_have_no_climatology():
     days = torch.randn(400, 2, 3, 4)
     days[7, 1, 2, 3] = torch.nan
     with pytest.raises(DataError, match=r"the training days of here have gaps.*set anomalies='mean'"):
-        fit_climatology(days, np.arange(400) % 365 + 1, "here")
-    assert climatology_at(torch.zeros(7, 2, 3, 4), np.ones((5, 2), int)).shape == (5, 2, 2, 3, 4)
+        fit_climatology(days, np.datetime64("2001-01-01") + np.arange(400), DAILY, "here")
+    assert climatology_at(torch.zeros(7, 2, 3, 4), np.zeros((5, 2), "M8[D]"), DAILY).shape == (5, 2, 2, 3, 4)
+
+
+@pytest.mark.parametrize(("count", "year"), [(60, False), (800, True)])
+def test_a_cycle_that_the_record_does_not_cover_is_not_fitted(count, year):
+    """12-hourly fields of a month have a mean and a day, of more than a year a season, too; beyond them no nonsense."""
+    clock = Clock(np.timedelta64(12, "h"))
+    times = np.datetime64("2001-01-01T00") + 12 * np.arange(3 * count)
+    hours, season = times.astype(int) % 24, np.cos(2 * np.pi * times.astype(int) / 24 / 365.2425)
+    fields = 5.0 + 3 * (hours == 12) + 2 * season * year
+    fitted = fit_climatology(torch.tensor(fields[:count]).float().view(-1, 1, 1, 1), times[:count], clock, "here")
+    made = climatology_at(fitted, times, clock).flatten().numpy()
+    np.testing.assert_allclose(made, fields, atol=1e-3)
 
 
 def test_the_baselines_forecast_the_same_weather(both):

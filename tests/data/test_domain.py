@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from sparta_core.data.domain import DAY, YEAR, Domain, closes, pad_globe
+from sparta_core.data.domain import Domain, closes, pad_globe
 from tests.globe import axes
 
 COLUMNS = 45.0 * np.arange(8)
@@ -104,10 +104,46 @@ def test_rows_reach_from_pole_to_pole_in_nearly_equal_steps(latitude, expected):
     assert globe(latitude).spans_poles == expected
 
 
-def test_the_step_is_that_of_the_times_and_cycles_are_those_that_it_resolves():
-    days = np.datetime64("2001-01-01") + np.arange(3)
-    daily = Domain.of(*axes(4, 8), days)
-    assert daily.step == DAY and daily.cycles == (YEAR,) == (np.timedelta64(int(365.25 * 24), "h"),)
-    assert Domain.of(*axes(4, 8), days[:1]).step == DAY
-    hours = Domain.of(*axes(4, 8), np.datetime64("2001-01-01T00") + 6 * np.arange(3))
-    assert hours.step == np.timedelta64(6, "h") and hours.cycles == (YEAR, DAY)
+def rotated(latitude, longitude, pole=35.0):
+    """The places of a grid whose pole lies at `pole` degrees north of the date line: (H, W) each."""
+    y, x = np.deg2rad(np.stack(np.meshgrid(latitude, longitude, indexing="ij")))
+    points = np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], -1)
+    tilt = np.deg2rad(90 - pole)
+    turned = points @ np.array([[np.cos(tilt), 0, np.sin(tilt)], [0, 1, 0], [-np.sin(tilt), 0, np.cos(tilt)]])
+    return np.rad2deg(np.arcsin(turned[..., 2])), np.rad2deg(np.arctan2(turned[..., 1], turned[..., 0]))
+
+
+def test_a_rotated_grid_has_the_areas_and_distances_of_the_same_grid_unrotated():
+    latitude, longitude = np.linspace(-10, 12, 23), np.linspace(-15, 15, 31)
+    plain, turned = Domain(latitude, longitude), Domain(*rotated(latitude, longitude))
+    assert turned.projected and turned.shape == plain.shape == (23, 31) and not turned.periodic_x
+    np.testing.assert_allclose(turned.area(), plain.area(), rtol=3e-4)  # great circles beside circles of latitude
+    np.testing.assert_allclose(turned.positions().flatten(0, 1) @ turned.positions().flatten(0, 1).T,
+                               plain.positions().flatten(0, 1) @ plain.positions().flatten(0, 1).T, atol=1e-12)
+    assert turned.size == pytest.approx(plain.size)
+
+
+def test_a_rotated_globe_closes():
+    assert Domain(*rotated(np.linspace(-60, 60, 13), COLUMNS)).periodic_x
+
+
+def test_an_enlarged_rotated_grid_is_the_enlarged_grid_rotated():
+    latitude, longitude = np.linspace(-10, 12, 23), np.linspace(-15, 15, 31)
+    fine = Domain(latitude, longitude).resized((46, 93))
+    made = Domain(*rotated(latitude, longitude)).resized((46, 93))
+    np.testing.assert_allclose(made.positions(), Domain(*rotated(fine.latitude, fine.longitude)).positions(), atol=2e-4)
+
+
+@pytest.mark.parametrize("longitude", [np.linspace(-15, 15, 31), np.linspace(165, 195, 31), np.linspace(345, 375, 31)])
+def test_a_place_is_in_a_region_where_it_is_in_a_cell(longitude):
+    """Against the cells' edges, also where longitudes are written another way round."""
+    latitude = np.linspace(40, 62, 23)
+    region, turned = Domain(latitude, longitude), Domain(*rotated(latitude - 51, longitude - longitude.mean()))
+    north, east = np.array([39.6, 39.4, 62.4, 62.6, 50, 50, 50, 50]), np.array([0, 0, 0, 0, -15.4, -15.6, 15.4, 15.6])
+    inside = [True, False] * 4
+    assert region.contains(north, east + longitude.mean()).tolist() == inside
+    assert region.contains(north, (east + longitude.mean()) % 360 - 360).tolist() == inside
+    # A cell of a projection reaches as far as its corners: a place well inside, and one well outside.
+    cell = turned.positions()[5, 7].numpy()
+    place = np.rad2deg(np.arcsin(cell[2])), np.rad2deg(np.arctan2(cell[1], cell[0]))
+    assert turned.contains(*map(np.atleast_1d, place)).all() and not turned.contains(*np.array([[-80.0], [0.0]])).any()

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from sparta_core.data import times
+from sparta_core.data.clock import DAILY, Clock
 from sparta_core.data.record import load_record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -32,7 +33,7 @@ def array(*values):
     array(datetime.datetime(2002, 8, 24, 8, tzinfo=EAST)), array(datetime.datetime(2002, 8, 24, 6)),
     pd.date_range("2002-08-24T08", periods=1, tz="Europe/Berlin").to_numpy(),
     *(array(cftime.datetime(2002, 8, 24, 6, calendar=calendar)) for calendar in (
-        "standard", "proleptic_gregorian", "noleap", "all_leap")),
+        "standard", "proleptic_gregorian", "noleap")),
     array(cftime.datetime(2002, 8, 11, 6, calendar="julian")),  # thirteen days behind
 ], ids=repr)  # fmt: skip
 def test_every_way_to_write_a_time_is_the_same_moment_in_utc(values):
@@ -50,11 +51,19 @@ def test_numbers_are_dates_only_as_people_write_them():
     assert np.isnat(times.utc(array("once", None, "24/08/2002"), "here")).all()
 
 
-@pytest.mark.parametrize("value, calendar", [((2001, 2, 30), "360_day"), ((2001, 7, 1), "360_day"),
-                                             ((2001, 2, 29), "all_leap")])  # fmt: skip
-def test_dates_that_do_not_exist_are_one_sentence(value, calendar):
-    with pytest.raises(DataError, match=f"of the calendar '{calendar}', not all.*convert_calendar.'standard'"):
-        times.utc(array(cftime.datetime(*value, calendar=calendar)), "here")
+@pytest.mark.parametrize("value, calendar, expected", [
+    ((2001, 7, 1), "360_day", "2001-07-02T12:00"), ((2001, 2, 30), "360_day", "2001-03-01T19:40"),
+    ((2001, 2, 29), "all_leap", "2001-02-28T20:08"), ((2004, 2, 29), "all_leap", "2004-02-29")])
+def test_dates_that_do_not_exist_are_at_their_share_of_the_year(value, calendar, expected):
+    """Half of 360 days is half of 365; the 60th of 366 days is 59 / 366 of the year."""
+    made = times.utc(array(cftime.datetime(*value, calendar=calendar)), "here")
+    assert abs(made[0] - np.datetime64(expected)) < np.timedelta64(1, "m")
+
+
+def test_dates_of_several_calendars_are_one_sentence():
+    both = array(cftime.datetime(2001, 2, 1, calendar="noleap"), cftime.datetime(2001, 2, 2, calendar="360_day"))
+    with pytest.raises(DataError, match="time of here has dates of the calendars 360_day and noleap; give one"):
+        times.utc(both, "here")
 
 
 def hourly(*hours, day="2001-03-04"):
@@ -64,17 +73,17 @@ def hourly(*hours, day="2001-03-04"):
 def test_moments_of_a_date_are_one_day_and_said():
     when = hourly(*range(0, 30, 6))
     with pytest.warns(UserWarning, match=r"^here has 1 to 4 moments a date, 5 on 2 dates; their mean is taken for "):
-        days = times.grouped(when, 5, "here")
+        days = times.grouped(when, 5, "here", DAILY)
     np.testing.assert_array_equal(days.dates, np.array(["2001-03-04", "2001-03-05"], "M8[D]"))
     fields = np.array([1.0, 2, 3, np.nan, 7])[:, None] * [1, np.nan]
-    np.testing.assert_array_equal(times.daily_mean(fields, days), [[2, np.nan], [7, np.nan]])
+    np.testing.assert_array_equal(times.step_mean(fields, days), [[2, np.nan], [7, np.nan]])
 
 
 def test_dates_repeated_anywhere_are_one_day():
     when = times.When(np.array(["2001-03-05", "2001-03-04", "2001-03-05"], "M8[us]"), lasting=False)
     with pytest.warns(UserWarning, match="has 1 to 2 moments a date, 3 on 2 dates"):
         days = times.grouped(when, 3, "here")
-    np.testing.assert_array_equal(times.daily_mean(np.array([1.0, 5, 2]), days), [5, 1.5])
+    np.testing.assert_array_equal(times.step_mean(np.array([1.0, 5, 2]), days), [5, 1.5])
 
 
 @pytest.mark.parametrize("hours, said", [
@@ -120,8 +129,8 @@ def test_the_time_that_is_handed_on_names_no_bounds():
 def test_means_of_months_are_said():
     edges = np.array([["2001-01", "2001-02"], ["2001-02", "2001-03"], ["2001-03", "2001-04"]], "M8[M]").astype("M8[ns]")
     days = made_up_weather(days=3, rows=2, columns=4).assign_coords(time=("time", edges[:, 0], {"bounds": "time_bnds"}))
-    with pytest.warns(UserWarning, match="time_bnds of here makes a field the mean of up to 31 days, and the"):
-        when = times.of_fields(days.assign(time_bnds=(("time", "nv"), edges)), "here")
+    with pytest.warns(UserWarning, match="time_bnds of here makes a field the mean of up to 31 days, and the model kn"):
+        when = times.of_fields(days.assign(time_bnds=(("time", "nv"), edges)), "here", DAILY)
     assert when.moments[1] == np.datetime64("2001-02-15")
 
 
@@ -156,29 +165,42 @@ def test_a_record_on_disk_has_the_same_days_by_the_same_rule(tmp_path, change):
     np.testing.assert_array_equal(other.values, first.values)
 
 
-def test_a_record_without_leap_days_lacks_them_and_says_so(tmp_path):
+@pytest.mark.parametrize("calendar", ["noleap", "all_leap", "360_day"])
+def test_a_record_of_another_calendar_has_all_its_days(tmp_path, calendar):
+    """Over the end of a February, of which no day is absent or shifted; it is told in its own dates."""
     days = made_up_weather(days=40, rows=4, columns=8)
-    days = days.assign_coords(time=days.time + np.timedelta64(3 * 365 + 40, "D"))  # February 2004
-    record = days.convert_calendar("noleap", use_cftime=True)
-    with pytest.raises(DataError, match="has no 2004-02-29; fill the gaps, or declare them"):
-        loaded(record, tmp_path / "days.nc")
-    fields = loaded(record, tmp_path / "days.nc", gaps=True, mask_grid="native")
-    absent = fields.values.isnan().all(3).all(2).all(1).numpy()
-    np.testing.assert_array_equal(fields.time[absent], [np.datetime64("2004-02-29")])
+    dates = xr.date_range("2004-02-10", periods=40, calendar=calendar, use_cftime=True)
+    record = loaded(days.assign_coords(time=dates), tmp_path / "days.nc")
+    assert record.clock.calendar == calendar and record.clock.daily
+    np.testing.assert_array_equal(record.values, loaded(days, tmp_path / "real.nc").values)
+    assert (record.clock.dates(record.time) == dates.values).all()
 
 
-def test_a_record_of_360_days_is_one_sentence(tmp_path):
+@pytest.mark.parametrize("hours", [6, 12])
+def test_a_record_of_several_moments_a_day_keeps_them(tmp_path, hours):
     days = made_up_weather(days=40, rows=4, columns=8)
-    days = days.assign_coords(time=xr.date_range("2001-01-15", periods=40, calendar="360_day", use_cftime=True))
-    with pytest.raises(DataError, match=r"calendar '360_day', not .*convert_calendar\('standard', align_on='year'\)"):
-        loaded(days, tmp_path / "days.nc")
+    times_ = days.time.values[0] + np.arange(40) * np.timedelta64(hours, "h")
+    record = loaded(days.assign_coords(time=times_), tmp_path / "days.nc")
+    assert record.clock.step == np.timedelta64(hours, "h")
+    np.testing.assert_array_equal(record.time, times_)
 
 
-def test_a_record_of_several_moments_a_day_is_one_sentence(tmp_path):
-    days = made_up_weather(days=40, rows=4, columns=8)
-    days = days.assign_coords(time=days.time.values[0] + np.arange(40) * np.timedelta64(6, "h"))
-    with pytest.raises(DataError, match=r"has 2001-01-01 more than once; .*make them with xarray's resample"):
-        loaded(days, tmp_path / "days.nc")
+def test_moments_of_a_clock_below_a_day_are_taken_and_others_said():
+    clock = Clock(np.timedelta64(6, "h"))
+    with pytest.warns(UserWarning, match=r"here has 8 times, 4 of which are in the model's steps of 6h; the others"):
+        found = times.grouped(hourly(*range(0, 24, 3)), 8, "here", clock)
+    np.testing.assert_array_equal(found.dates, hourly(0, 6, 12, 18).moments)
+    np.testing.assert_array_equal(times.step_mean(np.arange(8.0), found), [0, 2, 4, 6])
+    with pytest.raises(DataError, match=r"here has the time 2001-03-04T01:00, and the model knows times in steps of 6h"):
+        times.grouped(hourly(1, 4), 2, "here", clock)
+
+
+def test_days_are_averaged_for_a_model_of_months():
+    when = times.When(np.arange("2001-01-01", "2001-03-01", dtype="M8[D]").astype("M8[us]"), lasting=True)
+    with pytest.warns(UserWarning, match="here has 28 to 31 moments a 1mo, 59 on 2 steps; their mean is taken for the"):
+        found = times.grouped(when, 59, "here", Clock(np.timedelta64(1, "M")))
+    assert found.dates.astype(str).tolist() == ["2001-01", "2001-02"]
+    np.testing.assert_allclose(times.step_mean(np.arange(59.0), found), [15, 44.5])
 
 
 def test_a_record_with_gaps_before_1678_does_not_wrap(tmp_path):

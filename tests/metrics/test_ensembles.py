@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from sparta_core.errors import DataError
 from sparta_core.metrics.ensembles import crps, rank_histogram, spread_skill
 
-AREA = torch.tensor([0.6, 1.4, 1.0])
+AREA = torch.tensor([0.6, 1.4, 1.0])[:, None].expand(3, 4)
 SCORES = (crps, spread_skill, rank_histogram)
 
 
@@ -29,7 +29,7 @@ def test_crps_is_the_fair_double_sum():
         total += (x[:, i] - y).abs() / members
         for j in range(members):
             total -= (x[:, i] - x[:, j]).abs() / (2 * members * (members - 1))
-    expected = (total * AREA.double()[:, None]).mean((0, 2, 3))
+    expected = (total * AREA.double()).mean((0, 2, 3))
     assert torch.allclose(crps(ensemble, truth, AREA), expected, rtol=1e-9)
 
 
@@ -64,7 +64,7 @@ def test_an_ensemble_that_is_too_sure():
 
 def test_spread_skill_written_out():
     ensemble, truth = made_up(days=3, members=4)
-    x, y, area = ensemble.double().numpy(), truth.double().numpy(), AREA.double().numpy()[:, None]
+    x, y, area = ensemble.double().numpy(), truth.double().numpy(), AREA.double().numpy()
     variance = (x.var(1, ddof=1) * 5 / 4 * area).mean((0, 2, 3))
     error = ((x.mean(1) - y) ** 2 * area).mean((0, 2, 3))
     assert spread_skill(ensemble, truth, AREA).numpy() == pytest.approx(np.sqrt(variance / error), rel=1e-9)
@@ -74,7 +74,7 @@ def test_ranks_counted_by_hand():
     """Truth below, between and above two members; a row of the globe counts by its area."""
     ensemble = torch.tensor([1.0, 2.0]).view(1, 2, 1, 1, 1).expand(1, 2, 1, 3, 1)
     truth = torch.tensor([0.5, 1.5, 2.5]).view(1, 1, 3, 1)
-    assert rank_histogram(ensemble, truth, AREA)[0].tolist() == pytest.approx([0.2, 1.4 / 3, 1 / 3])
+    assert rank_histogram(ensemble, truth, AREA[:, :1])[0].tolist() == pytest.approx([0.2, 1.4 / 3, 1 / 3])
 
 
 @pytest.mark.parametrize("score", SCORES)

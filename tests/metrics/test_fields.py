@@ -8,7 +8,7 @@ import torch
 
 from sparta_core.metrics.fields import acc, bias, rmse, rrmse
 
-AREA = torch.tensor([0.5, 1.5])  # two latitudes
+AREA = torch.tensor([[0.5, 0.5], [1.5, 1.5]])  # two latitudes
 
 
 def fields(values):
@@ -60,8 +60,8 @@ def test_rmse_and_bias_by_hand():
 
 def test_rmse_bias_and_acc_by_loops():
     f, o, c = random(3, 2, 2, 4, 6), random(3, 2, 2, 4, 6, seed=1), random(3, 2, 2, 4, 6, seed=2)
-    area = torch.tensor([0.4, 1.6, 1.6, 0.4])
-    weight = np.repeat(area.double().numpy()[:, None], 6, 1) / 24
+    area = torch.tensor([0.4, 1.6, 1.6, 0.4])[:, None] * torch.tensor([0.5, 1.5, 1, 1, 1.5, 0.5])
+    weight = area.double().numpy() / 24
     for lead in range(2):
         for variable in range(2):
             errors, errors2, correlations = [], [], []
@@ -80,6 +80,7 @@ def test_rmse_bias_and_acc_by_loops():
 
 def test_acc_of_the_truth_its_opposite_and_the_climatology():
     o, c = random(4, 1, 2, 2, 8), random(4, 1, 2, 2, 8, seed=1)
-    assert acc(o, o, c, AREA).flatten().tolist() == pytest.approx([1, 1])
-    assert acc(2 * c - o, o, c, AREA).flatten().tolist() == pytest.approx([-1, -1])
-    assert acc(c, o, c, AREA).flatten().tolist() == [0, 0]
+    area = AREA[:, :1].expand(2, 8)
+    assert acc(o, o, c, area).flatten().tolist() == pytest.approx([1, 1])
+    assert acc(2 * c - o, o, c, area).flatten().tolist() == pytest.approx([-1, -1])
+    assert acc(c, o, c, area).flatten().tolist() == [0, 0]

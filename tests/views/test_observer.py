@@ -102,7 +102,7 @@ def test_what_is_nan_is_not_observed():
 
 
 def test_errors_have_their_variance_and_correlation():
-    rows, circles = noise_matrices(*axes(64, 128), 1000.0)
+    rows, circles = noise_matrices(Domain(*axes(64, 128)), 1000.0)
     along, across = rows @ rows.T, circles @ circles.transpose(1, 2)
     assert torch.allclose(along.diagonal(), torch.ones(64).double()) and torch.allclose(
         across.diagonal(dim1=1, dim2=2), torch.ones(64, 128).double())  # fmt: skip

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparta_core.data.clock import DAILY
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.views.sampling import Sampler, draw_negatives, draw_offsets
@@ -47,7 +48,7 @@ def test_at_the_edge_all_draws_come_from_the_side_that_is_there():
 def test_negatives_keep_their_distance_for_every_anchor(first, length, gap, seed):
     experiment = Experiment(soft_gap=gap, batch_size=3)
     days = range(first, first + length + 10)
-    sampler = Sampler.of(experiment, "train", days, True)
+    sampler = Sampler.of(experiment, "train", days, True, DAILY)
     batches = torch.stack(sampler.batches(generator(seed)))
     anchors, hard, soft = batches[:, 0], batches[:, 1], batches[:, 2]
     assert sorted(anchors.tolist()) == list(days)[5:-5]  # the ends of the record included
@@ -60,8 +61,8 @@ def test_negatives_keep_their_distance_for_every_anchor(first, length, gap, seed
 def test_an_epoch_is_as_large_as_the_papers():
     """14,031 training days: 334 batches and 42,063 samples with hard negatives, 110 and 14,021 without."""
     days = range(14_031)
-    with_negatives = Sampler.of(Experiment(), "train", days, True).batches(generator())
-    without = Sampler.of(Experiment(), "train", days, False).batches(generator())
+    with_negatives = Sampler.of(Experiment(), "train", days, True, DAILY).batches(generator())
+    without = Sampler.of(Experiment(), "train", days, False, DAILY).batches(generator())
     assert (len(with_negatives), sum(map(len, with_negatives))) == (334, 42_063)
     assert (len(without), sum(map(len, without))) == (110, 14_021)
     assert len(with_negatives[0]) == 126 and len(without[0]) == 128
@@ -69,18 +70,18 @@ def test_an_epoch_is_as_large_as_the_papers():
 
 def test_the_shortest_split_that_fits_the_gap():
     experiment = Experiment(soft_gap=100)
-    Sampler.of(experiment, "train", range(210), True).batches(generator())
+    Sampler.of(experiment, "train", range(210), True, DAILY).batches(generator())
     with pytest.raises(DataError, match=r"train split has 209 days.*needs 210.*lower soft_gap to 99"):
-        Sampler.of(experiment, "train", range(209), True)
+        Sampler.of(experiment, "train", range(209), True, DAILY)
 
 
 def test_a_split_without_room_for_positives():
     with pytest.raises(DataError, match="validation split has 10 days"):
-        Sampler.of(Experiment(), "validation", range(10), False)
+        Sampler.of(Experiment(), "validation", range(10), False, DAILY)
 
 
 def test_order_differs_between_epochs_and_repeats_with_the_seed():
-    sampler = Sampler.of(Experiment(soft_gap=100), "train", range(400), True)
+    sampler = Sampler.of(Experiment(soft_gap=100), "train", range(400), True, DAILY)
     once, again = generator(5), generator(5)
     first, second = sampler.batches(once)[0], sampler.batches(once)[0]
     assert torch.equal(first, sampler.batches(again)[0]) and not torch.equal(first, second)

@@ -14,12 +14,13 @@ from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
 from tests.linear import GLOBE
 
+HORIZON = 4  # days
+
 
 @pytest.fixture
 def experiment(tiny, monkeypatch):
-    monkeypatch.setattr(calibration, "HORIZON", 4)
     monkeypatch.setattr(calibration, "STARTS", 30)
-    return tiny(**GLOBE, leads=6)
+    return tiny(**GLOBE, leads=6, calibration_horizon=HORIZON)
 
 
 def calibrated(experiment, ratio):
@@ -54,7 +55,7 @@ def test_a_share_never_grows_with_the_lead_nor_beyond_one(experiment, monkeypatc
 def test_errors_are_as_large_as_those_of_the_fields(experiment):
     """Over the validation days and the globe, every variable and lead: what the modes cannot show is made up for."""
     record, forecaster = open_record(experiment), trained_forecaster(experiment, 0)
-    model, area = representation(experiment), record.cell_area[:, None]
+    model, area = representation(experiment), record.cell_area
     made = calibrated(experiment, 0.0)
     past, last = calibration._validation_look_backs(record, model, 0.0)
     forecast = forecaster.forecasts(past, record.dates(last), 4, 0.0)
@@ -77,20 +78,20 @@ def test_products_are_those_of_the_variables_modes_and_areas(experiment):
         made.append(model.fields(alone.flatten() @ patterns.T, record.values)[0])
     products = calibration._products(model, error, record)
     for third, one, two in ((0, 0, 0), (3, 1, 2), (4, 4, 0)):
-        expected = (made[one][third] * made[two][third] * record.cell_area[:, None]).sum()
+        expected = (made[one][third] * made[two][third] * record.cell_area).sum()
         torch.testing.assert_close(products[0, third, one, two], expected.double(), rtol=1e-3, atol=1e-3)
 
 
 def test_members_are_the_forecast_and_errors_that_vary_as_past_ones():
-    errors = torch.randn(3, calibration.HORIZON, 2) @ torch.tensor([[2.0, 1.0], [0.0, 1.0]])
-    forecast = torch.randn(2, calibration.HORIZON + 3, 2)
+    errors = torch.randn(3, HORIZON, 2) @ torch.tensor([[2.0, 1.0], [0.0, 1.0]])
+    forecast = torch.randn(2, HORIZON + 3, 2)
     made = calibration.members(forecast, calibration.Calibration(torch.ones(1), errors), 20000,
                                torch.Generator().manual_seed(0))  # fmt: skip
     apart = (made - forecast[:, None]).double()
     torch.testing.assert_close(apart.mean(1), torch.zeros_like(forecast).double(), atol=0.1, rtol=0)
     covariance = torch.einsum("nmle,nmkf->lekf", apart, apart) / 40000
     expected = torch.einsum("sle,skf->lekf", errors, errors).double() / 3
-    near = calibration.HORIZON
+    near = HORIZON
     torch.testing.assert_close(covariance[:near, :, :near], expected, atol=0.5, rtol=0.05)
     held = apart[:, :, near - 1 : near].expand(-1, -1, 3, -1)
     torch.testing.assert_close(apart[:, :, near:], held, atol=1e-5, rtol=0)
@@ -114,8 +115,8 @@ def test_what_was_measured_is_kept_and_damage_is_named(experiment, monkeypatch):
         calibrated(experiment, 0.3)
 
 
-def test_too_few_validation_days_are_one_sentence(experiment, monkeypatch):
-    monkeypatch.setattr(calibration, "HORIZON", 117)
+def test_too_few_validation_days_are_one_sentence(experiment):
+    experiment = experiment.replace(calibration_horizon=117)
     with pytest.raises(DataError, match="the validation days are 120, too few for look-backs of 3 days and 117 leads"):
         calibrated(experiment, 0.0)
 

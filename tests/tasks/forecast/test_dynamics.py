@@ -83,7 +83,7 @@ def test_the_inverse_model_is_ridge_regression():
 def test_the_weight_is_the_error_of_the_fields(experiment):
     record = open_record(experiment)
     patterns, error = modes_of(experiment, record).patterns, torch.randn(7, 24)
-    area = record.cell_area.double().numpy()[:, None]
+    area = record.cell_area.double().numpy()
     train = record.split("train").values.double().numpy()
     variance = (train**2 * area).mean((0, 2, 3), keepdims=True)
     made = (error @ patterns).view(7, 5, 16, 32).double().numpy()

@@ -21,10 +21,9 @@ from sparta_core.training.stages import representation
 
 @pytest.fixture
 def experiment(globe, monkeypatch):
-    monkeypatch.setattr(calibration, "HORIZON", 4)
     monkeypatch.setattr(calibration, "STARTS", 30)
     monkeypatch.setattr(forecast_ensembles, "LEADS", 3)
-    return globe(leads=3, draws=6, downstream_split=(0.2, 0.2))
+    return globe(calibration_horizon=4, leads=3, draws=6, downstream_split=(0.2, 0.2))
 
 
 def test_each_lead_is_scored_against_its_own_days(experiment):
