@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _value(name: str, text: str) -> Any:
     """What a flag says; several values, or one where the setting is a list, make a list."""
-    alone = isinstance(defaults()[name], tuple) and not text.startswith("[")
+    alone = isinstance(defaults()[name], tuple) and not text.startswith("[") and text != "null"
     try:
         return json.loads(f"[{text}]" if alone else text)
     except ValueError:

@@ -18,7 +18,7 @@ from sparta_core.fusions.early import EarlyChoice
 from sparta_core.layers.globe import around
 from sparta_core.modes import Modes
 from sparta_core.tensors import named, under
-from sparta_core.views.augment import Views
+from sparta_core.views.augment import Views, view_size_of
 
 FORMAT = 1  # of a file that holds a representation
 
@@ -36,7 +36,8 @@ class Projector(nn.Sequential):
         super().__init__(*normed(embedding), *normed(outputs), nn.Linear(outputs, outputs))
 
 
-def build_encoder(experiment: Experiment, modes: Modes | None = None, baseline: bool = False) -> nn.Module:
+def build_encoder(experiment: Experiment, view_size: tuple[int, int], modes: Modes | None = None,
+                  baseline: bool = False) -> nn.Module:  # fmt: skip
     """The encoder of `experiment`: views (B, planes * variables, h, w) to embeddings (B, embedding).
 
     Planes are the values, with `mask_input` what is observed of them; the linear path, of the `modes`, adds its fields.
@@ -45,7 +46,7 @@ def build_encoder(experiment: Experiment, modes: Modes | None = None, baseline: 
     encoder, size = experiment.of(Encoder), experiment.of(Latent).embedding
     fusion = EarlyChoice() if baseline else experiment.of(Fusion)
     planes = 1 + experiment.mask_input + (modes is not None)
-    network = fusion.build(lambda channels: encoder.build(channels, size, experiment.view_size),
+    network = fusion.build(lambda channels: encoder.build(channels, size, view_size),
                            experiment.variables, planes, size)  # fmt: skip
     return network if modes is None else LinearPathEncoder(modes, network)
 
@@ -91,10 +92,11 @@ class Sparta(nn.Module):
             ExperimentError: For a linear path on another grid than the fields'.
         """
         grid = normaliser.grid
-        if modes is not None and grid != experiment.view_size:
-            raise ExperimentError(f"view_size is {experiment.view_size}, the data's grid {grid}; "
-                                  "linear_path needs them equal")
-        made: dict[str, nn.Module] = {"encoder": build_encoder(experiment, modes, baseline)}
+        view_size = view_size_of(experiment, grid)
+        if modes is not None and grid != view_size:
+            raise ExperimentError(f"view_size is {view_size}, the data's grid {grid}; linear_path needs them equal: "
+                                  "set view_size and crop_from to null")
+        made: dict[str, nn.Module] = {"encoder": build_encoder(experiment, view_size, modes, baseline)}
         if "projector" in parts:
             made["projector"] = Projector(experiment.embedding, experiment.projection)
         if "decoder" in parts:

@@ -3,8 +3,8 @@
 PAPER = "paper_demo"
 SETTINGS = {
     # Views are whole days on the data's own grid, beside what is observed of them.
-    "view_size": (32, 64),
-    "crop_from": (32, 64),
+    "view_size": None,
+    "crop_from": None,
     "smoothing": 1,
     "mask_grid": "native",
     "mask_ratio": (0.3, 0.95),

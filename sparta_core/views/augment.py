@@ -26,7 +26,8 @@ CUBIC_A = -0.75  # PyTorch's bicubic coefficient
 class ViewSettings(Section):
     """What the encoder is shown."""
 
-    view_size: tuple[Count, Count] = setting((72, 144), "what the encoder sees, latitude by longitude", "grid points")
+    view_size: tuple[Count, Count] | None = setting(
+        (72, 144), "what the encoder sees, rows by columns; null: the data's own", "grid points")
     mask_grid: Literal["enlarged", "native"] = setting("enlarged", "where values are masked: before or after enlarging")
 
     def check(self, experiment: Experiment) -> None:
@@ -39,16 +40,27 @@ class ViewSettings(Section):
 class Crops(Section):
     """How a view of the contrast is cut."""
 
-    crop_from: tuple[Count, Count] = setting((80, 160), "size to which a day is enlarged before it is cropped to the "
-                                             "view", "grid points")  # fmt: skip
+    crop_from: tuple[Count, Count] | None = setting(
+        (80, 160), "size to which a day is enlarged before it is cropped to the view; null: the view's", "grid points")
     smoothing: Count = setting(5, "width of the mean filter, odd", "grid points")
 
     def check(self, experiment: Experiment) -> None:
-        view_size = experiment.view_size
-        if any(c < v for c, v in zip(self.crop_from, view_size, strict=True)):
-            raise ExperimentError(f"crop_from {self.crop_from} is smaller than view_size {view_size}; enlarge it")
+        if self.crop_from and experiment.view_size:
+            check_crop(self.crop_from, experiment.view_size)
         if self.smoothing % 2 == 0:
             raise ExperimentError(f"smoothing is {self.smoothing}; a centred mean filter needs an odd width")
+
+
+def check_crop(crop_from: tuple[int, int], view_size: tuple[int, int]) -> None:
+    """ExperimentError where views are larger than what they are cropped from."""
+    if any(c < v for c, v in zip(crop_from, view_size, strict=True)):
+        raise ExperimentError(f"crop_from {crop_from} is smaller than view_size {view_size}; enlarge it")
+
+
+def view_size_of(experiment: Experiment, grid: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a view of fields on a grid (H, W)."""
+    size: tuple[int, int] = experiment.view_size or grid
+    return size
 
 
 def resize_matrix(size_in: int, size_out: int) -> Tensor:
@@ -105,10 +117,11 @@ class Views(nn.Module):
     def __init__(self, experiment: Experiment, domain: Domain) -> None:
         super().__init__()
         self.mask_input, self.native = experiment.mask_input, NATIVE[experiment.mask_grid]
-        self.grid, self.view_size = domain.shape, experiment.view_size
-        self.observed_on = domain if self.native else domain.resized(experiment.view_size)
+        self.grid, self.view_size = domain.shape, view_size_of(experiment, domain.shape)
+        self.observed_on = domain if self.native else domain.resized(self.view_size)
         self.experiment = experiment
-        (height, width), (tall, wide) = experiment.view_size, experiment.crop_from
+        (height, width), (tall, wide) = self.view_size, experiment.crop_from or self.view_size
+        check_crop((tall, wide), self.view_size)
         smoothing = experiment.smoothing
         self.register_buffer("rows", resize_matrix(self.grid[0], height).float())
         self.register_buffer("columns", resize_matrix(self.grid[1], width).float())

@@ -191,7 +191,7 @@ def test_moments_of_a_clock_below_a_day_are_taken_and_others_said():
         found = times.grouped(hourly(*range(0, 24, 3)), 8, "here", clock)
     np.testing.assert_array_equal(found.dates, hourly(0, 6, 12, 18).moments)
     np.testing.assert_array_equal(times.step_mean(np.arange(8.0), found), [0, 2, 4, 6])
-    with pytest.raises(DataError, match=r"here has the time 2001-03-04T01:00, and the model knows times in steps of 6h"):
+    with pytest.raises(DataError, match=r"here has the time 2001-03-04T01:00, and the model knows .* in steps of 6h"):
         times.grouped(hourly(1, 4), 2, "here", clock)
 
 

@@ -106,7 +106,8 @@ def test_means_are_over_seeds_and_every_seed_has_its_own_masks(scores, monkeypat
 def test_a_model_is_trained_scored_and_held_to_all_of_them(globe, monkeypatch):
     """On made-up waves, which a linear model knows: what needs no training is passed."""
     monkeypatch.setattr(calibration, "STARTS", 30)
-    found = check_targets(globe(calibration_horizon=4, leads=12, draws=6, downstream_split=(0.2, 0.2), classifier="date"), [0])
+    experiment = globe(leads=12, draws=6, downstream_split=(0.2, 0.2), classifier="date", calibration_horizon=4)
+    found = check_targets(experiment, [0])
     assert np.isfinite(found[["ours", "limit"]].to_numpy()).all()
     assert found.loc[["reconstruction below climatology", "reconstruction below nearest"]].passed.all()
     assert found.loc["forecast from whole days below damped persistence, leads 1 to 5"].cases.endswith("of 25")

@@ -15,6 +15,11 @@ from sparta_core.fusions.hybrid import ConcatFusion
 from sparta_core.models.sparta import Sparta, build_encoder
 from tests.normalisers import normaliser
 
+
+def encoder_of(experiment, *given, **more):
+    return build_encoder(experiment, experiment.view_size, *given, **more)
+
+
 EDGES = [(0, 3), (1, 2)]
 SMALL = {"view_size": (16, 32), "crop_from": (18, 36), "width": 4, "norm_groups": 2, "head": "flatten", "embedding": 16}
 
@@ -38,7 +43,7 @@ def attention():
 @pytest.fixture(params=["attention", "gnn", "hybrid"])
 def encoder(request):
     torch.manual_seed(0)
-    return build_encoder(Experiment(**SMALL, fusion=request.param)).double().eval()
+    return encoder_of(Experiment(**SMALL, fusion=request.param)).double().eval()
 
 
 def neighbours(node, edges):
@@ -146,7 +151,7 @@ def test_every_variable_goes_through_its_own_encoder(encoder):
 
 @pytest.mark.parametrize("fusion", ["attention", "gnn"])
 def test_weights_are_shares(fusion):
-    encoder = build_encoder(Experiment(**SMALL, fusion=fusion)).double().eval()
+    encoder = encoder_of(Experiment(**SMALL, fusion=fusion)).double().eval()
     weights = encoder.weights(random(3, 5, 16, 32))
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
@@ -154,11 +159,11 @@ def test_weights_are_shares(fusion):
 
 def test_the_graph_is_drawn_by_names():
     own = Experiment(**SMALL, fusion="gnn", edges=[["specific_humidity", "2m_temperature"]])
-    graph = build_encoder(own).fusion
+    graph = encoder_of(own).fusion
     assert (4, 0) in set(map(tuple, graph.edges.T.tolist())) and graph.edges.shape == (2, 7)
     fewer = Experiment(**SMALL, fusion="gnn", variables=WEATHERBENCH2_VARIABLES[1:3],
                        edges=[WEATHERBENCH2_VARIABLES[1:3]])
-    assert build_encoder(fewer).fusion.edges.shape == (2, 4)
+    assert encoder_of(fewer).fusion.edges.shape == (2, 4)
 
 
 T, U, V, Z, Q = WEATHERBENCH2_VARIABLES
@@ -173,7 +178,7 @@ T, U, V, Z, Q = WEATHERBENCH2_VARIABLES
 ])
 def test_the_default_graph_keeps_the_edges_whose_variables_are_there(variables, joined):
     """Temperature with geopotential, both winds with each other, each with itself, and nothing else."""
-    graph = build_encoder(Experiment(**SMALL, fusion="gnn", variables=variables)).fusion
+    graph = encoder_of(Experiment(**SMALL, fusion="gnn", variables=variables)).fusion
     expected = {(k, k) for k in range(len(variables))} | joined | {(b, a) for a, b in joined}
     assert sorted(map(tuple, graph.edges.T.tolist())) == sorted(expected)
 
@@ -205,7 +210,7 @@ def test_the_baseline_autoencoder_has_one_encoder_whatever_the_fusion():
 def test_at_paper_size_late_fusion_has_five_encoders():
     """Each ResNet-18 with one input channel is 4 x 49 x 64 weights smaller than the early one's."""
     def count(fusion):
-        return sum(p.numel() for p in build_encoder(Experiment(fusion=fusion)).parameters())
+        return sum(p.numel() for p in encoder_of(Experiment(fusion=fusion)).parameters())
 
     early = count("early")
     single = early - 4 * 49 * 64

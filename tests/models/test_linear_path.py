@@ -14,6 +14,11 @@ from sparta_core.modes import Modes
 from tests.linear import LINEAR
 from tests.normalisers import normaliser
 
+
+def encoder_of(experiment, *given, **more):
+    return build_encoder(experiment, experiment.view_size, *given, **more)
+
+
 RATIOS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)  # of masked values
 
 
@@ -194,7 +199,7 @@ def test_every_variables_encoder_sees_its_own_planes(fusion, planes):
                             fusion=fusion)  # fmt: skip
     modes = some_modes(16, 5, (16, 32)) if planes == 3 else None
     values, seen = sparse_days((16, 32), 5, 1)
-    encoder, view, shown = build_encoder(experiment, modes), torch.cat([values, seen], 1), {}
+    encoder, view, shown = encoder_of(experiment, modes), torch.cat([values, seen], 1), {}
     fused = encoder if modes is None else encoder.network
     for name, module in [*enumerate(fused.encoders), ("shared", fused.shared)]:
         if module is not None:

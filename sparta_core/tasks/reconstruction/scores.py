@@ -19,7 +19,7 @@ from sparta_core.tasks import by_model
 from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.stages import representation
-from sparta_core.views.augment import Views
+from sparta_core.views.augment import Views, view_size_of
 
 TASK = "reconstruction"
 FILE = "reconstruction.nc"
@@ -91,7 +91,7 @@ def evenly_spaced(record: Record, count: int | None) -> Tensor:
 
 def mask_grids(experiment: Experiment, record: Record) -> tuple[str, ...]:
     """Both grids on which values can be masked; one where the encoder sees it itself, or observations have places."""
-    native = experiment.view_size == record.grid or placed(experiment)
+    native = view_size_of(experiment, record.grid) == record.grid or placed(experiment)
     return ("native",) if native else ("native", "enlarged")
 
 
