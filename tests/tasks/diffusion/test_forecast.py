@@ -30,7 +30,8 @@ def experiment(globe, monkeypatch):
     for where in (forecast, forecast_ensembles):
         monkeypatch.setattr(where, "LEADS", 3)
     return globe(calibration_horizon=4, leads=3, draws=6, downstream_split=(0.2, 0.2), diffusion_of="forecast",
-                 diffusion_widths=(16, 8), diffusion_epochs=2, noise_skip=True, sampler="dpm-solver++", quick_steps=5)  # fmt: skip
+                 diffusion_widths=(16, 8), diffusion_epochs=2, noise_skip=True, sampler="dpm-solver++",
+                 quick_steps=5)  # fmt: skip
 
 
 def test_errors_are_those_of_every_second_days_forecasts_in_units_of_their_std(experiment):
