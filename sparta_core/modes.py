@@ -7,7 +7,6 @@ from torch import Tensor
 
 EARTH_RADIUS = 6371.0  # km, the unit of lengths
 RANK = 1e-6  # of the leading eigenvalue: below it float32 days carry no signal
-SWEEPS, SPARE = 3, 0.2  # of the subspace iteration, and the share of patterns beside those asked for
 
 
 class Modes(NamedTuple):
@@ -29,27 +28,6 @@ def eofs(x: Tensor, count: int) -> Tensor:
     first = len(values) - kept
     values, vectors = values[first:].flip(0), vectors[:, first:].flip(1)
     return vectors.T.to(x) if tall else (vectors / values.sqrt()).T.to(x) @ x
-
-
-def localised_eofs(x: Tensor, count: int, places: Tensor, length: float) -> tuple[Tensor, Tensor]:
-    """Leading eigenvectors (K, D) and eigenvalues (K,) of the covariance of x (T, D), damped with distance.
-
-    The sample's times exp(-(d / length)**2 / 2), d the chord between `places` (N, 3), of which D is a multiple: far
-    correlations in a few thousand days are chance (Houtekamer and Mitchell, 2001). By subspace iteration from the EOFs.
-    """
-    size = x.shape[1]
-    taper = torch.exp(-(torch.cdist(places, places) / length).square() / 2).to(x)
-    covariance = x.T @ x / len(x)
-    for rows in covariance.split(len(places)):
-        rows.view(len(places), -1, len(places)).mul_(taper[:, None])
-    start = eofs(x, min(size, count + int(SPARE * count)))
-    noise = torch.randn(min(size, count + int(SPARE * count)) - len(start), size,
-                        generator=torch.Generator().manual_seed(0)).to(x)  # fmt: skip
-    basis = torch.linalg.qr(torch.cat([start, noise]).T).Q
-    for _ in range(SWEEPS):
-        basis = torch.linalg.qr(covariance @ basis).Q
-    values, vectors = torch.linalg.eigh((basis.T @ (covariance @ basis)).double())
-    return (basis @ vectors.flip(1)[:, :count].to(x)).T.contiguous(), values.flip(0)[:count].to(x)
 
 
 def inverse_step(days: Tensor, ridge: float) -> Tensor:

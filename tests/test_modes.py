@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sparta_core.data.domain import Domain
-from sparta_core.modes import eofs, localised_eofs
+from sparta_core.localised import localised_eofs
+from sparta_core.modes import eofs
 from tests.globe import axes
 
 GRID = (6, 12)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
 from torch import Tensor
@@ -9,13 +10,16 @@ from torch import Tensor
 from sparta_core.data.record import Record
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
-from sparta_core.modes import EARTH_RADIUS, Modes, eofs, localised_eofs
+from sparta_core.localised import localised_eofs
+from sparta_core.modes import EARTH_RADIUS, Modes, eofs
+from sparta_core.processes import first_process
+from sparta_core.progress import QUIET, say, time_left
 from sparta_core.tensors import Tensors
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
 from sparta_core.typed import plain
 
-MOST_VALUES = 20480  # of a day whose covariance fits into memory
+METHOD = 2  # of localised modes: another number where the same days get other ones
 
 
 def modes_of(experiment: Experiment, record: Record) -> Modes:
@@ -34,6 +38,8 @@ def _run(experiment: Experiment, record: Record) -> Run:
     days = record.fingerprint
     settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "anomalies",
                                                                 "embedding", "localisation")}  # fmt: skip
+    if experiment.localisation:
+        settings["method"] = METHOD
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     return Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
 
@@ -43,7 +49,7 @@ def fit_modes(record: Record, count: int, length: float) -> Modes:
 
     The covariance is of standardised anomalies, not weighted by area, as the losses are. What the modes leave
     unexplained is measured on the validation days, because they fit the training days too well. ExperimentError for
-    more modes than there are, or too large a grid, DataError for days with gaps.
+    more modes than there are, DataError for days with gaps.
     """
     parts = record.split("train"), record.split("validation")
     if not all(part.observed.all() for part in parts):
@@ -64,9 +70,14 @@ def fit_modes(record: Record, count: int, length: float) -> Modes:
 
 
 def _localised(record: Record, days: Tensor, count: int, length: float) -> tuple[Tensor, Tensor]:
-    values = days.shape[1]
-    if values > MOST_VALUES:
-        raise ExperimentError(f"localisation is {length:g} km, which takes the covariance of all {values} values of a "
-                              f"day, at most {MOST_VALUES}; set it to 0, or use a coarser grid")
+    begun = said = time.monotonic()
+
+    def told(share: float) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said > QUIET and first_process():
+            said = now
+            say(f"modes: {share:.0%} of the products, {time_left(now - begun, share, 1)}")
+
     places = record.domain.positions().flatten(0, 1)
-    return localised_eofs(days, count, places.to(days.device), length / EARTH_RADIUS)
+    return localised_eofs(days, count, places, length / EARTH_RADIUS, told)

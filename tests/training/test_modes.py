@@ -12,7 +12,7 @@ import xarray as xr
 
 from sparta_core.data.record import load_record
 from sparta_core.errors import DataError, ExperimentError, RunError
-from sparta_core.modes import localised_eofs
+from sparta_core.localised import localised_eofs
 from sparta_core.tasks.embeddings import embed
 from sparta_core.training import modes as made
 from sparta_core.training.modes import fit_modes, modes_of
