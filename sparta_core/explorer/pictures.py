@@ -6,20 +6,25 @@ from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
+from cartopy.crs import PlateCarree
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
+from sparta_core.data.clock import DAILY, Clock
+from sparta_core.data.domain import Domain
+from sparta_core.plotting.coastlines import coastlines
+from sparta_core.plotting.frames import MapFrame
 from sparta_core.plotting.geometry import cells_at
-from sparta_core.plotting.latents import draw_months, season_dots
-from sparta_core.plotting.maps import KINDS, Panel, coastlines
+from sparta_core.plotting.latents import draw_months, season_dots, span
+from sparta_core.plotting.maps import KINDS, Panel
 
 DPI = 100
-MAPS = (7.6, 5.3)  # inches, of the four maps
-PLANE = (5.2, 5.3)
-NEARBY = 10  # days before and after that are joined
+MAPS, PLANE = 7.6, 5.2  # inches, the widths of the four maps and of the plane
+LOWEST, HIGHEST = 1.2, 3.0  # inches, of a map
+NEARBY = 10  # steps before and after that are joined
 Picture = NDArray[np.uint8]  # (height, width, 3)
 DAY, PATH, SPARSE, ANALOGUE = (0, 0, 0), (60, 60, 60), (213, 94, 0), (0, 158, 115)
 
@@ -48,22 +53,23 @@ class MapScale:
         return self.colours(self.norm(shown), bytes=True)[:, :3].astype(np.float32)
 
 
+def height_of(domain: Domain) -> float:
+    """Inches of the explorer's pictures: two rows of the domain's maps, and what is around them."""
+    return 1.5 + 2 * float(np.clip(MAPS / 2 * MapFrame(domain).aspect, LOWEST, HIGHEST))
+
+
 class MapPicture:
     """Maps side by side whose values change: frame, titles, coasts and colour bars are drawn once."""
 
-    def __init__(self, scales: Sequence[MapScale], latitude: ArrayLike, longitude: ArrayLike,
-                 land_sea_mask: ArrayLike | None) -> None:  # fmt: skip
-        from cartopy.crs import PlateCarree, Robinson
-
-        self.scales, self.axes = list(scales), (latitude, longitude)
-        fig = plt.figure(figsize=MAPS, dpi=DPI, layout="compressed")
+    def __init__(self, scales: Sequence[MapScale], domain: Domain, land_sea_mask: ArrayLike | None) -> None:
+        self.scales, self.domain, frame = list(scales), domain, MapFrame(domain)
+        fig = plt.figure(figsize=(MAPS, height_of(domain)), dpi=DPI, layout="compressed")
         plt.close(fig)
-        axes = fig.subplots(2, 2, subplot_kw={"projection": Robinson()}).ravel()
+        axes = fig.subplots(2, 2, subplot_kw={"projection": frame.crs}).ravel()
         for ax, scale in zip(axes, self.scales, strict=True):
-            ax.set_global()
+            frame.set_up(ax)
             ax.set_title(scale.title, fontsize=10)
-            ax.spines["geo"].set(linewidth=0.6, edgecolor="0.3")
-            coastlines(ax, land_sea_mask, latitude, longitude)
+            coastlines(ax, frame, land_sea_mask)
             bar = fig.colorbar(ScalarMappable(scale.norm, scale.colours), ax=ax, location="bottom", extend="both",
                                pad=0.04, shrink=0.8)  # fmt: skip
             bar.set_label(scale.text, fontsize=9)
@@ -80,6 +86,7 @@ class MapPicture:
             there = ax.transData.inverted().transform(np.stack([x.ravel(), y.ravel()], 1))
             where = PlateCarree().transform_points(ax.projection, *there.T)[:, :2]
             inside = np.isfinite(where).all(1) & (np.abs(where) <= (180, 90)).all(1)
+            inside[inside] = domain.contains(*where[inside, ::-1].T)
             rows = height - 1 - y.ravel()[inside].astype(int)
             self.places.append(rows * width + x.ravel()[inside].astype(int))
             self.points.append(where[inside])
@@ -97,16 +104,25 @@ class MapPicture:
     def _cells_of(self, number: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
         if (number, shape) not in self._cells:
             x, y = self.points[number].T
-            self._cells[number, shape] = cells_at(*self.axes, shape, y, x)  # type: ignore[arg-type]
+            self._cells[number, shape] = cells_at(self.domain, shape, y, x)  # type: ignore[arg-type]
         return self._cells[number, shape]
 
 
 class PlanePicture:
-    """All days in a plane, with one of them, its neighbours in time and its analogues marked."""
+    """All days in a plane, with one of them, its neighbours in time and its analogues marked.
 
-    def __init__(self, points: ArrayLike, day_of_year: ArrayLike, title: str) -> None:
-        self.points = np.asarray(points)
-        fig, ax = plt.subplots(figsize=PLANE, dpi=DPI, layout="constrained")
+    Args:
+        points: of all days (N, 2).
+        day_of_year: of each (N,), from 1.
+        title: above the plane.
+        clock: of the days, which may be fields of another step.
+        height: of the picture, inches.
+    """
+
+    def __init__(self, points: ArrayLike, day_of_year: ArrayLike, title: str, clock: Clock = DAILY,
+                 height: float = PLANE) -> None:  # fmt: skip
+        self.points, this = np.asarray(points), f"this {clock.fields.removesuffix('s')}"
+        fig, ax = plt.subplots(figsize=(PLANE, height), dpi=DPI, layout="constrained")
         plt.close(fig)
         dots = season_dots(ax, self.points, day_of_year, 12)
         dots.set_alpha(0.5)
@@ -114,8 +130,8 @@ class PlanePicture:
         ax.title.set_fontsize(10)
         ax.margins(0.08)
         draw_months(fig, dots, ax)
-        for name, colour, marker in (("this day", DAY, "o"), (f"{NEARBY} days before and after", PATH, "."),
-                                     ("this day, as observed", SPARSE, "D"), ("analogues", ANALOGUE, "s")):  # fmt: skip
+        for name, colour, marker in ((this, DAY, "o"), (f"{span(clock, NEARBY)} before and after", PATH, "."),
+                                     (f"{this}, as observed", SPARSE, "D"), ("analogues", ANALOGUE, "s")):  # fmt: skip
             ax.plot([], [], marker, color=np.array(colour) / 255, label=name)
         fig.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
         self.base = rendered(fig)

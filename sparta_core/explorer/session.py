@@ -110,7 +110,8 @@ class Session:
 
     def analogues(self, name: str, day: int) -> list[tuple[int, float]]:
         """The past days nearest in latent space, whole days, nearest first, each with its distance."""
-        days, distances = analogues(self.embeddings(name), day, ANALOGUES, GAP)
+        gap = max(1, round(GAP / self.record.clock.days))
+        days, distances = analogues(self.embeddings(name), day, ANALOGUES, gap)
         return list(zip(days.tolist(), distances.tolist(), strict=True))
 
     def limits(self, variable: int) -> tuple[float, float, float]:
@@ -126,8 +127,8 @@ class Session:
         return float(low), float(high), float(np.percentile(np.abs(values - values.mean(0)), 99.5))
 
     def date(self, day: int) -> str:
-        """The date of a day counted from the first shown."""
-        return str(self.record.time[self.days[day]])
+        """The time of a day counted from the first shown, as a person reads it."""
+        return self.record.clock.text(self.record.time[self.days[day]])
 
 
 def _flat(embeddings: Tensor) -> NDArray[np.float64]:

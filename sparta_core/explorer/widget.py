@@ -8,7 +8,7 @@ import numpy as np
 
 from sparta_core.data.variables import label
 from sparta_core.experiment import Experiment
-from sparta_core.explorer.pictures import MapPicture, MapScale, Picture, PlanePicture, png
+from sparta_core.explorer.pictures import MapPicture, MapScale, Picture, PlanePicture, height_of, png
 from sparta_core.explorer.session import ANALOGUES, PLANES, Session
 from sparta_core.plotting.maps import Panel
 
@@ -34,9 +34,9 @@ class Explorer:
         self.model = widgets.Dropdown(options=list(experiments), description="model", **wide)
         self.variable = widgets.Dropdown(options=shown, value=0, description="variable", **wide)
         self.plane = widgets.Dropdown(options=PLANES, description="plane", **wide)
-        last = len(self.session.days) - 1
-        self.day = widgets.IntSlider(0, 0, last, description="day", readout=False, **wide)
-        self.play = widgets.Play(0, min=0, max=last, interval=PAUSE, description="play through the days")
+        last, days = len(self.session.days) - 1, self.session.record.clock.fields
+        self.day = widgets.IntSlider(0, 0, last, description=days.removesuffix("s"), readout=False, **wide)
+        self.play = widgets.Play(0, min=0, max=last, interval=PAUSE, description=f"play through the {days}")
         self.ratio = widgets.FloatSlider(0.7, min=0, max=MOST_MASKED, step=0.05, description="masked",
                                          readout_format=".0%", **wide)  # fmt: skip
         self.caption = widgets.HTML()
@@ -52,7 +52,8 @@ class Explorer:
         choices = widgets.HBox([self.model, self.plane, self.variable])
         movers = widgets.HBox([widgets.HBox([self.day, self.play]), self.ratio])
         pictures = widgets.HBox([self.plane_image, self.map_image])
-        past = widgets.HBox([widgets.HTML("nearest past days (distance):"), *self.buttons])
+        name = f"nearest past {self.session.record.clock.fields} (distance):"
+        past = widgets.HBox([widgets.HTML(name), *self.buttons])
         return widgets.VBox([choices, movers, self.caption, pictures, past])
 
     def _link(self) -> None:
@@ -99,10 +100,11 @@ class Explorer:
 
     def _plane(self, name: str, method: str) -> PlanePicture:
         if (name, method) not in self._planes:
-            days = self.session.days
-            day_of_year = self.session.record.day_of_year[days.start : days.stop]
-            title = f"{name}, {method} of {len(days)} whole days"
-            self._planes[name, method] = PlanePicture(self.session.plane(name, method), day_of_year, title)
+            days, record = self.session.days, self.session.record
+            title = f"{name}, {method} of {len(days)} whole {record.clock.fields}"
+            self._planes[name, method] = PlanePicture(
+                self.session.plane(name, method), record.day_of_year[days.start : days.stop], title, record.clock,
+                height_of(record.domain))  # fmt: skip
         return self._planes[name, method]
 
     def _map(self) -> MapPicture:
@@ -117,5 +119,5 @@ class Explorer:
             if panels[0].signed:
                 low, high = -max(-low, high), max(-low, high)
             scales = [MapScale.of(p, (-apart, apart) if p.kind == "error" else (low, high)) for p in panels]
-            self._maps[variable] = MapPicture(scales, fields.latitude, fields.longitude, fields.land_sea_mask)
+            self._maps[variable] = MapPicture(scales, fields.domain, fields.land_sea_mask)
         return self._maps[variable]

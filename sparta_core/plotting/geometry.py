@@ -1,39 +1,71 @@
-"""Where the cells of a latitude-longitude grid lie on a map."""
+"""Where the cells of a domain lie on a map."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from sparta_core.data.domain import Domain, edges, on_sphere
+
+HAIR = 1e-4  # degrees inside a map's edge, where rounding cannot throw a corner to the other side
 
 
-def longitude_edges(longitude: ArrayLike) -> NDArray[np.float64]:
-    """The W + 1 cell edges of a cyclic axis in degrees east, 360 from first to last.
+def longitude_edges(domain: Domain) -> NDArray[np.float64]:
+    """The W + 1 edges of columns in degrees east; of a domain that closes, 360 from first to last.
 
-    >>> longitude_edges([0, 90, 180, 270])
+    >>> longitude_edges(Domain(np.array([-45.0, 45]), np.array([0.0, 90, 180, 270])))
     array([-45.,  45., 135., 225., 315.])
     """
-    x = np.asarray(longitude, dtype=np.float64)
-    around = np.concatenate([[x[-1] - 360.0], x, [x[0] + 360.0]])
-    return (around[1:] + around[:-1]) / 2
+    x = domain.longitude.astype(np.float64)
+    if domain.periodic_x:
+        around = np.concatenate([[x[-1] - 360.0], x, [x[0] + 360.0]])
+        return (around[1:] + around[:-1]) / 2
+    return edges(x) if x.size > 1 else x + [-180.0, 180.0]
 
 
-def latitude_edges(latitude: ArrayLike) -> NDArray[np.float64]:
-    """The H + 1 cell edges from pole to pole in degrees north, in the order of `latitude`.
+def latitude_edges(domain: Domain) -> NDArray[np.float64]:
+    """The H + 1 edges of rows in degrees north; a row beside which no other fits reaches to the pole.
 
-    >>> latitude_edges([60, 0, -60])
-    array([ 90.,  30., -30., -90.])
+    >>> latitude_edges(Domain(np.array([-40.0, 20, 80]), np.array([0.0, 90, 180, 270])))
+    array([-70., -10.,  50.,  90.])
     """
-    y = np.asarray(latitude, dtype=np.float64)
-    pole = np.copysign(90.0, y[-1] - y[0])
-    return np.concatenate([[-pole], (y[1:] + y[:-1]) / 2, [pole]])
+    y = domain.latitude.astype(np.float64)
+    rows = edges(y).clip(-90, 90)
+    if y.size > 1:
+        rows[0] = -90.0 if 2 * y[0] - y[1] < -90 else rows[0]
+        rows[-1] = 90.0 if 2 * y[-1] - y[-2] > 90 else rows[-1]
+    return rows
 
 
 def refined(edges: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """The edges of `size` equal steps through the same cells, as in resizing without aligned corners.
 
-    >>> refined(latitude_edges([45, -45]), 4)
-    array([ 90.,  45.,   0., -45., -90.])
+    >>> refined(np.array([-90.0, 0, 90]), 4)
+    array([-90., -45.,   0.,  45.,  90.])
     """
     cells = len(edges) - 1
     return np.interp(np.linspace(0, cells, size + 1), np.arange(cells + 1), edges)
+
+
+def corners(domain: Domain, shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The latitudes and longitudes (h + 1, w + 1) of the corners of `shape` cells over the domain's, in degrees."""
+    if not domain.projected:
+        rows, columns = refined(latitude_edges(domain), shape[0]), refined(longitude_edges(domain), shape[1])
+        north, east = np.meshgrid(rows, columns, indexing="ij")
+        return north, east
+    points = domain.positions().numpy()
+    for axis, size in enumerate(shape):
+        points = np.apply_along_axis(lambda line, size: refined(edges(line), size), axis, points, size)
+    return degrees(points)
+
+
+def degrees(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The latitudes and longitudes (...) towards which points (..., 3) lie.
+
+    >>> degrees(np.array([0.0, -0.9, 0.0]))
+    (0.0, -90.0)
+    """
+    x, y, z = np.moveaxis(points, -1, 0)
+    return np.rad2deg(np.arctan2(z, np.hypot(x, y))), np.rad2deg(np.arctan2(y, x))
 
 
 def from_seam(edges: NDArray[np.float64], seam: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -46,29 +78,27 @@ def from_seam(edges: NDArray[np.float64], seam: float) -> tuple[NDArray[np.float
     starts = starts[order]
     if starts[0] > 0:
         starts, order = np.insert(starts, 0, 0.0), np.insert(order, 0, order[-1])
-    # A hair inside the map's edge, where rounding cannot throw a corner to the other side.
-    return seam + np.clip(np.append(starts, 360.0), 1e-4, 360.0 - 1e-4), order
+    return seam + np.clip(np.append(starts, 360.0), HAIR, 360.0 - HAIR), order
 
 
-def cells_at(latitude: ArrayLike, longitude: ArrayLike, shape: tuple[int, int], y: ArrayLike, x: ArrayLike
-             ) -> NDArray[np.intp]:  # fmt: skip
-    """Flat index of the cell that holds each point.
+def cells_at(domain: Domain, shape: tuple[int, int], y: ArrayLike, x: ArrayLike) -> NDArray[np.intp]:
+    """Flat index of the cell that holds each point of a domain; of a projection the one whose centre is nearest.
 
     Args:
-        latitude: the grid's own (H,), degrees north.
-        longitude: (W,), degrees east.
-        shape: rows and columns of the grid that is meant: (H, W), or finer over the same cells.
+        domain: holds the points.
+        shape: rows and columns of the grid that is meant: the domain's, or finer over the same cells.
         y: latitudes of the points.
         x: longitudes of the points, from any meridian.
 
     Example:
-        >>> cells_at([45, -45], [0, 90, 180, 270], (2, 4), [50, -50], [-90, 100])
+        >>> cells_at(Domain(np.array([-45.0, 45]), np.array([0.0, 90, 180, 270])), (2, 4), [-50, 50], [-90, 100])
         array([3, 5])
     """
-    south_north = refined(latitude_edges(latitude), shape[0])
-    descending = south_north[0] > south_north[-1]
-    row = np.searchsorted(np.sort(south_north)[1:-1], y)
-    row = shape[0] - 1 - row if descending else row
-    west_east = refined(longitude_edges(longitude), shape[1])
+    if domain.projected:
+        centres = domain.resized(shape).positions().numpy().reshape(-1, 3)
+        nearest: NDArray[np.intp] = cKDTree(centres).query(on_sphere(np.asarray(y), np.asarray(x)))[1]
+        return nearest
+    row = np.searchsorted(refined(latitude_edges(domain), shape[0])[1:-1], y)
+    west_east = refined(longitude_edges(domain), shape[1])
     column = np.searchsorted(west_east[1:-1], (np.asarray(x) - west_east[0]) % 360 + west_east[0], side="right")
     return row * shape[1] + column

@@ -9,6 +9,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from sparta_core.data.clock import DAILY, DAY, Clock
 from sparta_core.plotting.panels import panels
 
 MONTHS = {"Jan": 1, "Apr": 91, "Jul": 182, "Oct": 274}
@@ -57,18 +58,19 @@ def planes(points: Mapping[str, ArrayLike], day_of_year: ArrayLike, title: str =
 
 
 def trajectories(points: ArrayLike, day_of_year: ArrayLike, starts: Sequence[int], length: int, dates: Sequence[str],
-                 title: str = "") -> Figure:  # fmt: skip
+                 title: str = "", clock: Clock = DAILY) -> Figure:  # fmt: skip
     """Look-back windows as paths among all points.
 
-    The dot is the first day of a window, the arrow leads from its last to the day after.
+    The dot is the first field of a window, the arrow leads from its last to the one after.
 
     Args:
-        points: of every day (N, 2), in order.
+        points: of every field (N, 2), in order.
         day_of_year: of each (N,), from 1.
         starts: the first day of each window, counted from 0.
-        length: of a window in days.
-        dates: of the first days, in the legend.
+        length: of a window in steps.
+        dates: of the first fields, in the legend.
         title: above the panel.
+        clock: whose steps they are.
     """
     points = np.asarray(points)
     fig, ax = plt.subplots(figsize=(7.6, 5.2), layout="constrained")
@@ -77,7 +79,8 @@ def trajectories(points: ArrayLike, day_of_year: ArrayLike, starts: Sequence[int
     background.set_alpha(0.35)
     for number, (start, date) in enumerate(zip(starts, dates, strict=True)):
         path, colour = points[start : start + length], f"C{number}"
-        ax.plot(*path.T, color=colour, linewidth=1.3, marker=".", markersize=3, label=f"{length} days from {date}")
+        ax.plot(*path.T, color=colour, linewidth=1.3, marker=".", markersize=3,
+                label=f"{span(clock, length)} from {date}")  # fmt: skip
         ax.plot(*path[0], "o", color=colour, markersize=7)
         ax.annotate("", points[start + length], path[-1],
                     arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.6, "mutation_scale": 14})  # fmt: skip
@@ -86,6 +89,18 @@ def trajectories(points: ArrayLike, day_of_year: ArrayLike, starts: Sequence[int
     ax.legend(frameon=False, fontsize=9)
     draw_months(fig, background, ax)
     return fig
+
+
+def span(clock: Clock, steps: int) -> str:
+    """Write how long so many steps of a clock are, in words.
+
+    >>> span(DAILY, 10), span(Clock(np.timedelta64(12, "h")), 3), span(Clock(np.timedelta64(1, "M")), 1)
+    ('10 days', '36 hours', '1 month')
+    """
+    whole = not clock.monthly and not (clock.step * steps % DAY).astype(int)
+    amount = int(clock.step * steps / DAY) if whole else int(clock.amounts(np.array(steps)))
+    unit = "days" if whole else clock.unit
+    return f"{amount} {unit if amount != 1 else unit.removesuffix('s')}"
 
 
 def season_dots(ax: Axes, points: ArrayLike, day_of_year: ArrayLike, size: float) -> PathCollection:

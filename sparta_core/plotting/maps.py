@@ -1,36 +1,30 @@
-"""Maps: days on the globe, their errors and what was observed of them, in grids that share colour scales."""
+"""Maps: fields, their errors and what was observed of them, in grids that share colour scales."""
 
 import dataclasses
-import functools
 import io
-import threading
-import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from cartopy.crs import PlateCarree, Robinson
-from cartopy.io import DownloadWarning, shapereader
-from cartopy.mpl.geoaxes import GeoAxes
-from contourpy import contour_generator
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from shapely import LineString
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.variables import Label, label
 from sparta_core.errors import DataError, ExperimentError, RunError
-from sparta_core.plotting.geometry import from_seam, latitude_edges, longitude_edges, refined
+from sparta_core.plotting.coastlines import coastlines
+from sparta_core.plotting.frames import MapFrame
 
 DPI = 110  # a figure of 10 inches is 1,100 pixels wide: text of 9 points stays readable in a notebook
 WIDTH = 10.0  # inches
-DOWNLOAD_SECONDS = 5.0
+HIGHEST = 4.5  # inches of a map
+NARROWEST = 2.5  # for its colour bar and title
 KINDS = {"field": "", "anomaly": " anomaly", "error": " error", "spread": " spread"}
 CENTRED = ("anomaly", "error")
 
@@ -93,12 +87,11 @@ class Panel:
 def map_grid(
     rows: Sequence[Sequence[Panel | None]],
     *,
-    latitude: ArrayLike,
-    longitude: ArrayLike,
+    domain: Domain,
     land_sea_mask: ArrayLike | None = None,
     title: str = "",
     one_scale: bool = False,
-    central_longitude: float = 0.0,
+    central_longitude: float | None = None,
 ) -> Figure:
     """Rows of maps, with a colour bar under each group of panels that share a scale.
 
@@ -106,29 +99,32 @@ def map_grid(
 
     Args:
         rows: of panels; None leaves a gap.
-        latitude: (H,), degrees north.
-        longitude: (W,), degrees east.
+        domain: where cells lie, which chooses projection and extent (`MapFrame`).
         land_sea_mask: (H, W), 1 on land; its outline where Natural Earth's coasts cannot be downloaded.
         title: above all maps.
         one_scale: whether panels of the whole figure share scales.
-        central_longitude: degrees east.
+        central_longitude: degrees east, of maps that close or look at a pole.
 
     Example:
-        >>> latitude, longitude = np.linspace(-78.75, 78.75, 8), np.arange(16) * 22.5
+        >>> globe = Domain(np.linspace(-78.75, 78.75, 8), np.arange(16) * 22.5)
         >>> panel = Panel(np.full((8, 16), 280.0), "a day", "2m_temperature", level=500)
-        >>> figure = map_grid([[panel]], latitude=latitude, longitude=longitude, land_sea_mask=np.eye(8, 16))
+        >>> figure = map_grid([[panel]], domain=globe, land_sea_mask=np.eye(8, 16))
         >>> [ax.get_xlabel() for ax in figure.axes]
         ['', '2 m temperature (K)']
     """
-    shape = len(rows), max(map(len, rows))
-    fig = plt.figure(figsize=_size(*shape), layout="compressed", dpi=DPI)
+    frame, shape = MapFrame(domain, central_longitude), (len(rows), max(map(len, rows)))
+    fig = plt.figure(figsize=_size(*shape, frame.aspect), layout="compressed", dpi=DPI)
     plt.close(fig)  # the caller shows it; pyplot would show it again and keep it for ever
-    axes = fig.subplots(*shape, squeeze=False, subplot_kw={"projection": Robinson(central_longitude)})
+    axes = fig.subplots(*shape, squeeze=False, subplot_kw={"projection": frame.crs})
     for group in _groups(rows, one_scale).values():
         norm = scale([panel for _, panel in group])
         for place, panel in group:
-            mesh = _draw(axes[place], panel, latitude, longitude, norm)
-            coastlines(axes[place], land_sea_mask, latitude, longitude)
+            # Points without a value are light grey.
+            mesh = frame.draw(axes[place], panel.shown, norm=norm,
+                              cmap=plt.get_cmap(panel.colours).with_extremes(bad="0.87"))  # fmt: skip
+            frame.set_up(axes[place])
+            axes[place].set_title(panel.title, fontsize=10)
+            coastlines(axes[place], frame, land_sea_mask)
         _colour_bar(fig, mesh, [axes[place] for place, _ in group], panel)
     for ax in axes.flat:
         ax.set_visible(bool(ax.collections))
@@ -136,10 +132,10 @@ def map_grid(
     return fig
 
 
-def _size(rows: int, columns: int) -> tuple[float, float]:
-    """Inches; a Robinson map is half as high as wide, its title and colour bar take the rest."""
-    width = min(WIDTH, 5.5 * columns)
-    return width, 0.5 + rows * (0.5 * width / columns + 0.75)
+def _size(rows: int, columns: int, aspect: float) -> tuple[float, float]:
+    """Inches; of maps so high over their width, their titles and colour bars take the rest."""
+    width = min(WIDTH / columns, 5.5, max(HIGHEST / aspect, NARROWEST))
+    return width * columns, 0.5 + rows * (aspect * width + 0.75)
 
 
 def _groups(rows: Sequence[Sequence[Panel | None]], one_scale: bool) -> dict[Any, list[tuple[tuple[int, int], Panel]]]:
@@ -169,21 +165,6 @@ def scale(panels: Sequence[Panel]) -> Normalize:
     return Normalize(low, high if high > low else low + 1.0)
 
 
-def _draw(ax: GeoAxes, panel: Panel, latitude: ArrayLike, longitude: ArrayLike, norm: Normalize) -> QuadMesh:
-    """Fill the map `ax` with `panel`'s grid cells, points without a value in light grey."""
-    height, width = np.shape(panel.values)
-    seam = ax.projection.proj4_params.get("lon_0", 0.0) - 180.0
-    x, order = from_seam(refined(longitude_edges(longitude), width), seam)
-    y = refined(latitude_edges(latitude), height)
-    mesh = ax.pcolormesh(
-        x, y, panel.shown[:, order], norm=norm, transform=PlateCarree(), rasterized=True,
-        cmap=plt.get_cmap(panel.colours).with_extremes(bad="0.87"))  # fmt: skip
-    ax.set_global()
-    ax.set_title(panel.title, fontsize=10)
-    ax.spines["geo"].set(linewidth=0.6, edgecolor="0.3")
-    return mesh
-
-
 def _colour_bar(fig: Figure, mesh: QuadMesh, axes: list[Any], panel: Panel) -> None:
     name, units = panel.label.name + KINDS[panel.kind], panel.label.units
     bar = fig.colorbar(mesh, ax=axes, location="bottom", extend="both", pad=0.03,
@@ -191,49 +172,6 @@ def _colour_bar(fig: Figure, mesh: QuadMesh, axes: list[Any], panel: Panel) -> N
     bar.set_label(f"{name} ({units})" if units else name, fontsize=9)
     bar.ax.tick_params(labelsize=8)
     bar.locator = plt.MaxNLocator(5)
-
-
-def coastlines(ax: GeoAxes, land_sea_mask: ArrayLike | None, latitude: ArrayLike, longitude: ArrayLike) -> None:
-    """Draw Natural Earth's coasts, else the outline of `land_sea_mask` (H, W), else nothing; warns once."""
-    lines = _natural_earth()
-    if not lines and land_sea_mask is None:
-        _warn_once("No coastlines: Natural Earth's cannot be downloaded and there is no land-sea mask.")
-    elif not lines:
-        _warn_once("Natural Earth's coastlines cannot be downloaded; maps show the data's land-sea mask.")
-        lines = _outline(land_sea_mask, latitude, longitude)  # type: ignore[arg-type]
-    ax.add_geometries(lines, crs=PlateCarree(), facecolor="none", edgecolor="0.1", linewidth=0.6)
-
-
-@functools.cache
-def _natural_earth() -> list[Any]:
-    """Natural Earth's 110m coasts as shapely lines, empty if they cannot be had; tried once a process."""
-    found: list[list[Any]] = []
-
-    def fetch() -> None:
-        with suppress(Exception):  # no network, no disk, half a file: in each case there are no coasts
-            path = shapereader.natural_earth("110m", "physical", "coastline")
-            found.append(list(shapereader.Reader(path).geometries()))
-
-    # cartopy sets no time limit, and a network that drops packets would hold it for minutes.
-    thread = threading.Thread(target=fetch, daemon=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DownloadWarning)
-        thread.start()
-        thread.join(DOWNLOAD_SECONDS)
-    return found[0] if found else []
-
-
-@functools.cache
-def _warn_once(message: str) -> None:
-    warnings.warn(message, stacklevel=3)
-
-
-def _outline(land_sea_mask: ArrayLike, latitude: ArrayLike, longitude: ArrayLike) -> list[Any]:
-    """The 0.5 contour as shapely lines, closed across the first and last longitude."""
-    x = np.asarray(longitude, dtype=np.float64)
-    mask = np.asarray(land_sea_mask, dtype=np.float64)
-    cyclic = np.append(x, x[0] + 360.0), np.asarray(latitude), np.concatenate([mask, mask[:, :1]], axis=1)
-    return [LineString(line) for line in contour_generator(*cyclic).lines(0.5)]
 
 
 def save(fig: Figure, folder: str | Path, name: str) -> Path:

@@ -7,10 +7,11 @@ import pytest
 from cartopy.crs import PlateCarree, Robinson
 from PIL import Image
 
+from sparta_core.data.domain import Domain
 from sparta_core.explorer.pictures import ANALOGUE, DAY, SPARSE, MapPicture, MapScale, PlanePicture, png
 from sparta_core.plotting.maps import Panel
 
-LATITUDE, LONGITUDE = np.linspace(-84.375, 84.375, 16), np.arange(32) * 11.25
+GLOBE = Domain(np.linspace(-84.375, 84.375, 16), np.arange(32) * 11.25)
 LAND = np.zeros((16, 32))
 
 
@@ -19,7 +20,7 @@ def maps():
     panel = Panel(np.zeros((2, 2)), "truth", "geopotential", level=850)
     error = Panel(np.zeros((2, 2)), "error", "geopotential", "error", level=850)
     scales = [MapScale.of(panel, (0, 100))] * 3 + [MapScale.of(error, (-50, 50))]
-    return MapPicture(scales, LATITUDE, LONGITUDE, LAND)
+    return MapPicture(scales, GLOBE, LAND)
 
 
 def pixel_of(maps, number, latitude, longitude):
@@ -75,7 +76,7 @@ def test_coasts_lie_over_the_values():
     land = LAND.copy()
     land[6:10, 10:20] = 1
     scales = [MapScale.of(Panel(LAND, "truth", "geopotential", level=850), (0, 100))] * 4
-    with_coast = MapPicture(scales, LATITUDE, LONGITUDE, land)
+    with_coast = MapPicture(scales, GLOBE, land)
     inside = with_coast.places[0]
     painted = with_coast.painted([np.full((16, 32), 100.0)] * 4).reshape(-1, 3)[inside]
     dark = with_coast.base.reshape(-1, 3)[inside].max(1) < 100

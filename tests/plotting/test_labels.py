@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from sparta_core import plotting
+from sparta_core.data.domain import Domain
 from sparta_core.data.variables import UNITS, label, short_label
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.explorer.pictures import MapScale
@@ -39,7 +40,7 @@ HISTORY = {"epoch": [1, 2], "learning_rate": [0.1, 0.1], "training_mse": [2.0, 1
 # Of every function that draws, what to give it at a level; whether its figure names variables on that level.
 DRAWN = {
     "map_grid": (lambda level: {"rows": [[Panel(FIELD, "", name, level=level) for name in NAMES]],
-                                "latitude": LATITUDE, "longitude": LONGITUDE}, True),
+                                "domain": Domain(LATITUDE, LONGITUDE)}, True),
     "scores_by_lead": (lambda level: {"scores": BY_LEAD, "name": "rmse", "level": level}, True),
     "rank_histograms": (lambda level: {"scores": {"SPARTA-OI": ENSEMBLE}, "level": level}, True),
     "by_variable": (lambda level: {"scores": {"SPARTA-OI": ENSEMBLE}, "level": level}, True),

@@ -6,27 +6,31 @@ import warnings
 
 import numpy as np
 import pytest
+from cartopy.crs import LambertAzimuthalEqualArea, PlateCarree
 from PIL import Image
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.variables import UNITS
 from sparta_core.errors import DataError, ExperimentError, RunError
-from sparta_core.plotting import geometry, maps
+from sparta_core.plotting import coastlines, geometry, maps
+from sparta_core.plotting.frames import MapFrame
 from sparta_core.plotting.maps import Panel, map_grid, save, save_picture, scale
 
 LATITUDE, LONGITUDE = np.linspace(-87.1875, 87.1875, 32), np.arange(64) * 5.625
 FIELD = np.random.default_rng(0).normal(size=(32, 64)) + np.sin(np.deg2rad(LATITUDE))[:, None]
 MASK = ((np.abs(LATITUDE)[:, None] < 40) & (np.abs(LONGITUDE - 180) > 120)[None]).astype(float)  # over 0 degrees
-WHERE = {"latitude": LATITUDE, "longitude": LONGITUDE, "land_sea_mask": MASK}
+GLOBE = Domain(LATITUDE, LONGITUDE)
+WHERE = {"domain": GLOBE, "land_sea_mask": MASK}
 
 
 @pytest.fixture(autouse=True)
 def forgetful():
     """Every test tries for coasts, and warns, as a new process would."""
-    maps._natural_earth.cache_clear()
-    maps._warn_once.cache_clear()
+    coastlines.natural_earth.cache_clear()
+    coastlines._warn_once.cache_clear()
     yield
-    maps._natural_earth.cache_clear()
-    maps._warn_once.cache_clear()
+    coastlines.natural_earth.cache_clear()
+    coastlines._warn_once.cache_clear()
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_hidden_points_are_grey(no_network):
 @pytest.mark.parametrize("central_longitude", [0.0, 180.0])
 @pytest.mark.parametrize("shape", [(32, 64), (72, 144)])
 def test_cells_cover_the_globe_once(central_longitude, shape):
-    edges = geometry.refined(geometry.longitude_edges(LONGITUDE), shape[1])
+    edges = geometry.refined(geometry.longitude_edges(GLOBE), shape[1])
     x, order = geometry.from_seam(edges, central_longitude - 180)
     assert x[-1] - x[0] == pytest.approx(360, abs=1e-3) and (np.diff(x) > 0).all()
     assert set(order) == set(range(shape[1]))
@@ -88,7 +92,7 @@ def test_cells_cover_the_globe_once(central_longitude, shape):
     cells = (edges[order] <= (centres - edges[0]) % 360 + edges[0]) & (
         (centres - edges[0]) % 360 + edges[0] <= edges[order + 1])
     assert cells.all()
-    y = geometry.refined(geometry.latitude_edges(LATITUDE), shape[0])
+    y = geometry.refined(geometry.latitude_edges(GLOBE), shape[0])
     assert (y[0], y[-1]) == (-90, 90)
 
 
@@ -102,12 +106,33 @@ def test_without_network_the_masks_outline_is_drawn_and_said_once(no_network):
     about = [str(w.message) for w in said if "coast" in str(w.message).lower()]
     assert about == ["Natural Earth's coastlines cannot be downloaded; maps show the data's land-sea mask."]
     assert not [w for w in said if w.category.__name__ == "DownloadWarning"]
-    assert len(maps._outline(MASK, LATITUDE, LONGITUDE)) >= 1 and figure.axes
+    assert len(coastlines.outline(MapFrame(GLOBE), MASK)[0]) >= 1 and figure.axes
+
+
+def test_the_outline_of_a_region_stays_open():
+    """Land over all its southern half has one coast, from the first column to the last."""
+    region = Domain(np.arange(-20.0, 21, 4), np.arange(160.0, 201, 5))
+    land = np.repeat(region.latitude[:, None] < 0, 9, 1)
+    ((line,), crs) = coastlines.outline(MapFrame(region), land)
+    x, y = np.array(line.coords).T
+    assert (min(x), max(x)) == (160, 200) and np.allclose(y, -2) and crs == PlateCarree()
+
+
+def test_the_outline_of_a_projection_lies_where_its_land_is():
+    """South of a parallel, over the date line: no part of the coast runs round the globe."""
+    plane = LambertAzimuthalEqualArea(180, 60)
+    x, y = np.meshgrid(np.linspace(-1e6, 1e6, 41), np.linspace(-1e6, 1e6, 41))
+    east, north, _ = np.moveaxis(PlateCarree().transform_points(plane, x, y), -1, 0)
+    lines, crs = coastlines.outline(MapFrame(Domain(north, east)), north < 60)
+    (coast,) = (np.array(line.coords) for line in lines)
+    along = PlateCarree().transform_points(crs, *coast.T)
+    assert np.abs(along[:, 1] - 60).max() < 0.5  # a cell is 0.45 degrees
+    assert np.hypot(*np.diff(coast, axis=0).T).max() < 80e3
 
 
 def test_the_outline_closes_round_the_first_longitude():
     """Land from 60 degrees west to 60 east, over the first and last column, has no coast along them."""
-    lines = maps._outline(MASK, LATITUDE, LONGITUDE)
+    lines, _ = coastlines.outline(MapFrame(GLOBE), MASK)
     for line in lines:
         x, y = np.array(line.coords).T
         meridian = (np.abs(np.diff(x)) < 1e-9) & (np.abs(np.diff(y)) > 1)
@@ -116,9 +141,9 @@ def test_the_outline_closes_round_the_first_longitude():
 
 def test_a_network_that_hangs_is_left_after_seconds(no_network, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))
-    monkeypatch.setattr(maps, "DOWNLOAD_SECONDS", 0.5)
+    monkeypatch.setattr(coastlines, "DOWNLOAD_SECONDS", 0.5)
     begun = time.monotonic()
-    assert maps._natural_earth() == []
+    assert coastlines.natural_earth("110m") == []
     assert time.monotonic() - begun < 3
 
 
@@ -131,14 +156,17 @@ def test_natural_earth_is_used_where_it_is(no_network, tmp_path):
         writer.field("name", "C")
         writer.line([[[0, 0], [10, 10], [20, 0]]])
         writer.record("made up")
-    (line,) = maps._natural_earth()
+    (line,) = coastlines.natural_earth("110m")
     assert line.length == pytest.approx(2 * 200**0.5)
 
 
 @pytest.mark.filterwarnings("ignore:Natural Earth")
-def test_nothing_is_cut_off_and_units_are_there(no_network):
+@pytest.mark.parametrize("domain", [
+    GLOBE, Domain(np.arange(35, 70, 1.125)[:32], np.arange(-20, 44)), Domain(np.linspace(60, 90, 32), LONGITUDE),
+], ids=["globe", "region", "pole"])  # fmt: skip
+def test_nothing_is_cut_off_and_units_are_there(no_network, domain):
     panels = [Panel(FIELD, "a title", name, level=850) for name in UNITS]
-    figure = map_grid([panels[:3], [*panels[3:], None]], title="All variables", **WHERE)
+    figure = map_grid([panels[:3], [*panels[3:], None]], title="All variables", domain=domain, land_sea_mask=MASK)
     figure.draw_without_rendering()
     box, page = figure.get_tightbbox(), figure.bbox_inches
     assert box.x0 >= -0.02 and box.y0 >= -0.02
