@@ -144,7 +144,9 @@ class MapFrame:
         x, y = np.meshgrid(np.linspace(left, right, 50), np.linspace(bottom, top, 50))
         east, north, _ = np.moveaxis(PlateCarree().transform_points(self.crs, x, y), -1, 0)
         east = (east - self.centre + 180) % 360 - 180 + self.centre
-        counts = (int(np.clip(count, 2, 6)) for count in (5 / self.aspect, 6 * self.aspect))
+        # Of meridians that meet, few cross the sides at which they are named.
+        counts = (int(np.clip(5 / self.aspect, 2, 6)) if isinstance(self.crs, PlateCarree) else 12,
+                  int(np.clip(6 * self.aspect, 2, 6)))  # fmt: skip
         meridians, parallels = (
             np.array(MaxNLocator(count, steps=STEPS).tick_values(np.nanmin(places), np.nanmax(places)))
             for count, places in zip(counts, (east, north), strict=True))  # fmt: skip

@@ -113,7 +113,7 @@ def map_grid(
         ['', '2 m temperature (K)']
     """
     frame, shape = MapFrame(domain, central_longitude), (len(rows), max(map(len, rows)))
-    fig = plt.figure(figsize=_size(*shape, frame.aspect), layout="compressed", dpi=DPI)
+    fig = plt.figure(figsize=_size(*shape, frame), layout="compressed", dpi=DPI)
     plt.close(fig)  # the caller shows it; pyplot would show it again and keep it for ever
     axes = fig.subplots(*shape, squeeze=False, subplot_kw={"projection": frame.crs})
     for group in _groups(rows, one_scale).values():
@@ -132,10 +132,11 @@ def map_grid(
     return fig
 
 
-def _size(rows: int, columns: int, aspect: float) -> tuple[float, float]:
-    """Inches; of maps so high over their width, their titles and colour bars take the rest."""
-    width = min(WIDTH / columns, 5.5, max(HIGHEST / aspect, NARROWEST))
-    return width * columns, 0.5 + rows * (aspect * width + 0.75)
+def _size(rows: int, columns: int, frame: MapFrame) -> tuple[float, float]:
+    """Inches; a map's title and colour bar take what its height leaves, degrees at its sides a little more."""
+    width = min(WIDTH / columns, 5.5, max(HIGHEST / frame.aspect, NARROWEST))
+    left, below = (0.0, 0.0) if frame.globe else (0.5, 0.25)
+    return width * columns, 0.5 + rows * (frame.aspect * (width - left) + 0.75 + below)
 
 
 def _groups(rows: Sequence[Sequence[Panel | None]], one_scale: bool) -> dict[Any, list[tuple[tuple[int, int], Panel]]]:

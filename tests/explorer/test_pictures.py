@@ -4,11 +4,14 @@ import io
 
 import numpy as np
 import pytest
-from cartopy.crs import PlateCarree, Robinson
+from cartopy.crs import PlateCarree, Robinson, Stereographic
+from matplotlib.figure import Figure
 from PIL import Image
 
+from sparta_core.data.clock import DAILY, Clock
 from sparta_core.data.domain import Domain
-from sparta_core.explorer.pictures import ANALOGUE, DAY, SPARSE, MapPicture, MapScale, PlanePicture, png
+from sparta_core.explorer.pictures import ANALOGUE, DAY, SPARSE, MapPicture, MapScale, PlanePicture, height_of, png
+from sparta_core.plotting.frames import MapFrame
 from sparta_core.plotting.maps import Panel
 
 GLOBE = Domain(np.linspace(-84.375, 84.375, 16), np.arange(32) * 11.25)
@@ -53,6 +56,49 @@ def test_a_place_has_the_colour_of_its_cell(maps, shape, latitude, longitude):
     assert np.abs(away - usual).max() <= 1 or (away < 120).all()  # or the map's own ink
 
 
+def places_of(crs, x, y):
+    """The domain of a projection's cells, at these coordinates of its plane."""
+    places = PlateCarree().transform_points(crs, *np.meshgrid(x, y))
+    return Domain(places[..., 1], places[..., 0])
+
+
+@pytest.mark.parametrize("domain", [
+    Domain(np.arange(35, 71, 2.5), np.arange(-20, 38, 2.5)), Domain(np.arange(-50.0, -9, 4), np.arange(150.0, 211, 4)),
+    Domain(np.arange(60.0, 84, 2), np.arange(-75.0, -10, 4)),
+    places_of(Stereographic(90), np.arange(0, 7e5, 5e4), np.arange(-4.4e6, -3.7e6, 5e4)),
+], ids=["region", "date line", "pole", "projection"])  # fmt: skip
+@pytest.mark.parametrize("times", [1, 2])
+def test_cells_of_any_domain_have_their_places(domain, times):
+    """Each is hot or cold by chance; the pixel under its centre, by cartopy's transform of that, is so, too."""
+    scales = [MapScale.of(Panel(np.zeros((2, 2)), "truth", "geopotential", level=850), (0, 100))] * 4
+    picture = MapPicture(scales, domain, None)
+    shape = domain.shape[0] * times, domain.shape[1] * times
+    hot = np.random.default_rng(0).integers(0, 2, shape)
+    painted = picture.painted([np.zeros(shape), 100 * hot, np.zeros(shape), np.zeros(shape)])
+    frame = MapFrame(domain)
+    left, right, bottom, top = frame.extent
+    north, east = domain.resized(shape).places()
+    x, y, _ = np.moveaxis(frame.crs.transform_points(PlateCarree(), east, north), -1, 0)
+    rows, columns = np.divmod(picture.places[1], picture.base.shape[1])
+    row = np.round(rows.max() - (y - bottom) / (top - bottom) * np.ptp(rows)).astype(int)
+    column = np.round(columns.min() + (x - left) / (right - left) * np.ptp(columns)).astype(int)
+    colours = np.stack([picture.scales[1].painted([[value]])[0] for value in (0, 100)])
+    found = ((painted[row, column][..., None, :] - colours) ** 2).sum(-1).argmin(-1)
+    inked = (picture.base[row, column] < 200).any(-1)  # by a meridian
+    assert inked.mean() < 0.2 and (found == hot)[~inked].mean() > 0.99
+
+
+def test_what_lies_beside_a_projections_cells_stays_blank():
+    domain = places_of(Stereographic(90, 40), np.arange(0, 7e5, 5e4), np.arange(-4.4e6, -3.7e6, 5e4))
+    scales = [MapScale.of(Panel(np.zeros((2, 2)), "truth", "geopotential", level=850), (0, 100))] * 4
+    picture = MapPicture(scales, domain, None)
+    painted = picture.painted([np.full(domain.shape, 100.0)] * 4)
+    rows, columns = np.divmod(picture.places[0], picture.base.shape[1])
+    corner = rows.min() + 3, columns.min() + 3  # north west, beside cells that are turned
+    assert (painted[corner] == 255).all()
+    assert not (painted[rows[len(rows) // 2], columns[len(rows) // 2]] == 255).all()
+
+
 def test_hidden_values_are_grey_and_errors_centred(maps):
     nothing = np.full((16, 32), np.nan)
     painted = maps.painted([nothing, nothing, nothing, np.zeros((16, 32))])
@@ -92,6 +138,34 @@ def test_marks_lie_on_their_points():
         assert tuple(painted[row, column]) == colour
     assert not (plane.painted(40, [], None) == painted).all()
     assert (plane.painted(40, [3], np.array([0.0, 0.0])) == painted).all()
+
+
+def test_neighbours_in_time_are_told_in_the_clocks_words():
+    """In its legend, whose texts the pictures are drawn with."""
+    said = []
+
+    class Told(PlanePicture):
+        def __init__(self, *given):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Figure, "legend", lambda figure, **_: said.extend(
+                    line.get_label() for line in figure.axes[0].lines))
+                super().__init__(*given)
+
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    for clock in (DAILY, Clock(np.timedelta64(12, "h")), Clock(np.timedelta64(5, "m")), Clock(np.timedelta64(1, "M"))):
+        Told(points, np.arange(1, 31), "title", clock)
+    assert said[:3] == ["this day", "10 days before and after", "this day, as observed"]
+    assert said[4:6] == ["this field", "5 days before and after"]
+    assert [said[9], said[13]] == ["50 minutes before and after", "10 months before and after"]
+
+
+def test_both_pictures_have_one_height():
+    """They stand side by side, whatever the maps' proportions."""
+    for domain in (GLOBE, Domain(np.arange(-55, 13, 2.5), np.arange(280, 326, 2.5)),
+                   Domain(np.arange(-30.0, 31, 5), np.arange(36) * 10.0)):  # fmt: skip
+        scales = [MapScale.of(Panel(np.zeros((2, 2)), "truth", "geopotential", level=850), (0, 100))] * 4
+        plane = PlanePicture([[0, 1], [1, 0]], [1, 2], "title", DAILY, height_of(domain))
+        assert len(plane.base) == len(MapPicture(scales, domain, None).base)
 
 
 def test_a_sparse_day_far_outside_is_shown_at_the_edge():

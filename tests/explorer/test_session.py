@@ -1,9 +1,12 @@
 """What the explorer shows is what the models do."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from sparta_core.data.clock import Clock
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.explorer.session import GAP, Session
 from sparta_core.metrics import fields as metrics
@@ -59,6 +62,24 @@ def test_analogues_are_the_nearest_of_the_past(experiments):
     assert [k for k, _ in found] == expected
     assert [d for _, d in found] == pytest.approx([distances[k] for k in expected], rel=1e-4)
     assert session.analogues("autoencoder", 0) == []
+
+
+@pytest.mark.parametrize(("step", "gap", "date"), [
+    (np.timedelta64(1, "D"), 60, "2001-01-04"), (np.timedelta64(12, "h"), 120, "2001-01-02T12"),
+    (np.timedelta64(7, "D"), 9, "2001-01-22"), (np.timedelta64(3, "M"), 1, "2001-10"),
+])  # fmt: skip
+def test_times_and_the_analogues_gap_follow_the_clock(experiments, monkeypatch, step, gap, date):
+    """A gap of 60 days is as many steps as come near to it, one at least."""
+    session = Session(experiments)
+    start = np.datetime64("2001-01", "M") if np.datetime_data(step)[0] == "M" else np.datetime64("2001-01-01T00", "h")
+    times = start + np.arange(500) * step
+    domain = dataclasses.replace(session.record.domain, clock=Clock.of(times))
+    session.record = dataclasses.replace(session.record, domain=domain, time=times)
+    session.days = range(500)
+    line = torch.arange(500.0)[:, None]
+    monkeypatch.setattr(session, "embeddings", lambda _: line)
+    assert session.analogues("SPARTA", 200)[0] == (200 - gap, gap)
+    assert session.date(3) == date
 
 
 def test_colour_limits_are_of_the_days_shown(experiments):
