@@ -171,14 +171,20 @@ class Model:
         """Put what stations measured on the model's grid, for the other methods.
 
         Args:
-            table: A pandas DataFrame or the path of a CSV with the columns lat, lon, time where there are several days,
-                and any of the model's variables, in its units.
+            table: A pandas DataFrame, or the path of a text with columns (CSV, semicolons, tabs; decimal commas) or of
+                Parquet, with the columns lat, lon, time where there are several days, and any of the model's
+                variables. Their usual other names are read, as are units in a header ("t2m [degC]") or in the row
+                below it, zones of times, days and hours in columns of their own, and what stands above the header.
+                Without units a variable is in the model's, without a zone a time is UTC. Codes such as -9999 are
+                missing values, and stations outside the grid are left out. What is read in another way than it is
+                written is said in a warning.
 
         Returns:
             (time, latitude, longitude), NaN where no station is; without times (latitude, longitude).
 
         Raises:
-            DataError: For another table, and for values that no training day comes near.
+            DataError: For another table, for dates that may be day first or month first, and for values that no
+                training day comes near.
         """
         if not isinstance(table, str | os.PathLike | pd.DataFrame):
             raise DataError(f"observations takes a pandas DataFrame or the path of a CSV, no {type(table).__name__}; "

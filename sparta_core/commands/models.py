@@ -7,6 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from sparta_core.commands.words import parsed, parser_of
+from sparta_core.data.tables import TABLES
 from sparta_core.errors import ExperimentError, RunError
 from sparta_core.evaluation.targets import check_targets
 from sparta_core.experiment import Experiment
@@ -17,7 +18,6 @@ from sparta_core.presets import PRESETS
 from sparta_core.progress import say
 from sparta_core.tasks import task_of, tasks
 
-TABLES = (".csv", ".txt")
 VERBS = {"embed": "latent", "reconstruct": "reconstruction", "season": "classification"}  # the tasks that are meant
 
 
@@ -63,7 +63,7 @@ def predict_command(words: Sequence[str]) -> None:
     task = task_of(Experiment(), VERBS.get(name, name))
     parser = parser_of(name, predict_command)
     parser.add_argument("--model", required=True, help="the file that export wrote")
-    parser.add_argument("--input", required=True, help="NetCDF file, Zarr store, or CSV of stations; NaN: not observed")
+    parser.add_argument("--input", required=True, help="NetCDF file, Zarr store, or table of stations, NaN unobserved")
     parser.add_argument("--output", required=True, help="the NetCDF file to write")
     parser.add_argument("--device", default="auto", help="what computes")
     for option in task.options:

@@ -85,7 +85,7 @@ def test_tables_of_spreadsheets_are_read(tmp_path, encoding, between):
 
 
 def test_decimal_commas_are_read_and_said(tmp_path):
-    with pytest.warns(UserWarning, match="commas in their numbers are read as decimal points"):
+    with pytest.warns(UserWarning, match="commas in the numbers of .*csv are read as decimal points"):
         table = read_stations(written(tmp_path, "lat;lon;name\n50,5;-8,25;a, b\n"))
     assert table.iloc[0].tolist() == [50.5, -8.25, "a, b"]
 
@@ -108,7 +108,7 @@ def test_rows_of_pandas_are_counted_from_one():
 
 
 @pytest.mark.parametrize("header, message", [
-    ("lat,lng", "has no lon; rename 'lng'"), ("Lat,Long", "has no lat and lon; rename 'Lat' and 'Long'"),
+    ("lat,x", "has no lon; rename 'x'"), ("Y,X", "has no lat and lon; rename 'Y' and 'X'"),
     ("lat,latitude,lon", "has the columns lat and latitude; keep one"), ("lat,lon,lon", "the column 'lon' more than")])
 def test_columns_of_places_have_one_name(tmp_path, header, message):
     with pytest.raises(DataError, match=message):
@@ -125,10 +125,83 @@ ATLANTIC = (np.arange(35, 70.1, 5), np.r_[0:20.1:5, 340:357:5])
     (ATLANTIC, 50, -22.4, True), (ATLANTIC, 50, 337.4, False), (ATLANTIC, 50, 22.6, False), (ATLANTIC, 50, 358, True),
     ((LAT, LON), 90, 359.9, True), ((LAT, LON), -90, -180, True), ((np.linspace(-90, 90, 7), LON), -90, 5, True),
     ((np.array([-87.16, -81.5, 81.5, 87.16]), LON), 89.99, 5, True)])  # fmt: skip
-def test_a_station_outside_the_cells_of_a_grid_is_refused(axes, lat, lon, inside):
+def test_a_station_outside_the_cells_of_a_grid_is_left_out_and_said(axes, lat, lon, inside):
     places = pd.DataFrame({"lat": [50.0, lat], "lon": [15.0, lon]}, pd.Index([2, 5], name="line"))
     if inside:
         assert nearest_points(places, Domain(*axes), "here").size == 2
-    else:
-        with pytest.raises(DataError, match=r"^the station in line 5 of here, at .* lies outside the grid"):
-            nearest_points(places, Domain(*axes), "here")
+        return
+    with pytest.warns(UserWarning, match=r"^1 of 2 stations of here lie outside the grid, .* the first in line 5 at"):
+        found = nearest_points(places, Domain(*axes), "here")
+    np.testing.assert_array_equal(found, nearest_points(places[:1], Domain(*axes)))
+    with pytest.raises(DataError, match=r"^all 1 stations of here lie outside the grid, .* the first in line 5 at"):
+        nearest_points(places[1:], Domain(*axes), "here")
+
+
+HEADERS = ["lat,lon", "latitude,longitude", "LAT,LON", "lat_deg,lon_deg", "Lat.,Lon.",
+           "Latitude (degrees_north),Longitude (degrees_east)", "Lat,Long", "lats,lons", "lat,lng", "lat [°],lon [°]",
+           "latitude_N,longitude_E", "Station Latitude,Station Longitude", "lat / deg,lon / deg",
+           "lat_dd,lon_dd"]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("above", ["", "Report of 2001; by the office\n\n", "# lat and lon, of the office\n", "#"])
+@pytest.mark.parametrize("between", [",", ";", "\t", "|"])
+def test_headers_are_found_however_they_are_written(tmp_path, header, above, between):
+    text = above + f"{header},name\n50.5,8.25,a b\n-20,130,c\n".replace(",", between)
+    table = read_stations(written(tmp_path, text))
+    assert table["lat"].tolist() == [50.5, -20] and table["lon"].tolist() == [8.25, 130]
+
+
+@pytest.mark.parametrize("text, lat, lon", [
+    ("lat lon\n 50.5  8.25\n", 50.5, 8.25), ("lat,lon\n50.5N,8.25W\n", 50.5, -8.25),
+    ("lat,lon\n50.5°S,8.25 E\n", -50.5, 8.25), ("Latitude (S),Longitude (degrees west)\n50.5,8.25\n", -50.5, -8.25),
+    ("lat,lon\n\u221250.5,8.25\n", -50.5, 8.25), ("lat;lon;\n50.5;8.25;\n", 50.5, 8.25),
+    ("lat,lon\ndeg,deg\n50.5,8.25\n", 50.5, 8.25), ("lat,lon\r50.5,8.25\r", 50.5, 8.25),
+    ('lat,"lon\n(deg)"\n50.5,8.25\n', 50.5, 8.25)])  # fmt: skip
+def test_places_are_read_however_they_are_written(tmp_path, text, lat, lon):
+    table = read_stations(written(tmp_path, text))
+    assert table["lat"].tolist() == [lat] and table["lon"].tolist() == [lon]
+
+
+@pytest.mark.parametrize("rows, expected, said", [
+    ('"50,5","8,25"', [50.5, 8.25], "decimal points"), ("50,5;1.008,25", None, "decimal points"),
+    ('50.5,"8,250"', None, "thousands")])  # fmt: skip
+def test_commas_mean_one_thing_in_all_numbers(tmp_path, rows, expected, said):
+    text = f"lat{';' if ';' in rows else ','}lon\n{rows}\n"
+    with pytest.warns(UserWarning, match=said):
+        if expected is None:  # more degrees than there are
+            with pytest.raises(DataError, match=r"^lon in line 2 of .* write it in degrees"):
+                read_stations(written(tmp_path, text))
+        else:
+            assert read_stations(written(tmp_path, text)).iloc[0].tolist() == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_without_its_mark(tmp_path, encoding):
+    assert read_stations(written(tmp_path, "lat,lon,name\n50.5,8,Zürich\n", encoding))["name"].tolist() == ["Zürich"]
+
+
+@pytest.mark.parametrize("text, message", [
+    ("lat [rad],lon\n1,2\n", "lat of .* is in 'rad'; write it in degrees"),
+    ("PK\3\4...", "it is a workbook or another archive, no text")])  # fmt: skip
+def test_what_cannot_be_read_is_one_sentence(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read_stations(written(tmp_path, text))
+
+
+def test_parquet_is_read_as_the_table_that_it_holds(tmp_path, monkeypatch):
+    """Of pyarrow, which need not be installed, only the call is of interest."""
+    (tmp_path / "stations.parquet").write_bytes(b"PAR1 and what pyarrow reads")
+    table = pd.DataFrame({"lat": [50.5], "lon": [8.25]}, pd.Index(["a"], name="name"))
+    monkeypatch.setattr(pd, "read_parquet", lambda _: table)
+    assert read_stations(tmp_path / "stations.parquet").equals(read_stations(table))
+
+    def missing(_):
+        raise ImportError("no pyarrow")
+
+    monkeypatch.setattr(pd, "read_parquet", missing)
+    with pytest.raises(DataError, match=r"parquet is Parquet, which pyarrow reads; install sparta-core\[parquet\]"):
+        read_stations(tmp_path / "stations.parquet")
+    monkeypatch.setattr(pd, "read_parquet", lambda _: [][0])
+    with pytest.raises(DataError, match=r"cannot read the stations in .*parquet"):
+        read_stations(tmp_path / "stations.parquet")

@@ -151,7 +151,8 @@ def stations() -> Iterator[tuple[str, bytes]]:
         "long rows": lines[0] + b"\n1,2,3,4,5", "zeros": bytes(500),
         "twice lat": b"lat,lat,lon,2m_temperature\n95,95,2,280", "a long first row": lines[0] + b"\n1,2,3,4,5\n1,2,3,4",
         "a short row": b"\n".join([*lines, b"2001-01-03,1"]), "celsius": lines[0] + b"\n2001-01-01,1,2,7",
-        "date": b"date" + b"\n".join(lines)[4:], "no time": b"lat,lon,2m_temperature\n1,2,280\n1,2,281",
+        "dates": b"date" + b"\n".join(lines)[4:] + b"\n01/02/2001,1,2,281",
+        "no time": b"lat,lon,2m_temperature\n1,2,280\n1,2,281",
         "a code": lines[0] + b"\n2001-01-01,1,2,-999", "not measured": lines[0] + b"\n2001-01-01,1,2,",
         "a comment": b"# only\n", "tabs": b"lat\tlon\n1\t2\t3",
     }.items()  # fmt: skip
