@@ -141,13 +141,16 @@ class Model:
 
         Args:
             name: Of the task.
-            days: A Dataset, a variable as a DataArray, or the path of a NetCDF file or Zarr store, in physical units on
-                the model's grid, dimensions in any order. Times are UTC; several moments of one date are averaged, and
-                said. NaN was not observed, nor was a variable that is not there.
+            days: A Dataset, a variable as a DataArray, or the path of a NetCDF or GRIB file or a Zarr store, in
+                physical units on the model's grid, dimensions in any order. Names and units may be those of Copernicus,
+                CMIP, NCEP or GRIB: units are converted, and said. Times are UTC; several moments of one date are
+                averaged, and said. NaN was not observed, nor was a variable that is not there. Members of an ensemble
+                (number, realization, member) are taken each by itself.
             **options: The task's own.
 
         Returns:
-            A Dataset with the names, units and coordinates of the CF conventions.
+            A Dataset with the names, units and coordinates of the CF conventions. Of an ensemble its first dimension
+            is number, or realization where the task itself makes an ensemble along number.
 
         Raises:
             DataError: For another grid, level or unit, for values that no training day comes near, and where nothing
@@ -160,7 +163,10 @@ class Model:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
         given = given_days(days, self.sparta.normaliser, self.known)
-        made = task.predict(self.sparta, self.state.get(name, {}), self._sample(given, task.full_fields), **options)
+        state = self.state.get(name, {})
+        members = [task.predict(self.sparta, state, self._sample(member, task.full_fields), **options)
+                   for member in given.members]  # fmt: skip
+        made = members[0] if given.number is None else _ensemble(members, given.number)
         made.attrs["history"] = f"made by sparta-core {__version__}"
         if "time" not in made.dims:
             return made
@@ -229,6 +235,14 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Model:
                        f"this version does not take ({error}); install that version, or save it again") from error
     with reading(path, "save it again where it was trained"):
         return Model(tensors, about, experiment)
+
+
+def _ensemble(members: list[xr.Dataset], number: xr.DataArray) -> xr.Dataset:
+    """What a task made of each member of an ensemble, along the members."""
+    name = "realization" if "number" in members[0].dims else "number"
+    index = xr.DataArray(number.values, dims=name, name=name, attrs={"standard_name": "realization"})
+    return xr.concat(members, index, data_vars="all", coords="minimal", compat="override", join="override",
+                     combine_attrs="override")  # fmt: skip
 
 
 def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:

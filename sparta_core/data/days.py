@@ -7,25 +7,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from sparta_core.data import bundled, checksums, grid, times
+from sparta_core.data import bundled, grid, times
 from sparta_core.data.clock import Clock
 from sparta_core.data.domain import Domain
+from sparta_core.data.sources import opened
 from sparta_core.data.storage import allocate, place
+from sparta_core.data.variables import WEATHERBENCH2_VARIABLES
 from sparta_core.durations import Duration, Length
 from sparta_core.errors import DataError, ExperimentError, one_line
 from sparta_core.experiment import Experiment, check_path
 from sparta_core.settings import Section, Share, setting
 
-WEATHERBENCH2_VARIABLES = (
-    "2m_temperature", "u_component_of_wind", "v_component_of_wind", "geopotential", "specific_humidity",
-)  # fmt: skip
 # Days that are read and worked on at a time: bounds the float64 copies, by number and on large grids by bytes.
 BLOCK, BLOCK_BYTES = 365, 2**28
 
@@ -143,28 +141,6 @@ def _cut(days: range, split: tuple[float, float]) -> tuple[range, range, range]:
     # Exact fractions: in floating point 0.29 * 100 is 28.999..., and its floor a day short.
     first, second = (int(Fraction(str(part)) * len(days)) for part in split)
     return days[:first], days[first : first + second], days[first + second :]
-
-
-def opened(data: str) -> xr.Dataset:
-    """`data` without dask: each block is read once, so a task graph would only cost time."""
-    if data == bundled.NAME:
-        return bundled.open_bundled()
-    path = Path(data)
-    if not path.exists():
-        raise DataError(
-            f"there is no data at {data}; make a local store of ERA5 with "
-            f"python -m sparta_core prepare --target {data}, or use 'bundled'")
-    try:
-        if path.is_dir():
-            checksums.check_folder(path)
-            store: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=(path / checksums.CHECKSUMS).exists())
-            return store
-        return xr.open_dataset(path)
-    except DataError:
-        raise
-    except Exception as error:  # each file format raises its own
-        raise DataError(f"{data} is neither a Zarr store nor a NetCDF file that can be read ({one_line(error)}); "
-                        "make it again") from error
 
 
 def _dated(dataset: xr.Dataset, when: times.When | None, first: Duration | None,

@@ -14,11 +14,15 @@ import xarray as xr
 
 from sparta_core.data import grid, times
 from sparta_core.data.audit import beyond
-from sparta_core.data.days import loaded, opened
+from sparta_core.data.days import loaded
 from sparta_core.data.moments import Moments
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.plausible import Known
+from sparta_core.data.selection import source_of
+from sparta_core.data.sources import opened
+from sparta_core.data.units import way_of
 from sparta_core.data.unused import check_unused, unused_variables
+from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
 
 GRID_TOLERANCE = 1e-3  # degrees
@@ -29,10 +33,18 @@ Given = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 class GivenDays(NamedTuple):
     """Days in physical units, NaN where nothing was observed."""
 
-    values: np.ndarray  # (T, C, H, W) float32
+    values: np.ndarray  # (T, C, H, W) float32, of an ensemble (N, T, C, H, W)
     dates: np.ndarray | None  # (T,) datetime64[D]; None: not known
     coords: dict[str, xr.DataArray]  # their coordinate time
     several: bool  # whether it was a dimension
+    number: xr.DataArray | None = None  # (N,) the members of an ensemble; None: there is none
+
+    @property
+    def members(self) -> "list[GivenDays]":
+        """The days of each member of an ensemble; without one, these."""
+        if self.number is None:
+            return [self]
+        return [self._replace(values=values, number=None) for values in self.values]
 
 
 def known(normaliser: Normaliser) -> Known:
@@ -57,21 +69,29 @@ def given_days(given: Given, normaliser: Normaliser, training: Known) -> GivenDa
         dataset = grid.named(opened_dataset)
         days, when = _selected(dataset, normaliser), times.of_fields(dataset, WHERE, normaliser.clock)
         groups = times.grouped(when, days.sizes["time"], WHERE, normaliser.clock)
-        values = np.full((groups.dates.size, len(normaliser.variables), *normaliser.grid), np.nan, np.float32)
+        count = days.sizes.get("number", 1)
+        shape = (count, groups.dates.size, len(normaliser.variables), *normaliser.grid)
+        values = np.full(shape, np.nan, np.float32)
         moments = when and when.moments.astype("datetime64[D]")
         for name in map(str, days.data_vars):
             if days[name].dtype.kind not in "fiu":
                 raise DataError(f"{name} of {WHERE} is of the type {days[name].dtype}; give numbers")
             exact = loaded(days[name], WHERE).astype(np.float64)
-            _check_values(training, normaliser.level, name, exact, moments)
-            values[:, normaliser.variables.index(name)] = times.step_mean(exact, groups)
+            # A field without members is every member's.
+            for member, fields in enumerate(np.broadcast_to(exact, (count, *exact.shape[-3:]))):
+                _check_values(training, normaliser.level, name, fields, moments)
+                values[member, :, normaliser.variables.index(name)] = times.step_mean(fields, groups)
         dates = None if when is None else groups.dates
-        empty = np.isnan(values).all((1, 2, 3))
+        empty = np.isnan(values).all((2, 3, 4))
         if empty.any():
-            first = "" if dates is None else f" on {dates[empty.argmax()]}"
+            first = "" if dates is None else f" on {dates[np.argwhere(empty)[0][1]]}"
             more = f" and {empty.sum() - 1} more days" if empty.sum() > 1 else ""
             raise DataError(f"{WHERE} has nothing but NaN{first}{more}; leave such days out")
-        return GivenDays(values, dates, times.labels(days, when, groups), "time" in dataset.dims)
+        coords, several = times.labels(days, when, groups), "time" in dataset.dims
+        if "number" not in days.dims:
+            return GivenDays(values[0], dates, coords, several)
+        number = dataset.get("number", xr.DataArray(np.arange(count), dims="number")).reset_coords(drop=True)
+        return GivenDays(values, dates, coords, several, number)
 
 
 @contextmanager
@@ -98,14 +118,16 @@ def _dataset(given: Given) -> Iterator[xr.Dataset]:
 def _selected(dataset: xr.Dataset, normaliser: Normaliser) -> xr.Dataset:
     """The model's variables of a dataset (time, latitude, longitude), on its grid and in its units."""
     variables = normaliser.variables
-    there = [name for name in variables if name in dataset.data_vars]
+    present = [str(name) for name in dataset.data_vars]
+    sources = {name: source for name in variables if (source := source_of(name, present, normaliser.level))}
+    there = [*sources]
     if not there or not dataset.sizes.get("time", 1):
         raise DataError(f"{WHERE} has no days of any of {', '.join(variables)}; rename its variables to these")
-    check_unused("variables", unused_variables(dataset, variables), there, variables, WHERE)
-    days = dataset[there].assign_attrs(dataset.attrs)
-    days = days if "time" in days.dims else days.expand_dims("time")
+    unused = unused_variables(dataset, (*variables, *sources.values()))
+    check_unused("variables", unused, there, variables, WHERE)
+    days = dataset if "time" in dataset[[*sources.values()]].dims else dataset.expand_dims("time")
     units = dict(zip(variables, normaliser.units, strict=True))
-    days = grid.ordered(grid.select(days, there, normaliser.level, WHERE, units), WHERE)
+    days = grid.ordered(grid.select(days, there, normaliser.level, WHERE, units, members=True), WHERE)
     for name, own in (("latitude", normaliser.latitude), ("longitude", normaliser.longitude)):
         axis = days[name].values
         if axis.shape != own.shape or not np.allclose(axis, own, atol=GRID_TOLERANCE):
@@ -126,6 +148,8 @@ def _check_values(training: Known, level: int, name: str, values: np.ndarray, da
 
     training.check(name, values.reshape(len(values), -1), WHERE, place)
     moments = Moments.of(values)
-    bad, text = beyond(name, moments.minimum, moments.maximum, level)
+    own = variable(name).units  # that bounds are in
+    scale, offset = (way_of(name, training.units[training.variables.index(name)], own) if own else None) or (1, 0)
+    bad, text = beyond(name, moments.minimum * scale + offset, moments.maximum * scale + offset, level)
     if bad.size:
         raise DataError(f"{name} of {WHERE} {text}")

@@ -1,42 +1,40 @@
 """What every source of days must agree on: variables, level, units, and coordinates of a whole globe."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
 from sparta_core.data.clock import DAILY, Clock
-from sparta_core.data.conventions import NAMES, RECOGNISED, conversion, normalised_units
 from sparta_core.data.domain import TINY, Domain, closes
 from sparta_core.data.levels import at_level
-from sparta_core.data.unused import nearest
-from sparta_core.data.variables import STATIC, variable
+from sparta_core.data.names import named as named
+from sparta_core.data.selection import VERSION, first_version, sources_of, squeezed, taken
+from sparta_core.data.units import normalised_units, said, way_of
+from sparta_core.data.variables import STATIC, base_name, variable
 from sparta_core.errors import DataError
 
 DIMENSIONS = ("time", "latitude", "longitude")
 PLACES, PROJECTED = ("latitude", "longitude"), ("y", "x")
 
 
-def named(dataset: xr.Dataset, names: Mapping[str, str] = NAMES) -> xr.Dataset:
-    """Give a dataset WeatherBench 2's names where it has short ones."""
-    present = {*dataset.variables, *dataset.dims}
-    return dataset.rename({old: new for old, new in names.items() if old in present and new not in present})
-
-
 def select(dataset: xr.Dataset, variables: Sequence[str], level: float, where: str,
-           units: Mapping[str, str] | None = None) -> xr.Dataset:  # fmt: skip
-    """Take the variables that are wanted from a source, at their level and in their units; lazy stays lazy.
+           units: Mapping[str, str] | None = None, members: bool = False) -> xr.Dataset:  # fmt: skip
+    """Take the variables that are wanted from a source, at their levels and in their units.
 
-    A variable without a vertical coordinate stays as it is. A warning says what is converted, and what else in the
-    source may be one of the variables.
+    Lazy stays lazy, but for fields of several versions (expver), of which the first that is there is taken. A variable
+    without a vertical coordinate stays as it is. One warning says what is converted, others what else in the source
+    may be one of the variables.
 
     Args:
-        dataset: Fields (time, latitude, longitude) in any order, some at several levels.
-        variables: Those to take.
-        level: Where they are to be, in hPa.
+        dataset: Fields (time, latitude, longitude) or (time, y, x), as `named` names them, in any order, some at
+            several levels.
+        variables: Those to take; geopotential_500 is at 500 hPa whatever the level.
+        level: Where the others are to be, in hPa.
         where: What errors call the source.
         units: Those to have variables in, beside those that this package expects.
+        members: Whether an ensemble's members, along the dimension number, are kept; else there may be one.
 
     Returns:
         The variables, with their units in the CF spelling.
@@ -44,65 +42,79 @@ def select(dataset: xr.Dataset, variables: Sequence[str], level: float, where: s
     Raises:
         DataError: For what the source lacks.
     """
-    present = sorted(str(name) for name in dataset.data_vars)
-    missing = [name for name in variables if name not in present]
-    if missing:
-        near = [name for name in present if nearest(name, missing)]
-        offer = f" (is it {' or '.join(near)}?)" if near else ""
-        raise DataError(f"{where} has no {', '.join(missing)}{offer}; choose among its variables: {', '.join(present)}")
-    for other in present:
-        meant = RECOGNISED.get(other)
-        if meant in variables and other not in variables:
-            warnings.warn(f"{where} has {meant} and {other}, which may be the same; only {meant} is used", stacklevel=3)
-    chosen = at_level(dataset[list(variables)], level, where)
-    chosen = chosen.drop_vars([name for name in chosen.coords if name not in DIMENSIONS])
+    sources = sources_of(dataset, variables, level, where)
+    chosen = at_level(taken(dataset, sources), level, where)
+    versions = chosen.sizes.get(VERSION, 1)
+    if versions > 1:
+        warnings.warn(f"{where} has {versions} versions along {VERSION}; where the first is missing the next is taken",
+                      stacklevel=3)  # fmt: skip
+        chosen = chosen.map(lambda field: first_version(field) if VERSION in field.dims else field, keep_attrs=True)
+    curved = "latitude" in dataset.coords and dataset["latitude"].ndim == 2
+    places = ("y", "x") if curved else DIMENSIONS[1:]
+    wanted = ("time", *places, *(["number"] if members else []))
+    chosen = chosen.map(lambda field: squeezed(field, wanted), keep_attrs=True)
+    chosen = chosen.drop_vars([name for name in chosen.coords if name not in (*DIMENSIONS, *wanted)])
+    conversions: list[str] = []
     for name in variables:
         dims = [*map(str, chosen[name].dims)]
-        if name == "geopotential" and sorted(dims) == ["latitude", "longitude"]:
+        if base_name(name) == "geopotential" and sorted(dims) == sorted(places):
             raise DataError(f"geopotential in {where} has no time, as that of the ground has none; "
-                            f"give the geopotential at {level:g} hPa")
-        if sorted(dims) != sorted(DIMENSIONS):
+                            f"give the geopotential at {variable(name).level or level:g} hPa")
+        if "number" in dims and not members:
+            raise DataError(f"{name} in {where} has {chosen.sizes['number']} members along the dimension number; "
+                            "select one: dataset.isel(number=0)")
+        if sorted(dims) not in (sorted(wanted), sorted(wanted[:3])):
             raise DataError(f"{name} in {where} has the dimensions {', '.join(dims) or 'of a number'}; "
-                            f"rename or select until they are {', '.join(DIMENSIONS)}")
-        chosen[name] = in_units(chosen[name], name, where, (units or {}).get(name))
+                            f"rename or select until they are {', '.join(wanted[:3])}")
+        chosen[name] = in_units(chosen[name], name, where, (units or {}).get(name), conversions.append)
+    if conversions:
+        warnings.warn("; ".join(conversions), stacklevel=3)
     return chosen
 
 
 def static_fields(dataset: xr.Dataset) -> xr.Dataset:
-    """Take the fields without a time (land-sea mask, surface geopotential) that a dataset has."""
-    fields = {name: dataset[name] for name in STATIC if name in dataset}
-    return xr.Dataset({
-        name: field.assign_attrs(units=normalised_units(str(field.attrs.get("units", "1"))))
-        for name, field in fields.items() if {*field.dims} == {"latitude", "longitude"}}).reset_coords(drop=True)
+    """Take the fields without a time (land-sea mask, surface geopotential) that a dataset has, in their units."""
+    fields = {}
+    for name, field in ((name, dataset[name]) for name in STATIC if name in dataset):
+        field = squeezed(field, DIMENSIONS[1:])
+        if {*field.dims} not in ({*DIMENSIONS[1:]}, {"y", "x"}):
+            continue
+        written = str(field.attrs.get("units", "1"))
+        scale, offset = way_of(name, written, variable(name).units) or (1, 0)
+        if (scale, offset) != (1, 0):
+            field, written = field * scale + offset, variable(name).units
+        fields[name] = field.assign_attrs(units=normalised_units(written))
+    return xr.Dataset(fields).reset_coords(drop=True)
 
 
-def in_units(field: xr.DataArray, name: str, where: str, expected: str | None = None) -> xr.DataArray:
+def in_units(field: xr.DataArray, name: str, where: str, expected: str | None = None,
+             say: Callable[[str], None] = warnings.warn) -> xr.DataArray:  # fmt: skip
     """Convert a field to the units `expected`, else to those that this package has the variable in; lazily.
 
     Returns:
-        The field with its units in the CF spelling, after a warning where its values change. Without expected units
+        The field with its units in the CF spelling, after it has said where its values change. Without expected units
         it has those that it says.
 
     Raises:
         DataError: If it says none, or some of another quantity.
     """
-    expected = expected or variable(name).units
-    written = str(field.attrs.get("units", ""))[:60]  # whatever an attribute may hold
+    known, written = variable(name), str(field.attrs.get("units", ""))[:60]  # whatever an attribute may hold
     if not written.strip():
-        wanted = repr(expected) if expected else "its units"
-        raise DataError(f"{name} in {where} says no units; write {wanted} into its attribute 'units'")
-    way = conversion(written, expected or written)
+        wanted = repr(expected or known.units) if expected or known.units else "its units"
+        raise DataError(f"{name} in {where} says no units; write {wanted} into its attribute 'units': "
+                        f"dataset[name].attrs['units'] = {wanted if expected or known.units else '...'}")
+    choices = (expected,) if expected else (known.units or written, *([known.amounts] if known.amounts else []))
+    ways = {units: way for units in choices if (way := way_of(name, written, units)) is not None}
+    units, way = next(iter(ways.items()), (choices[0], None))
     if way is None or (way != (1, 0) and field.dtype.kind not in "iuf"):
-        raise DataError(f"{name} in {where} is in {written!r}; convert it to {expected!r}")
+        raise DataError(f"{name} in {where} is in {written!r}; convert it to {' or '.join(map(repr, choices))}")
     if way != (1, 0):
-        scale, offset = way
-        sum_ = f"{f' times {scale:g}' * (scale != 1)}{f' plus {offset:g}' * (offset != 0)}"
-        warnings.warn(f"{name} in {where} is in {written!r}; it is converted to {expected!r},{sum_}", stacklevel=4)
+        say(f"{name} in {where} is in {written!r}; it is converted to {units!r}{said(way)}")
         # As a packed field, which xarray unpacks as it is read: arithmetic would load all days at once.
-        packed = field.drop_encoding().assign_attrs(scale_factor=scale, add_offset=offset, units=expected)
+        packed = field.drop_encoding().assign_attrs(scale_factor=way[0], add_offset=way[1], units=units)
         unpacked = xr.decode_cf(packed.to_dataset(name=name), decode_times=False, decode_coords=False)
         field = unpacked[name].drop_encoding()
-    return field.assign_attrs(units=expected or normalised_units(written))
+    return field.assign_attrs(units=units if expected or known.units else normalised_units(written))
 
 
 def ordered(dataset: xr.Dataset, where: str) -> xr.Dataset:

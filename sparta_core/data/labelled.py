@@ -8,6 +8,7 @@ import xarray as xr
 from torch import Tensor
 
 from sparta_core.data.normaliser import Normaliser
+from sparta_core.data.units import conversion
 from sparta_core.data.variables import label, variable
 
 CONVENTIONS = "CF-1.11"
@@ -34,12 +35,22 @@ def labelled(normaliser: Normaliser, fields: Tensor, coords: Mapping[str, Any], 
     variables = {name: ((*leading, *places), np.ascontiguousarray(values[..., channel, :, :]),
                         _attributes(normaliser, name, units)) for channel, (name, units)
                  in enumerate(zip(normaliser.variables, normaliser.units, strict=True))}  # fmt: skip
-    level = {"level": normaliser.level} if any(variable(name).aloft for name in normaliser.variables) else {}
+    levels = {_level(normaliser, name) for name in normaliser.variables} - {None}
+    level = {"level": levels.pop()} if len(levels) == 1 else {}
     return xr.Dataset(variables, {**coords, **places},
                       {"Conventions": CONVENTIONS, "title": title, "source": normaliser.source, **level})  # fmt: skip
 
 
-def _attributes(normaliser: Normaliser, name: str, units: str) -> dict[str, str]:
-    standard = variable(name).standard_name
-    attributes = {"units": units, "long_name": label(name, normaliser.level).name}
-    return attributes | ({"standard_name": standard} if standard else {})
+def _level(normaliser: Normaliser, name: str) -> int | None:
+    """The pressure of a variable, hPa: its own, or the normaliser's; None at the surface."""
+    known = variable(name)
+    return None if not known.aloft else normaliser.level if known.level is None else int(known.level)
+
+
+def _attributes(normaliser: Normaliser, name: str, units: str) -> dict[str, Any]:
+    known, level = variable(name), _level(normaliser, name)
+    attributes = {"units": units, "long_name": label(name, normaliser.level, units).name}
+    # An amount of precipitation has not the standard name of its flux.
+    said = known.standard_name and (not known.units or conversion(units, known.units) is not None)
+    return attributes | ({"standard_name": known.standard_name} if said else {}) | (
+        {} if level is None else {"level": level})  # fmt: skip

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparta_core.data.conventions import LIKELY, conversion
 from sparta_core.data.sentinels import CODES
+from sparta_core.data.units import LIKELY, conversion
 from sparta_core.errors import DataError
 
 MAGNITUDES = sorted({abs(code) for code in CODES})  # files write them with either sign

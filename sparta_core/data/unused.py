@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import xarray as xr
 
-from sparta_core.data.conventions import RECOGNISED
+from sparta_core.data.conventions import recognised
 from sparta_core.data.times import bounds_name
 from sparta_core.data.variables import STATIC, VARIABLES
 from sparta_core.errors import DataError
@@ -46,9 +46,10 @@ def nearest(name: str, missing: Collection[str]) -> str | None:
         'geopotential'
     """
     small = name.strip().casefold().replace(" ", "_").replace("-", "_")
-    if RECOGNISED.get(small) in missing:
-        return RECOGNISED[small]
-    if small in {*VARIABLES, *RECOGNISED.values()}:
+    meant = next((other for other in recognised(small) if other in missing), None)
+    if meant is not None:
+        return meant
+    if small in (*VARIABLES, "time", "latitude", "longitude", "level"):
         return small if small in missing else None
     # Digits are heights and levels: 10m_u_component_of_wind is not a misspelt u_component_of_wind.
     alike = [other for other in missing if re.findall(r"\d+", other) == re.findall(r"\d+", small)]

@@ -264,7 +264,8 @@ BAD = {
                   "geopotential in .* has no time, as that of the ground has none; give the geopotential at 850 hPa"),
     "misspelt": (lambda d: d.rename(specific_humidity="specific_humidty"), {},
                  r"has no specific_humidity \(is it specific_humidty\?\); choose among its variables: 2m_temp"),
-    "from CMIP": (lambda d: d.rename(geopotential="zg"), {}, r"has no geopotential \(is it zg\?\); choose"),
+    "from NCEP": (lambda d: d.rename(geopotential="hgt"), {}, "hgt in .* may be geopotential or geopotential_at_sur"
+                  r"face, as it does not say where it is; rename it to what it is: dataset.rename\({'hgt': 'geopoten"),
     "no units": (lambda d: units(d, "geopotential", {}), {},
                  "geopotential in .* says no units; write 'm2 s-2'"),
     "unknown": (lambda d: d.assign(ozone=d["2m_temperature"].drop_attrs()), {"variables": ("ozone",)},

@@ -4,7 +4,8 @@
 import pytest
 
 from sparta_core.data import conventions
-from sparta_core.data.variables import UNITS, VARIABLES, Variable, geopotential_bounds, variable
+from sparta_core.data.units import LIKELY, normalised_units
+from sparta_core.data.variables import UNITS, VARIABLES, Variable, geopotential_bounds, meanings, variable
 
 
 def test_bounds_of_geopotential_hold_the_standard_atmosphere_and_extremes_of_the_weather():
@@ -27,17 +28,19 @@ def test_bounds_hold_what_was_observed(name, records):
     assert least < records[0] and records[1] < most
 
 
-def test_a_name_means_one_variable():
-    names = [name for known in VARIABLES.values() for name in (known.name, *known.short, *known.others)]
-    assert len({*names, *conventions.TIMES, *conventions.AXES}) == len(names) + len(conventions.TIMES) + len(
-        conventions.AXES)  # fmt: skip
-    assert conventions.NAMES["t2m"] == conventions.RECOGNISED["tas"] == "2m_temperature"
-    assert "tas" not in conventions.NAMES
+def test_a_name_means_one_variable_unless_heights_tell_them_apart():
+    axes = (*conventions.TIMES, *conventions.LATITUDES, *conventions.LONGITUDES)
+    names = [name for known in VARIABLES.values() for name in (known.name, *known.names)]
+    assert len({*names, *axes}) == len(names) + len(axes)
+    assert conventions.NAMES["t2m"] == conventions.NAMES["tas"] == "2m_temperature"
+    for name in {name for known in VARIABLES.values() for name in known.shared}:
+        places = [(known.aloft, known.height, known.static) for known in map(variable, meanings(name, shared=True))]
+        assert len({*places}) == len(places), name
 
 
 def test_units_of_the_table_are_in_one_spelling_and_can_be_mistaken_for_others():
     for units in UNITS.values():
-        assert conventions.normalised_units(units) == units and conventions.LIKELY[units]
+        assert normalised_units(units) == units and LIKELY[units]
 
 
 def test_nothing_is_known_of_other_variables():
