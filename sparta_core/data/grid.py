@@ -100,9 +100,9 @@ def in_units(field: xr.DataArray, name: str, where: str, expected: str | None = 
     """
     known, written = variable(name), str(field.attrs.get("units", ""))[:60]  # whatever an attribute may hold
     if not written.strip():
-        wanted = repr(expected or known.units) if expected or known.units else "its units"
-        raise DataError(f"{name} in {where} says no units; write {wanted} into its attribute 'units': "
-                        f"dataset[name].attrs['units'] = {wanted if expected or known.units else '...'}")
+        wanted = repr(expected or known.units) if expected or known.units else ""
+        raise DataError(f"{name} in {where} says no units; write {wanted or 'its units'} into its attribute 'units': "
+                        f"dataset[{name!r}].attrs['units'] = {wanted or '...'}")
     choices = (expected,) if expected else (known.units or written, *([known.amounts] if known.amounts else []))
     ways = {units: way for units in choices if (way := way_of(name, written, units)) is not None}
     units, way = next(iter(ways.items()), (choices[0], None))

@@ -125,6 +125,8 @@ def _placed(field: xr.DataArray, name: str, verticals: list[Vertical], level: fl
     height = known.height
     wanted = {"pressure": level} if height is None else {"pressure": level, "height": height}
     at_pressure = any(vertical.kind == "pressure" for vertical in verticals)
+    if any(vertical.kind == "pressure" and vertical.along for vertical in verticals):  # one value is another field's
+        verticals = [vertical for vertical in verticals if vertical.kind != "pressure" or vertical.along]
     for vertical in verticals:
         kind, along, values = vertical.kind, vertical.along, vertical.values
         if kind in wanted:

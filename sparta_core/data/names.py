@@ -15,6 +15,7 @@ WITH_LEVEL = re.compile(r"([a-z_]+?)_?(\d{1,4})_?(hpa|mb)?")
 WITH_HEIGHT = re.compile(r"([a-z]+)_?(\d+)m_?(above_?ground|agl)?")
 LOWEST = 50  # hPa, from which on a number behind a letter alone is a level: u10 is a height
 HEIGHT_SAID = re.compile(r"\b(\d+)[ -]?m(?:et(?:re|er)s?)?\b")
+AT_SURFACE = ("air", "shum", "rhum")  # NCEP's names of what is at 2 m, where it is called of the surface
 EXTREME = re.compile(r"\b(maximum|minimum|standard_deviation|variance|range)\b")  # of cell_methods: no means
 # Words of what is no temperature, though it may be called so: potential temperature, WRF's perturbations.
 OTHERWISE = re.compile(r"\b(potential|perturbation|anomaly)\b|mole_fraction|_anomaly|potential_temperature")
@@ -105,17 +106,17 @@ def _fits(known: Variable, place: Place) -> bool:
     if known.aloft:
         return place.kind == "pressure"
     if known.height is not None:
-        # The air at the surface is that at 2 m, as NCEP has it.
-        return known.height in place.heights or (known.height == 2 and place.kind == "surface")
-    return place.kind in ("", "surface")
+        return known.height in place.heights
+    return place.kind == "surface" or (place.kind == "" and not known.static)
 
 
 def _by_name(name: str, standard: str, place: Place) -> Iterator[str]:
     known = [variable(each) for each in meanings(name, shared=True)]
     others = {each.name for each in VARIABLES.values() if standard and standard in (each.standard_name, *each.alike)}
     known = [each for each in known if not others or each.name in others]
-    fitting = [each.name for each in known if place.kind and _fits(each, place)]
-    sure = [each.name for each in known if each.name in meanings(name)]
+    near = place.kind == "surface" and name.lower() in AT_SURFACE
+    fitting = [each.name for each in known if place.kind and _fits(each, Place("height", (2.0,)) if near else place)]
+    sure = [each.name for each in known if each.name in meanings(name) and not (each.aloft and place.kind == "surface")]
     if len(fitting) > 1 and {*fitting} & {*sure}:
         fitting = [each for each in fitting if each in sure]
     yield from fitting or sure
@@ -135,6 +136,6 @@ def _by_name(name: str, standard: str, place: Place) -> Iterator[str]:
 def _by_standard(standard: str, place: Place) -> Iterator[str]:
     """The variables with this standard name that are where the field is; all of them where it says nothing."""
     known = [each for each in VARIABLES.values() if standard and standard in (each.standard_name, *each.alike)]
-    fitting = [each for each in known if not place.kind or _fits(each, place)]
+    fitting = [each for each in known if _fits(each, place) or not (place.kind or each.static)]
     # A scalar height is every field's in a dataset, though it may be another's: it says nothing of what has none.
     yield from (each.name for each in fitting or known if fitting or not (each.aloft or each.height))

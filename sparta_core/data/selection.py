@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 import xarray as xr
 
-from sparta_core.data.conventions import recognised
 from sparta_core.data.levels import says_level, verticals
 from sparta_core.data.names import candidates
 from sparta_core.data.unused import nearest
@@ -42,7 +41,7 @@ def sources_of(dataset: xr.Dataset, variables: Sequence[str], level: float, wher
             raise DataError(f"{source} in {where} does not say its level; rename it to {name} if it is at "
                             f"{known.level:g} hPa, or add that as a coordinate: dataset.assign_coords(level=...)")
     for other in present:
-        for meant in recognised(other):
+        for meant in candidates(other, dataset[other]):
             if meant in variables and other not in found.values() and meant != other:
                 warnings.warn(f"{where} has {meant} and {other}, which may be the same; only {meant} is used",
                               stacklevel=4)  # fmt: skip

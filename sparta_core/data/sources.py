@@ -57,13 +57,19 @@ def _grib(path: Path) -> xr.Dataset:
         raise DataError(f"{path} has no fields that cfgrib can read; make it again")
     fields: dict[str, xr.DataArray] = {}
     for count, part in enumerate(map(named, parts)):
-        # Levels of one part are not those of the next: they keep names of their own.
-        for name, field in part.data_vars.items():
-            gone = {vertical.name: f"{vertical.name}_{count}" for vertical in verticals(field)
-                    if count and vertical.name in field.coords}  # fmt: skip
-            if str(name) in fields:
+        for name, field in ((str(name), field) for name, field in part.data_vars.items()):
+            if name in fields:
                 warnings.warn(f"{path} has {name} several times, of other levels or times; the first is used",
                               stacklevel=4)  # fmt: skip
-            fields.setdefault(str(name), field.rename(gone))
-    return xr.merge([field.rename(name) for name, field in fields.items()], compat="override", join="outer",
-                    combine_attrs="override")  # fmt: skip
+                continue
+            # Levels of one part are not those of the next: along a dimension of its own each field keeps its own.
+            for vertical in verticals(field):
+                if vertical.kind not in ("pressure", "height"):
+                    field = field.drop_vars(vertical.name)
+                    continue
+                field = field if vertical.along else field.expand_dims(vertical.name)
+                field = field.rename({vertical.name: f"{vertical.name}_{count}"}) if count else field
+            fields[name] = field
+    merged = xr.merge([field.rename(name) for name, field in fields.items()], compat="override", join="outer",
+                      combine_attrs="override")  # fmt: skip
+    return merged.drop_attrs(deep=False).assign_attrs(parts[0].attrs)

@@ -150,7 +150,8 @@ VARIABLES = {variable.name: variable for variable in (
     Variable("land_sea_mask", units="1", names=("lsm", "sftlf"), shared=("land",), static=True,
              standard_name="land_binary_mask", alike=("land_area_fraction",)),
     Variable("geopotential_at_surface", units="m2 s-2", shared=("z", "hgt", "zg", "gh"), static=True,
-             through=(("m", "m2 s-2", GRAVITY),), standard_name="surface_geopotential"),
+             through=(("m", "m2 s-2", GRAVITY),), standard_name="surface_geopotential",
+             alike=("geopotential", "geopotential_height")),
 )}  # fmt: skip
 UNITS = {name: VARIABLES[name].units for name in WEATHERBENCH2_VARIABLES}
 STATIC = tuple(name for name, variable in VARIABLES.items() if variable.static)
