@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sparta_core.data.conventions import RECOGNISED, conversion
+from sparta_core.data.conventions import recognised
+from sparta_core.data.units import conversion
 from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
 
@@ -64,7 +65,8 @@ def meant(text: str, wanted: Collection[str]) -> Column | None:
     """Find which of the names a text without units means, as `column`: by itself, or cut short, or without a height."""
     words = _words(text)
     small = "_".join(words)
-    known = ALIKE.get(small, RECOGNISED.get(small, small))
+    meanings = [name for name in recognised(small) if name in wanted]
+    known = ALIKE.get(small, meanings[0] if len(meanings) == 1 else small)
     if known in wanted:
         return Column(known, rank=EXACT if small == known else RECOGNISED_AS)
     spelt = [_parts(words), _parts(_words(known))]

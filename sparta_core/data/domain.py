@@ -138,6 +138,13 @@ class Domain:
             inside &= (longitude - ends[0]) % 360 <= ends[-1] - ends[0] + TINY
         return inside
 
+    def alike(self, other: "Domain", tolerance: float) -> bool:
+        """Whether the cells are another's, to `tolerance` degrees."""
+        if self.projected != other.projected or self.shape != other.shape:
+            return False
+        east = (self.longitude - other.longitude + 180) % 360 - 180
+        return bool(np.abs(self.latitude - other.latitude).max() <= tolerance and np.abs(east).max() <= tolerance)
+
     def text(self) -> str:
         """Say how many cells there are, and where."""
         north, east = self.places()

@@ -18,6 +18,7 @@ from sparta_core.data.days import loaded
 from sparta_core.data.moments import Moments
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.plausible import Known
+from sparta_core.data.regrid import onto
 from sparta_core.data.selection import source_of
 from sparta_core.data.sources import opened
 from sparta_core.data.units import way_of
@@ -52,14 +53,13 @@ def known(normaliser: Normaliser) -> Known:
     mean, std = (x.view(-1, 1, 1) for x in (normaliser.mean, normaliser.std))
     assert normaliser.low is not None and normaliser.high is not None
     low, high = ((edge * std + mean).cpu().numpy() for edge in (normaliser.low, normaliser.high))
-    return Known(normaliser.latitude, normaliser.longitude, normaliser.variables, normaliser.units, low, high,
-                 normaliser.std.cpu().numpy())  # fmt: skip
+    return Known(normaliser.domain, normaliser.variables, normaliser.units, low, high, normaliser.std.cpu().numpy())
 
 
-def given_days(given: Given, normaliser: Normaliser, training: Known) -> GivenDays:
+def given_days(given: Given, normaliser: Normaliser, training: Known, regrid: bool = False) -> GivenDays:
     """Read days as `normaliser` knows fields: its variables, grid and units, each date the mean of its moments.
 
-    Values are held against those of the `training` days.
+    Values are held against those of the `training` days. With `regrid`, those of another grid are moved to the model's.
 
     Raises:
         DataError: For another grid, level or unit, for values that no training day comes near, and for a date with
@@ -67,7 +67,7 @@ def given_days(given: Given, normaliser: Normaliser, training: Known) -> GivenDa
     """
     with _dataset(given) as opened_dataset:
         dataset = grid.named(opened_dataset)
-        days, when = _selected(dataset, normaliser), times.of_fields(dataset, WHERE, normaliser.clock)
+        days, when = _selected(dataset, normaliser, regrid), times.of_fields(dataset, WHERE, normaliser.clock)
         groups = times.grouped(when, days.sizes["time"], WHERE, normaliser.clock)
         count = days.sizes.get("number", 1)
         shape = (count, groups.dates.size, len(normaliser.variables), *normaliser.grid)
@@ -115,7 +115,7 @@ def _dataset(given: Given) -> Iterator[xr.Dataset]:
                         "{'geopotential': (('time', 'latitude', 'longitude'), values, {'units': 'm2 s-2'})}, coords)")
 
 
-def _selected(dataset: xr.Dataset, normaliser: Normaliser) -> xr.Dataset:
+def _selected(dataset: xr.Dataset, normaliser: Normaliser, regrid: bool) -> xr.Dataset:
     """The model's variables of a dataset (time, latitude, longitude), on its grid and in its units."""
     variables = normaliser.variables
     present = [str(name) for name in dataset.data_vars]
@@ -128,11 +128,12 @@ def _selected(dataset: xr.Dataset, normaliser: Normaliser) -> xr.Dataset:
     days = dataset if "time" in dataset[[*sources.values()]].dims else dataset.expand_dims("time")
     units = dict(zip(variables, normaliser.units, strict=True))
     days = grid.ordered(grid.select(days, there, normaliser.level, WHERE, units, members=True), WHERE)
-    for name, own in (("latitude", normaliser.latitude), ("longitude", normaliser.longitude)):
-        axis = days[name].values
-        if axis.shape != own.shape or not np.allclose(axis, own, atol=GRID_TOLERANCE):
-            raise DataError(f"{name} of {WHERE} is {axis.size} from {axis[0]:g} to {axis[-1]:g}, the model's "
-                            f"{own.size} from {own[0]:g} to {own[-1]:g}; regrid it with sparta_core.data.regrid")
+    theirs, ours = grid.domain_of(days, normaliser.clock), normaliser.domain
+    if not theirs.alike(ours, GRID_TOLERANCE):
+        if not regrid:
+            raise DataError(f"the grid of {WHERE} has {theirs.text()}, the model's {ours.text()}; give regrid=True to "
+                            "have it moved, or regrid it before")
+        days = onto(days, theirs, ours, WHERE)
     return days
 
 
@@ -141,10 +142,12 @@ def _check_values(training: Known, level: int, name: str, values: np.ndarray, da
     if np.isinf(values).any():
         raise DataError(f"{name} of {WHERE} has infinite values; set what was not observed to NaN")
 
+    north, east = training.domain.places()
+
     def place(index: int) -> str:
         moment, row, column = np.unravel_index(index, values.shape)
         date = "" if dates is None else f"on {dates[moment]} "
-        return f"{date}at {training.latitude[row]:g} north, {training.longitude[column]:g} east"
+        return f"{date}at {north[row, column]:g} north, {east[row, column]:g} east"
 
     training.check(name, values.reshape(len(values), -1), WHERE, place)
     moments = Moments.of(values)

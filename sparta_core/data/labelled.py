@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from torch import Tensor
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.units import conversion
 from sparta_core.data.variables import label, variable
@@ -25,20 +26,26 @@ def labelled(normaliser: Normaliser, fields: Tensor, coords: Mapping[str, Any], 
         title: What they are, in a line.
 
     Returns:
-        A variable each (..., latitude, longitude).
+        A variable each (..., latitude, longitude), of a projection (..., y, x).
     """
     values = fields.cpu().numpy()
     leading = list(coords)[: values.ndim - 3]
-    places = {"latitude": ("latitude", normaliser.latitude, {"units": "degrees_north", "standard_name": "latitude"}),
-              "longitude": ("longitude", normaliser.longitude,
-                            {"units": "degrees_east", "standard_name": "longitude"})}  # fmt: skip
-    variables = {name: ((*leading, *places), np.ascontiguousarray(values[..., channel, :, :]),
+    places, dims = coordinates(normaliser.domain), normaliser.domain.dims
+    variables = {name: ((*leading, *dims), np.ascontiguousarray(values[..., channel, :, :]),
                         _attributes(normaliser, name, units)) for channel, (name, units)
                  in enumerate(zip(normaliser.variables, normaliser.units, strict=True))}  # fmt: skip
     levels = {_level(normaliser, name) for name in normaliser.variables} - {None}
     level = {"level": levels.pop()} if len(levels) == 1 else {}
     return xr.Dataset(variables, {**coords, **places},
                       {"Conventions": CONVENTIONS, "title": title, "source": normaliser.source, **level})  # fmt: skip
+
+
+def coordinates(domain: Domain) -> dict[str, tuple[Any, np.ndarray, dict[str, str]]]:
+    """The coordinates of a domain's cells, as xarray takes them: of a projection two-dimensional."""
+    along = (domain.dims, domain.dims) if domain.projected else (("latitude",), ("longitude",))
+    values, units = (domain.latitude, domain.longitude), ("degrees_north", "degrees_east")
+    return {name: (dims, axis, {"units": unit, "standard_name": name}) for name, dims, axis, unit
+            in zip(("latitude", "longitude"), along, values, units, strict=True)}  # fmt: skip
 
 
 def _level(normaliser: Normaliser, name: str) -> int | None:

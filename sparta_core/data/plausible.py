@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.sentinels import CODES
 from sparta_core.data.units import LIKELY, conversion
 from sparta_core.errors import DataError
@@ -21,10 +22,9 @@ CLOSE = 0.25  # within this of the range, a unit is likelier than another that c
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What the training days tell of a user's values: the grid, and each variable's units, range and std."""
+    """What the training days tell of a user's values: where they lie, and each variable's units, range and std."""
 
-    latitude: np.ndarray  # (H,)
-    longitude: np.ndarray  # (W,)
+    domain: Domain
     variables: tuple[str, ...]
     units: tuple[str, ...]
     low: np.ndarray  # (C, H, W), physical units, NaN where nothing was ever there

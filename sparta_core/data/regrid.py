@@ -1,12 +1,17 @@
-"""Conservative regridding between regular and Gaussian grids: two small matrices, one per axis."""
+"""Conservative regridding: between regular and Gaussian grids by two small matrices, one per axis; else by binning."""
 
 import numpy as np
 import xarray as xr
+from scipy.sparse import coo_array
+from scipy.spatial import cKDTree
 
 from sparta_core.data.conventions import AXES
+from sparta_core.data.domain import Domain, edges
 from sparta_core.data.grid import check_globe, named, ordered
+from sparta_core.data.labelled import coordinates
 from sparta_core.errors import DataError
 
+SHARED = 1e-3  # of a cell, that must have been observed
 FINEST = 0.05  # degrees: finer than any global reanalysis
 
 
@@ -59,6 +64,65 @@ def regrid(days: xr.Dataset, spacing: float, where: str) -> xr.Dataset:
     return xr.Dataset(fields, axes, days.attrs)
 
 
+def onto(days: xr.Dataset, old: Domain, new: Domain, where: str) -> xr.Dataset:
+    """Move fields to the cells of another domain, NaN where nothing was observed.
+
+    A cell takes the mean, by area, of what lies in it: on grids along latitude and longitude in proportion to what the
+    cells share; to or from a projection of the cells whose centres it holds. Coarser fields stay as coarse as they are.
+
+    Args:
+        days: Ordered fields (..., time, latitude, longitude) or (..., time, y, x).
+        old: Their domain.
+        new: That to move them to.
+        where: What errors call the source.
+
+    Raises:
+        DataError: Where the old cells do not cover the new ones.
+    """
+    inside = old.contains(*(axis.ravel() for axis in new.places()))
+    if not inside.all():
+        north, east = (axis.ravel()[~inside][0] for axis in new.places())
+        raise DataError(f"{where} does not reach {north:g} north, {east:g} east, and {(~inside).sum() - 1} more of the "
+                        f"model's points; it has {old.text()}")
+    sheets = {name: _moved(field.values, old, new) for name, field in days.data_vars.items()}
+    dims = {name: (*field.dims[:-2], *new.dims) for name, field in days.data_vars.items()}
+    attributes = {name: field.attrs for name, field in days.data_vars.items()}
+    coords = {name: days[name] for name in days.coords if not {*days[name].dims} & {*old.dims}}
+    return xr.Dataset({name: (dims[name], sheet, attributes[name]) for name, sheet in sheets.items()},
+                      {**coords, **coordinates(new)}, days.attrs)  # fmt: skip
+
+
+def _moved(values: np.ndarray, old: Domain, new: Domain) -> np.ndarray:
+    """Values (..., H, W) of old cells as means over the new ones (..., h, w), of what is observed."""
+    flat = values.reshape(-1, *values.shape[-2:]).astype(np.float64)
+    there = np.isfinite(flat)
+    if old.projected or new.projected:
+        sums, weights = _binned(np.where(there, flat, 0), there, old, new)
+    else:
+        rows, columns = (overlaps(ours, theirs, period) for ours, theirs, period
+                         in zip(_sides(new), _sides(old), (None, 360), strict=True))  # fmt: skip
+        sums, weights = (rows @ sheet @ columns.T for sheet in (np.where(there, flat, 0), there.astype(float)))
+    means = np.where(weights > SHARED, sums / np.where(weights > SHARED, weights, 1), np.nan)
+    return means.reshape(*values.shape[:-2], *new.shape)
+
+
+def _binned(values: np.ndarray, there: np.ndarray, old: Domain, new: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Sums and weights (T, h, w), by area, of the old cells (T, H, W) whose centres lie nearest to each new one.
+
+    A new cell without any takes the old one nearest to it.
+    """
+    (sources, targets), area = (domain.positions().numpy().reshape(-1, 3) for domain in (old, new)), old.area().numpy()
+    cell = cKDTree(targets).query(sources)[1]
+    cell[~new.contains(*(axis.ravel() for axis in old.places()))] = len(targets)
+    share = coo_array((area.ravel(), (cell, np.arange(len(sources)))), (len(targets) + 1, len(sources))).tolil()[:-1]
+    empty = np.flatnonzero(np.bincount(cell, minlength=len(targets) + 1)[:-1] == 0)
+    share[empty, cKDTree(sources).query(targets[empty])[1]] = 1.0
+    matrix = share.tocsr()
+    made = (matrix @ sheet.reshape(len(sheet), -1).T.astype(float) for sheet in (values, there))
+    sums, weights = (sheet.T.reshape(len(values), *new.shape) for sheet in made)
+    return sums, weights / max(1e-12, float(matrix.sum(1).max()))
+
+
 def overlaps(new: np.ndarray, old: np.ndarray, period: float | None = None) -> np.ndarray:
     """Shares (n, m) of each cell between `new` edges (n + 1,) in each between `old` ones (m + 1,); rows sum to 1."""
     shared = np.zeros((new.size - 1, old.size - 1))
@@ -67,6 +131,11 @@ def overlaps(new: np.ndarray, old: np.ndarray, period: float | None = None) -> n
         upper = np.minimum(new[1:, None], old[None, 1:] + shift)
         shared += np.maximum(upper - lower, 0)
     return shared / shared.sum(1, keepdims=True)
+
+
+def _sides(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of rows in sines, with which areas go, and of columns in degrees."""
+    return np.sin(np.deg2rad(edges(domain.latitude).clip(-90, 90))), edges(domain.longitude)
 
 
 def _edges(grid: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -7,14 +7,16 @@ import pandas as pd
 import xarray as xr
 
 from sparta_core.data.cells import at
+from sparta_core.data.clock import Clock
 from sparta_core.data.columns import way
 from sparta_core.data.dates import moments_of
-from sparta_core.data.domain import Domain
+from sparta_core.data.labelled import coordinates
 from sparta_core.data.plausible import Known
 from sparta_core.data.sentinels import CODES
 from sparta_core.data.stations import PLACE, Stations, Table, called, inside, nearest_points, stations_of
 from sparta_core.data.times import Grouped, When, grouped
 from sparta_core.data.unused import check_unused
+from sparta_core.durations import text_of
 from sparta_core.errors import DataError
 
 LARGE = 1000.0  # what measurements out of range hardly ever are by chance: codes below it must be many
@@ -29,7 +31,7 @@ def gridded_reports(source: Table, known: Known) -> xr.Dataset:
     first; each is said. Returns (time, latitude, longitude), without time (latitude, longitude). DataError for
     another table, and for values that no training day comes near.
     """
-    where, domain = called(source), Domain(known.latitude, known.longitude)
+    where, domain = called(source), known.domain
     units = dict(zip(known.variables, known.units, strict=True))
     read = stations_of(source, units)
     moments, of_time = moments_of(read.table, read.units, where)
@@ -40,7 +42,7 @@ def gridded_reports(source: Table, known: Known) -> xr.Dataset:
     check_unused("columns", unused, used, wanted, where)
     if not measured:
         raise DataError(f"{where} has none of the columns {', '.join(known.variables)}; name what was measured so")
-    days = _days(read.table, moments, where)
+    days = _days(read.table, moments, domain.clock, where)
     table = inside(read.table.assign(day=days.place), domain, where)
     points = nearest_points(table, domain, where)
     _tell(read, units, measured, where)
@@ -62,8 +64,8 @@ def gridded_reports(source: Table, known: Known) -> xr.Dataset:
     if table[measured].isna().all(axis=None):
         raise DataError(f"{where} has no value of {', '.join(measured)} in any row; give what was measured")
     fields = _means(table.assign(point=points), measured, days.dates.size, domain.shape)
-    made = {name: (("time", "latitude", "longitude"), fields[name], {"units": units[name]}) for name in measured}
-    coords = {"latitude": known.latitude, "longitude": known.longitude}
+    made = {name: (("time", *domain.dims), fields[name], {"units": units[name]}) for name in measured}
+    coords = coordinates(domain)
     if moments is None:
         return xr.Dataset(made, coords).isel(time=0)
     return xr.Dataset(made, {"time": days.dates.astype("datetime64[us]"), **coords})
@@ -117,8 +119,11 @@ def _codes(known: Known, name: str, written: np.ndarray, values: np.ndarray, poi
     return missing
 
 
-def _days(table: pd.DataFrame, moments: np.ndarray | None, where: str) -> Grouped:
-    """The dates of a table, in order, and each row's; DataError for several reports of a place without times."""
+def _days(table: pd.DataFrame, moments: np.ndarray | None, clock: Clock, where: str) -> Grouped:
+    """The times of a table, in order, and each row's; DataError for several reports of a place without times.
+
+    Where a day has several times, a report is of the nearest.
+    """
     if moments is None:
         again = np.flatnonzero(table.duplicated([*PLACE]))
         if again.size:
@@ -126,5 +131,12 @@ def _days(table: pd.DataFrame, moments: np.ndarray | None, where: str) -> Groupe
                             f"{at(table, again[0])}; add their times")
         return Grouped(np.zeros(1, "datetime64[D]"), np.zeros(len(table), int))
     each, row = np.unique(moments, return_inverse=True)
-    days = grouped(When(each, lasting=False), each.size, where)
+    if clock.step_below_a_day:
+        own = clock.at(clock.count(each + clock.step // 2)).astype(each.dtype)
+        if (moved := own != each).any():
+            warnings.warn(f"{where} has {moved.sum()} times between those of the model, {text_of(clock.step)} apart; "
+                          "they are taken for the nearest", stacklevel=4)  # fmt: skip
+        once, row_of = np.unique(own, return_inverse=True)
+        return Grouped(once, row_of[row])
+    days = grouped(When(each, lasting=False), each.size, where, clock)
     return Grouped(days.dates, days.place[row])

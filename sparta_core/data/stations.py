@@ -118,8 +118,8 @@ def inside(stations: pd.DataFrame, domain: Domain, where: str = "the stations") 
     within = domain.contains(lat, lon)
     if within.all():
         return stations
-    first, (south, north), (west, east) = within.argmin(), domain.latitude[[0, -1]], domain.longitude[[0, -1]]
-    told = (f"the grid, {south:g} to {north:g} north and {west:g} to {east:g} east, the first in "
+    first = within.argmin()
+    told = (f"the grid, {domain.text()}, the first in "
             f"{at(stations, first)} at {lat[first]:g} north and {lon[first]:g} east")  # fmt: skip
     all_places, outside = (len(set(zip(lat[rows], lon[rows], strict=True))) for rows in (slice(None), ~within))
     if not within.any():

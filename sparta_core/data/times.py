@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from sparta_core.data.clock import DAILY, DAY, Clock, labels_in
+from sparta_core.data.clock import DAY, Clock, labels_in
 from sparta_core.durations import text_of
 from sparta_core.errors import DataError
 
@@ -112,7 +112,7 @@ def bounds_name(dataset: xr.Dataset) -> str:
     return str(time.attrs.get("bounds", time.encoding.get("bounds", "")))
 
 
-def grouped(when: When | None, count: int, where: str, clock: Clock = DAILY) -> Grouped:
+def grouped(when: When | None, count: int, where: str, clock: Clock) -> Grouped:
     """Group `count` moments by the steps of a clock.
 
     Where a step is a day or more, moments within it are averaged; where it is less, fields are of moments, and those

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.given import known as known_of
 from sparta_core.data.plausible import ODD, Known
 from sparta_core.data.record import load_record
@@ -86,8 +87,11 @@ def test_codes_for_what_is_missing_are_told(known, later, name, code):
         known.check(name, values, "here", nowhere)
 
 
+POINT = Domain(np.zeros(1), np.zeros(1))
+
+
 def one_point():
-    return Known(np.zeros(1), np.zeros(1), ("u_component_of_wind",), ("m s-1",), np.full((1, 1, 1), -20.0),
+    return Known(POINT, ("u_component_of_wind",), ("m s-1",), np.full((1, 1, 1), -20.0),
                  np.full((1, 1, 1), 20.0), np.array([6.0]))  # fmt: skip
 
 
@@ -116,11 +120,11 @@ def test_one_odd_value_in_many_says_nothing_of_their_unit():
 def test_what_no_training_day_observed_and_nan_are_left_out():
     known = one_point()
     known.check("u_component_of_wind", np.full((3, 1), np.nan), "here", nowhere)
-    never = Known(*(np.zeros(1),) * 2, known.variables, known.units, known.low * np.nan, known.high * np.nan, known.std)
+    never = Known(POINT, known.variables, known.units, known.low * np.nan, known.high * np.nan, known.std)
     never.check("u_component_of_wind", np.full((3, 1), 1e3), "here", nowhere)
 
 
 def test_a_code_within_the_training_days_range_is_a_value():
-    pressure = Known(np.zeros(1), np.zeros(1), ("pressure",), ("hPa",), np.full((1, 1, 1), 960.0),
+    pressure = Known(POINT, ("pressure",), ("hPa",), np.full((1, 1, 1), 960.0),
                      np.full((1, 1, 1), 1040.0), np.array([12.0]))  # fmt: skip
     pressure.check("pressure", np.full((3, 1), 999.0), "here", nowhere)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparta_core.data.domain import Domain
 from sparta_core.data.plausible import Known
 from sparta_core.data.reports import gridded_reports
 from sparta_core.errors import DataError
@@ -23,7 +24,7 @@ LOW, HIGH, STD = (np.array(values, float) for values in ((230, 12000), (310, 140
 def known():
     """Training days that reached from 230 to 310 K and from 12,000 to 14,000 m2 s-2 everywhere."""
     low, high = (np.broadcast_to(edge[:, None, None], (2, *GRID)) for edge in (LOW, HIGH))
-    return Known(*axes(*GRID), NAMES, UNITS, low, high, STD)
+    return Known(Domain(*axes(*GRID)), NAMES, UNITS, low, high, STD)
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ def test_a_value_that_might_be_measured_is_no_code(write, known):
 
 def test_stations_outside_a_region_are_left_out_and_their_values_not_judged(known, write):
     rows, columns = slice(8, 12), slice(0, 5)
-    region = dataclasses.replace(known, latitude=LAT[rows], longitude=LON[columns], low=known.low[:, rows, columns],
+    region = dataclasses.replace(known, domain=Domain(LAT[rows], LON[columns]), low=known.low[:, rows, columns],
                                  high=known.high[:, rows, columns])  # fmt: skip
     inside, outside = f"{LAT[9]},{LON[2]},280", "-70,100,-1234"
     with pytest.warns(UserWarning, match="^1 of 2 stations of .* lie outside the grid"):
