@@ -21,6 +21,7 @@ from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
 from sparta_core.models.sparta import FORMAT, Sparta
+from sparta_core.observe.quality import Background, set_aside
 from sparta_core.tasks import Task, task_of, tasks
 from sparta_core.tensors import Tensors, named, packed, under, unpacked
 from sparta_core.training.device import prepare_process
@@ -52,6 +53,7 @@ class Model:
         self.sparta: Sparta = frozen(experiment, about["stage"], exact, about)
         self.state = {task: under(task, exact) for task in about.get("tasks", ())}
         self.known = known(self.sparta.normaliser)
+        self.background = None if self.sparta.modes is None else Background.of(self.sparta.modes)
 
     @classmethod
     def of(cls, experiment: Experiment, names: Iterable[str] = TASKS) -> "Model":
@@ -103,24 +105,25 @@ class Model:
             raise RunError(f"cannot write {path} ({error.strerror or error}); choose another folder") from error
         return path
 
-    def embed(self, days: Given) -> xr.Dataset:
+    def embed(self, days: Given, **reading: Any) -> xr.Dataset:
         """Embed days: the variable "embedding" (time, feature); Args and errors as `predict`'s."""
-        return self.predict("latent", days)
+        return self.predict("latent", days, **reading)
 
-    def reconstruct(self, days: Given) -> xr.Dataset:
+    def reconstruct(self, days: Given, **reading: Any) -> xr.Dataset:
         """Make of sparse days full fields (time, latitude, longitude), in physical units; Args as `predict`'s."""
-        return self.predict("reconstruction", days)
+        return self.predict("reconstruction", days, **reading)
 
     def forecast(self, days: Given, leads: int = 10, members: int | None = None, every: int | None = None,
-                 seed: int = 0) -> xr.Dataset:  # fmt: skip
+                 seed: int = 0, **reading: Any) -> xr.Dataset:  # fmt: skip
         """Forecast the days after those given.
 
         Args:
             days: As `predict` takes them; as many in a row as the forecaster looks back, or more.
-            leads: How many days ahead.
+            leads: How many steps ahead.
             members: Of an ensemble; None: one forecast.
-            every: Forecast from every so many of the days that have a look-back behind them; None: from the last day.
+            every: Forecast from every so many of the fields that have a look-back behind them; None: from the last day.
             seed: Of the ensemble's draws.
+            **reading: regrid and quality_control, as `predict` takes them.
 
         Returns:
             Fields (init_time, lead_time, latitude, longitude) in physical units, with members (init_time, lead_time,
@@ -130,13 +133,14 @@ class Model:
             DataError: For days that cannot be read, or not enough in a row.
             ExperimentError: For an ensemble of a forecaster that has none, or no leads.
         """
-        return self.predict("forecast", days, leads=leads, members=members, every=every, seed=seed)
+        return self.predict("forecast", days, leads=leads, members=members, every=every, seed=seed, **reading)
 
-    def season(self, days: Given) -> xr.Dataset:
+    def season(self, days: Given, **reading: Any) -> xr.Dataset:
         """Tell the season of days: the variable "probability" (time, season); Args as `predict`'s."""
-        return self.predict("classification", days)
+        return self.predict("classification", days, **reading)
 
-    def predict(self, name: str, days: Given, **options: Any) -> xr.Dataset:
+    def predict(self, name: str, days: Given, *, regrid: bool = False, quality_control: bool = True,
+                **options: Any) -> xr.Dataset:  # fmt: skip
         """Make of days what a task makes of them.
 
         Args:
@@ -146,11 +150,18 @@ class Model:
                 CMIP, NCEP or GRIB: units are converted, and said. Times are UTC; several moments of one date are
                 averaged, and said. NaN was not observed, nor was a variable that is not there. Members of an ensemble
                 (number, realization, member) are taken each by itself.
+            regrid: Move fields of another grid to the model's: from a finer one conservatively.
+            quality_control: Set aside values that the others of their day contradict by 5 standard deviations, as
+                `observe.quality` finds them, and say so. It takes the modes of SPARTA-OI, and where it knows
+                anomalies from the climatology dates: for a model without modes, such as the paper's, and for days
+                without dates and ensembles nothing is checked but the training days' range.
             **options: The task's own.
 
         Returns:
             A Dataset with the names, units and coordinates of the CF conventions. Of an ensemble its first dimension
-            is number, or realization where the task itself makes an ensemble along number.
+            is number, or realization where the task itself makes an ensemble along number. Its attribute `set_aside`,
+            where any value was, is JSON of the worst: [variable, date, latitude, longitude, value, what the others say]
+            each.
 
         Raises:
             DataError: For another grid, level or unit, for values that no training day comes near, and where nothing
@@ -162,12 +173,16 @@ class Model:
         if needs_state and name not in self.state:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
-        given = given_days(days, self.sparta.normaliser, self.known)
+        given, aside = given_days(days, self.sparta.normaliser, self.known, regrid), ""
+        if quality_control:
+            given, aside = self._checked(given)
         state = self.state.get(name, {})
         members = [task.predict(self.sparta, state, self._sample(member, task.full_fields), **options)
                    for member in given.members]  # fmt: skip
         made = members[0] if given.number is None else _ensemble(members, given.number)
         made.attrs["history"] = f"made by sparta-core {__version__}"
+        if aside:
+            made.attrs["set_aside"] = aside
         if "time" not in made.dims:
             return made
         made = made.assign_coords(given.coords) if given.coords else made.drop_vars("time")
@@ -196,6 +211,15 @@ class Model:
             raise DataError(f"observations takes a pandas DataFrame or the path of a CSV, no {type(table).__name__}; "
                             "its columns are lat, lon, time, and what was measured")
         return gridded_reports(table, self.known)
+
+    def _checked(self, given: GivenDays) -> tuple[GivenDays, str]:
+        """The days without gross errors, and these as JSON, "" if there are none or if they cannot be told."""
+        normaliser, dates = self.sparta.normaliser, given.dates
+        undated = normaliser.climatology is not None and (dates is None or np.isnat(dates).any())
+        if self.background is None or undated or given.number is not None:
+            return given, ""
+        values, aside = set_aside(given.values, dates, self.background, normaliser)
+        return given._replace(values=values), aside
 
     def _sample(self, given: GivenDays, full: bool) -> Sample:
         normaliser = self.sparta.normaliser

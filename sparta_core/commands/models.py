@@ -66,13 +66,16 @@ def predict_command(words: Sequence[str]) -> None:
     parser.add_argument("--input", required=True, help="NetCDF file, Zarr store, or table of stations, NaN unobserved")
     parser.add_argument("--output", required=True, help="the NetCDF file to write")
     parser.add_argument("--device", default="auto", help="what computes")
+    parser.add_argument("--quality_control", default="on", choices=("on", "off"), help="set gross errors aside")
+    parser.add_argument("--regrid", default="off", choices=("on", "off"), help="move fields to the model's grid")
     for option in task.options:
         parser.add_argument(f"--{option.name}", type=int, default=option.default, help=option.help)
     options = vars(parsed(parser, words))
     source, output = options.pop("input"), Path(options.pop("output"))
+    reading = {name: options.pop(name) == "on" for name in ("regrid", "quality_control")}
     model = load(options.pop("model"), options.pop("device"))
     days = model.observations(source) if source.lower().endswith(TABLES) else source
-    made = model.predict(task.name, days, **options)
+    made = model.predict(task.name, days, **reading, **options)
     _write(made, output)
     say(f"{output} is ready: {', '.join(map(str, made.data_vars))} along {', '.join(map(str, made.sizes))}")
 

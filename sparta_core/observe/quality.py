@@ -1,0 +1,165 @@
+"""Quality control: observations that the others of their day contradict, by leave-one-out in observation space.
+
+A value is held against what optimal interpolation makes of all others of its day (Lorenc, 1981; Gandin, 1988): with
+the covariance S of the observations, their residuals are (S^-1 d)_i / (S^-1)_ii, of the variances 1 / (S^-1)_ii. It
+is a gross error if its residual is beyond 5 standard deviations of the background there, which are more than those of
+the residual. Clean days have heavier tails than a Gaussian: beyond 5 of the latter lie 3 of 10,000 values, beyond 5 of
+the former 1 of 20,000. A gross error makes its neighbours look wrong, so the least likely is set aside and the others
+are judged again, one by one.
+
+With K modes and p values observed that takes O(p K^2) for each set of places, and O(p K) for each day and for each
+value that is set aside.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparta_core.data.normaliser import Normaliser
+from sparta_core.modes import Modes
+
+LIMIT = 5.0  # standard deviations of the background
+COUNT = 200  # leading modes: more take longer, and of fewer more clean values lie beyond the limit
+LISTED = 300  # values in a Dataset's attribute, which has room for 64 kB
+CHUNK = 256  # days at once
+
+
+class Background(NamedTuple):
+    """What is expected of a day before it is observed, in float64."""
+
+    spread: Tensor  # (C H W, K) the modes, each times the standard deviation of its score
+    error: Tensor  # (C H W,) variance of what is in no mode: the modes' error, and the modes that are left out
+    std: Tensor  # (C H W,) of both
+
+    @classmethod
+    def of(cls, modes: Modes, count: int = COUNT) -> "Background":
+        """The background of at most `count` leading modes."""
+        patterns, prior = modes.patterns.cpu(), modes.variance.double().cpu().clamp_min(0)
+        left_out = prior[count:].to(patterns) @ patterns[count:].square()
+        error = modes.error.double().cpu().repeat_interleave(patterns.shape[1] // len(modes.error)) + left_out
+        spread = (prior[:count, None].sqrt() * patterns[:count]).T.contiguous()
+        return cls(spread, error, (error + spread.square().sum(1)).sqrt())
+
+
+class Aside(NamedTuple):
+    """An observation that is set aside."""
+
+    day: int
+    place: int  # in (C, H, W), flat
+    residual: float  # the value less what the others say
+    deviations: float  # the residual in its own standard deviations
+
+
+def gross_errors(anomalies: Tensor, observed: Tensor, background: Background, limit: float = LIMIT) -> list[Aside]:
+    """Find the observations that the others of their day contradict; of a day at most half, rounded up.
+
+    Args:
+        anomalies: (B, C, H, W) from what is expected on the average.
+        observed: (B, C, H, W), 1 where a value is observed, else 0.
+        background: what is expected.
+        limit: of a residual, in standard deviations of the background.
+
+    Returns:
+        Those of each day in the order in which they were set aside, each judged without those before it. A value that
+        has no others near it is held against the background alone.
+
+    Example:
+        >>> modes = Modes(torch.ones(1, 2) / 2**0.5, torch.tensor([2.0]), torch.tensor([0.01]))
+        >>> found = gross_errors(torch.tensor([[[[1.0, 9.0]]]]), torch.ones(1, 1, 1, 2), Background.of(modes))
+        >>> [(one.place, round(one.residual, 2)) for one in found]
+        [(1, 8.01)]
+    """
+    values, seen = anomalies.flatten(1).double().cpu(), observed.flatten(1).cpu() > 0
+    masks, which = np.unique(np.packbits(seen.numpy(), axis=1), axis=0, return_inverse=True)
+    found: list[Aside] = []
+    for number in range(len(masks)):
+        days = torch.from_numpy(np.flatnonzero(which.reshape(-1) == number))
+        index = seen[days[0]].nonzero()[:, 0]
+        if len(index):
+            for part in days.split(CHUNK):
+                found += _of_places(values[part][:, index], part, index, background, limit)
+    return sorted(found, key=lambda one: one.day)
+
+
+def _of_places(values: Tensor, days: Tensor, index: Tensor, background: Background, limit: float) -> Iterator[Aside]:
+    """The gross errors among values (T, p) that were observed at the same places, `index` (p,)."""
+    root = background.error[index].rsqrt()
+    basis, scaled, most = background.spread[index] * root[:, None], values * root, limit * background.std[index] * root
+    whole = basis.T @ basis
+    whole.diagonal().add_(1)
+    inner = torch.cholesky_inverse(torch.linalg.cholesky(whole))
+    weights = basis @ inner
+    precision = 1 - (weights * basis).sum(1)  # of S^-1, in units of the errors, the diagonal
+    solved = scaled - (scaled @ basis) @ weights.T  # S^-1 d
+    suspect = (solved.abs() > most * precision).any(1)
+    for day, product in zip(days[suspect].tolist(), solved[suspect], strict=True):
+        for place, residual, deviations in _one_by_one(product, precision, inner, basis, most):
+            yield Aside(day, int(index[place]), residual / float(root[place]), deviations)
+
+
+def _one_by_one(product: Tensor, precision: Tensor, inner: Tensor, basis: Tensor, most: Tensor
+                ) -> Iterator[tuple[int, float, float]]:  # fmt: skip
+    """Places, residuals and deviations of the values that are set aside of a day, the least likely one after the other.
+
+    Without the value i, S^-1 is what it was less q q' / q_i, with its column q.
+    """
+    inner, left = inner.clone(), torch.ones_like(product)
+    for _ in range((len(product) + 1) // 2):
+        wrong = left * product.abs() > most * precision
+        deviations = wrong * product / precision.sqrt()
+        place = int(deviations.abs().argmax())
+        if not wrong[place]:
+            return
+        yield place, float(product[place] / precision[place]), float(deviations[place])
+        step = inner @ basis[place]
+        column = -left * (basis @ step)
+        column[place] += 1
+        share = column / column[place]
+        product, precision = product - share * product[place], precision - share * column
+        inner += torch.outer(step, step) / column[place]
+        precision[place], left[place] = 1, 0  # it is no more
+
+
+def set_aside(values: np.ndarray, dates: np.ndarray | None, background: Background, normaliser: Normaliser
+              ) -> tuple[np.ndarray, str]:  # fmt: skip
+    """Set aside the gross errors of days, and warn of them.
+
+    Args:
+        values: (T, C, H, W) in physical units, NaN where nothing was observed.
+        dates: (T,) datetime64; None: not known.
+        background: what is expected.
+        normaliser: the fields that it is expected of.
+
+    Returns:
+        The values, those that are set aside as NaN, and JSON of the worst of them as an attribute takes it: a list of
+        [variable, date, latitude, longitude, value, what the others say]; "" where there are none.
+    """
+    anomalies = normaliser.standardise(torch.from_numpy(values).to(normaliser.device), dates)
+    found = gross_errors(anomalies.nan_to_num(0), ~anomalies.isnan(), background)
+    if not found:
+        return values, ""
+    kept = values.copy()
+    kept.reshape(len(values), -1)[[one.day for one in found], [one.place for one in found]] = np.nan
+    worst = sorted(found, key=lambda one: -abs(one.deviations))
+    told = [_told(one, values, dates, normaliser) for one in worst[:LISTED]]
+    name, date, latitude, longitude, value, others = told[0]
+    on = f"on {date} " if date else ""
+    several = f"{len(found)} of {np.isfinite(values).sum()} observed values are"
+    count = "1 observed value is" if len(found) == 1 else several
+    warnings.warn(f"{count} set aside as gross errors, the worst {name} {on}at {latitude:g} north, {longitude:g} "
+                  f"east, which is {value:g} where the others say {others:g}; quality_control=False leaves all in",
+                  stacklevel=4)  # fmt: skip
+    return kept, json.dumps(told, separators=(",", ":"))
+
+
+def _told(one: Aside, values: np.ndarray, dates: np.ndarray | None, normaliser: Normaliser) -> Sequence[str | float]:
+    channel, row, column = np.unravel_index(one.place, values.shape[1:])
+    value, std = float(values[one.day, channel, row, column]), float(normaliser.std[channel])
+    date = "" if dates is None else str(dates[one.day].astype("datetime64[D]"))
+    numbers = normaliser.latitude[row], normaliser.longitude[column], value, value - one.residual * std
+    return [normaliser.variables[channel], date, *(float(f"{number:.6g}") for number in numbers)]
