@@ -25,8 +25,8 @@ def longitude_edges(domain: Domain) -> NDArray[np.float64]:
 def latitude_edges(domain: Domain) -> NDArray[np.float64]:
     """The H + 1 edges of rows in degrees north; a row beside which no other fits reaches to the pole.
 
-    >>> latitude_edges(Domain(np.array([-40.0, 20, 80]), np.array([0.0, 90, 180, 270])))
-    array([-70., -10.,  50.,  90.])
+    >>> latitude_edges(Domain(np.array([0.0, 40, 80]), np.array([0.0, 90, 180, 270])))
+    array([-20.,  20.,  60.,  90.])
     """
     y = domain.latitude.astype(np.float64)
     rows = edges(y).clip(-90, 90)
@@ -61,8 +61,8 @@ def corners(domain: Domain, shape: tuple[int, int]) -> tuple[NDArray[np.float64]
 def degrees(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The latitudes and longitudes (...) towards which points (..., 3) lie.
 
-    >>> degrees(np.array([0.0, -0.9, 0.0]))
-    (0.0, -90.0)
+    >>> degrees(np.array([[0.0, -0.9, 0.0]]))
+    (array([0.]), array([-90.]))
     """
     x, y, z = np.moveaxis(points, -1, 0)
     return np.rad2deg(np.arctan2(z, np.hypot(x, y))), np.rad2deg(np.arctan2(y, x))

@@ -14,8 +14,8 @@ def made_up_scores(seeds=2):
     rmse = rng.random((2, seeds, 4, 2)) + 1
     scores = xr.Dataset(
         {"rmse": (("model", "seed", "lead", "variable"), rmse), "rrmse": (("model", "seed", "lead"), rmse[..., 0])},
-        {"model": models, "seed": range(seeds), "lead": [1, 2, 3, 4], "variable": ["2m_temperature", "geopotential"],
-         "units": ("variable", ["K", "m2 s-2"])})  # fmt: skip
+        {"model": models, "seed": range(seeds), "lead": ("lead", [1, 2, 3, 4], {"units": "days"}),
+         "variable": ["2m_temperature", "geopotential"], "units": ("variable", ["K", "m2 s-2"])})  # fmt: skip
     scores.rmse.attrs["units"], scores.rrmse.attrs["units"] = "the variable's", "%"
     return scores
 
@@ -48,6 +48,13 @@ def test_scores_without_variables_have_one_panel_with_units():
     figure = scores_by_lead(made_up_scores(), "rrmse", level=850)
     (ax,) = [ax for ax in figure.axes if ax.lines]
     assert ax.get_ylabel() == "RRMSE (%)" and ax.get_xlabel() == "lead (days)"
+
+
+def test_leads_are_in_the_units_of_their_clock():
+    lead = ("lead", [12, 24, 36, 48], {"units": "hours"})
+    figure = scores_by_lead(made_up_scores().assign_coords(lead=lead), "rrmse", level=850)
+    (ax,) = [ax for ax in figure.axes if ax.lines]
+    assert ax.get_xlabel() == "lead (hours)" and list(ax.lines[0].get_xdata()) == [12, 24, 36, 48]
 
 
 def test_legends_are_inside_the_page():

@@ -27,7 +27,8 @@ LATITUDE, LONGITUDE = np.linspace(-84.375, 84.375, 16), np.arange(32) * 11.25
 FIELD = np.random.default_rng(0).normal(size=(16, 32))
 DAYS, POINTS = np.arange(1, 21), np.random.default_rng(0).normal(size=(20, 2))
 BY_LEAD = xr.Dataset({"rmse": (("model", "lead", "variable"), np.ones((1, 3, 5)), {"units": "the variable's"})}, {
-    "model": ["SPARTA-OI"], "lead": [1, 2, 3], "variable": NAMES, "units": ("variable", ["K"] * 5)})  # fmt: skip
+    "model": ["SPARTA-OI"], "lead": ("lead", [1, 2, 3], {"units": "days"}), "variable": NAMES,
+    "units": ("variable", ["K"] * 5)})  # fmt: skip
 ENSEMBLE = xr.Dataset({"ranks": (("variable", "rank"), np.full((5, 3), 1 / 3)), "crps_skill": ("variable", np.ones(5)),
                        "spread_skill": ("variable", np.ones(5))}, {"variable": NAMES})  # fmt: skip
 BY_RATIO = xr.Dataset({"mse": (("model", "mask_grid", "ratio"), np.ones((1, 1, 2)), {"units": "training variance"})}, {
