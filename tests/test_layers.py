@@ -12,10 +12,10 @@ import sparta_core
 ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. Networks know no data but the domain that fields are on,
 # views no more than that and samples; what is observed knows no network; training knows no objective and no task.
-LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws",
-          "modes", "localised", "processes", "settings", "catalogue", "experiment", "domain", "data", "observe", "views", "layers", "encoders",
-          "fusions", "decoders", "models", "losses", "training", "objectives", "metrics", "baselines", "tasks",
-          "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands", "__main__"]  # fmt: skip
+LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws", "modes", "localised",
+          "processes", "settings", "catalogue", "experiment", "domain", "data", "observe", "views", "layers",
+          "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics", "baselines",
+          "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands", "__main__"]  # fmt: skip
 NETWORKS = ("layers", "encoders", "fusions", "decoders")
 STRANGERS = {**{network: {"data", "views"} for network in NETWORKS}, "losses": {"data", "views", *NETWORKS},
              "views": {"data"}, "metrics": {"data", "views", "training", *NETWORKS}}  # fmt: skip

@@ -22,6 +22,7 @@ from sparta_core.data.regrid import onto
 from sparta_core.data.selection import source_of
 from sparta_core.data.sources import opened
 from sparta_core.data.units import way_of
+from sparta_core.data.tables import TABLES
 from sparta_core.data.unused import check_unused, unused_variables
 from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
@@ -104,7 +105,7 @@ def _dataset(given: Given) -> Iterator[xr.Dataset]:
             raise DataError("the DataArray has no name, which says what it is; give array.rename('geopotential')")
         yield given.to_dataset()
     elif isinstance(given, str | os.PathLike):
-        if os.fspath(given).lower().endswith((".csv", ".txt")):
+        if os.fspath(given).lower().endswith(TABLES):
             raise DataError(f"{os.fspath(given)} is a table; read it with model.observations(path), and give that")
         with opened(os.fspath(given)) as dataset:
             yield dataset

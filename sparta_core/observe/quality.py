@@ -160,6 +160,7 @@ def set_aside(values: np.ndarray, dates: np.ndarray | None, background: Backgrou
 def _told(one: Aside, values: np.ndarray, dates: np.ndarray | None, normaliser: Normaliser) -> Sequence[str | float]:
     channel, row, column = np.unravel_index(one.place, values.shape[1:])
     value, std = float(values[one.day, channel, row, column]), float(normaliser.std[channel])
-    date = "" if dates is None else str(dates[one.day].astype("datetime64[D]"))
-    numbers = normaliser.latitude[row], normaliser.longitude[column], value, value - one.residual * std
+    date = "" if dates is None else normaliser.clock.text(dates[one.day])
+    north, east = (axis[row, column] for axis in normaliser.domain.places())
+    numbers = north, east, value, value - one.residual * std
     return [normaliser.variables[channel], date, *(float(f"{number:.6g}") for number in numbers)]
