@@ -105,7 +105,8 @@ def verticals(field: xr.DataArray) -> Iterator[Vertical]:
         if not vertical:
             continue
         found = Vertical(name, "surface" if name in SURFACES else "unknown", along)
-        if found.kind == "unknown" and coordinate.dtype.kind in "iuf":
+        model = standard.startswith("atmosphere_") or "formula_terms" in coordinate.attrs  # whatever its units
+        if found.kind == "unknown" and coordinate.dtype.kind in "iuf" and not model:
             values = coordinate.values.astype(np.float64).ravel()
             depth = standard == "depth" or positive == "down"
             for kind, wanted in (("pressure", "hPa"), *([] if depth else [("height", "m")])):

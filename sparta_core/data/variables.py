@@ -93,7 +93,7 @@ def _wind(letter: str, standard: str) -> tuple[Variable, ...]:
 
 VARIABLES = {variable.name: variable for variable in (
     Variable("2m_temperature", Label("2 m temperature", "K", "plasma"), "K",
-             ("t2m", "2t", "t2", "tas", "temperature_2m", "t_2m", "trefht", "tmp2m"), ("air", "tmp", "t"),
+             ("t2m", "2t", "t2", "tas", "temperature_2m", "t_2m", "trefht", "tmp2m"), ("air", "tmp", "temp", "t"),
              bounds=(160, 345), spread=(2, 60), standard_name="air_temperature"),  # K; observed: 184 to 330
     *_wind("u", "eastward_wind"),
     *_wind("v", "northward_wind"),
@@ -103,7 +103,7 @@ VARIABLES = {variable.name: variable for variable in (
     Variable("specific_humidity", Label("specific humidity, {level} hPa", "g/kg", "YlGnBu", factor=1000), "kg kg-1",
              ("q", "hus", "qv"), ("shum", "spfh"), bounds=(-1e-3, 0.06),  # spectral models go a little below 0
              spread=(0, 0.02), aloft=True, positive=True, standard_name="specific_humidity"),
-    Variable("temperature", Label("temperature, {level} hPa", "K", "plasma"), "K", ("t", "ta"), ("air", "tmp"),
+    Variable("temperature", Label("temperature, {level} hPa", "K", "plasma"), "K", ("t", "ta"), ("air", "tmp", "temp"),
              bounds=(130, 345), spread=(1, 60), aloft=True, standard_name="air_temperature"),  # at any level
     Variable("relative_humidity", Label("relative humidity, {level} hPa", "%", "YlGnBu"), "%", ("r", "hur"),
              ("rh", "rhum"), bounds=(-30, 200), spread=(2, 60), aloft=True, standard_name="relative_humidity"),
@@ -128,8 +128,8 @@ VARIABLES = {variable.name: variable for variable in (
              bounds=(30000, 111000), spread=(50, 25000), standard_name="surface_air_pressure"),
     # A rate, or the amount of a time that nothing says. Bounds are for both: a day's record is 1.8 m.
     Variable("total_precipitation", Label("precipitation", "mm/day", "YlGnBu", factor=86400), "kg m-2 s-1",
-             ("tp", "pr", "precip", "prate", "prcp"), bounds=(-1e-3, 5), positive=True, amounts="m", through=WATER,
-             standard_name="precipitation_flux",
+             ("tp", "pr", "precip", "prate", "prcp", "prect"), bounds=(-1e-3, 5), positive=True, amounts="m",
+             through=WATER, standard_name="precipitation_flux",
              alike=("lwe_precipitation_rate", "precipitation_amount", "lwe_thickness_of_precipitation_amount")),
     Variable("sea_surface_temperature", Label("sea surface temperature", "K", "plasma"), "K", ("sst", "tos"),
              bounds=(265, 320), standard_name="sea_surface_temperature", alike=("sea_surface_foundation_temperature",)),

@@ -69,6 +69,8 @@ ELSEWHERE = {
     "ground": (scalar("surface", 0.0), "geopotential in here is of the surface, not at 850 hPa"),
     "soil": (scalar("depth", 0.07, units="m", positive="down"), "has the vertical coordinate depth, which is no pr"),
     "sigma": (scalar("lev", 0.995, units="1"), "has the vertical coordinate lev, which is no pressure"),
+    "model levels": (scalar("lev", 850.0, units="hPa", standard_name="atmosphere_hybrid_sigma_pressure_coordinate"),
+                     "has the vertical coordinate lev, which is no pressure"),
     "words": (scalar("level", "high"), "has the vertical coordinate level, which is no pressure"),
     **{f"attribute {said!r}": (days("geopotential").assign_attrs(level=said), f"here holds level {shown} hPa, not 850;")
        for said, shown in ((500, "500"), ("500 hPa", "500"), ([850, 500], "850, 500"), ("high", "high"))},
