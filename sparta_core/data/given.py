@@ -21,8 +21,8 @@ from sparta_core.data.plausible import Known
 from sparta_core.data.regrid import onto
 from sparta_core.data.selection import source_of
 from sparta_core.data.sources import opened
-from sparta_core.data.units import way_of
 from sparta_core.data.tables import TABLES
+from sparta_core.data.units import way_of
 from sparta_core.data.unused import check_unused, unused_variables
 from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
