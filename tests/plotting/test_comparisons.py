@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from sparta_core.data.clock import Clock
 from sparta_core.evaluation.comparison import Measure
 from sparta_core.plotting.comparison import attention, dots
 from sparta_core.plotting.curves import STYLES, panels_against_ratio
@@ -122,3 +123,10 @@ def test_arrows_lead_to_the_day_after_the_window():
     assert arrow.xyann == pytest.approx(points[12]) and arrow.xy == pytest.approx(points[13])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "10 days from 2001-01-04", "10 days from 2001-01-21"]
+
+
+def test_windows_are_as_long_as_their_clock_says():
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    clock = Clock(np.timedelta64(12, "h"))
+    ax = trajectories(points, np.arange(1, 41), [3], 10, ["2001-01-02T12"], clock=clock).axes[0]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["5 days from 2001-01-02T12"]
