@@ -28,7 +28,8 @@ class MapFrame:
 
     Args:
         domain: The cells.
-        central_longitude: Degrees east, of what closes or lies at a pole; 0, and of what does not close its middle.
+        central_longitude: Degrees east in the middle of a map that closes or looks at a pole; None: 0, or the middle of
+            cells that do not close. Other maps show their own middle.
     """
 
     domain: Domain
