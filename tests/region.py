@@ -13,7 +13,7 @@ SETTINGS = {
     "start_every": "1d", "calibration_horizon": "2d", "split": (0.6, 0.2), "downstream_split": (0.4, 0.3),
     "autoencoder_epochs": 1, "pretrain_epochs": 1, "blend_epochs": 1, "decoder_epochs": 1, "forecast_epochs": 1,
     "forecast_hidden": 8, "classification_epochs": 1, "diffusion_epochs": 1, "diffusion_widths": (8, 8),
-    "climatology_window": 40,
+    "climatology_window": 40, "sampler": "dpm-solver++", "quick_steps": 4,
 }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ ROOT = Path(sparta_core.__file__).parent
 LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws", "modes", "localised",
           "processes", "settings", "catalogue", "experiment", "domain", "data", "observe", "views", "layers",
           "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics", "baselines",
-          "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands", "__main__"]  # fmt: skip
+          "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands",
+          "__main__"]  # fmt: skip
 NETWORKS = ("layers", "encoders", "fusions", "decoders")
 STRANGERS = {**{network: {"data", "views"} for network in NETWORKS}, "losses": {"data", "views", *NETWORKS},
              "views": {"data"}, "metrics": {"data", "views", "training", *NETWORKS}}  # fmt: skip

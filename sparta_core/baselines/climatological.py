@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from sparta_core.baselines.climatology import Climatology
+from sparta_core.data.climatology import covers_a_year
 from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
@@ -101,10 +102,11 @@ def days_near(record: Record, days: Tensor, count: int, window: int, seed: int) 
     generator = np.random.default_rng(seed)
     clock, training = record.clock, record.time[: record.splits["train"].stop]
     season, hour = clock.phase(training), clock.time_of_day(training)
+    reach = max(window, clock.days / 2) if covers_a_year(training, clock) else np.inf  # else they are of one season
     chosen = []
     for date in record.dates(days):
         apart = np.abs(season - clock.phase(date)) % 1 * clock.year
-        near = np.flatnonzero((np.round(np.minimum(apart, clock.year - apart)) <= max(window, clock.days / 2))
+        near = np.flatnonzero((np.round(np.minimum(apart, clock.year - apart)) <= reach)
                               & (hour == clock.time_of_day(date)))  # fmt: skip
         if len(near) < count:
             raise DataError(f"{len(near)} training days lie within {window} days of {str(date)[5:]}, too few for "

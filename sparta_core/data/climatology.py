@@ -67,10 +67,18 @@ def climatology_at(coefficients: Tensor, times: np.ndarray, clock: Clock) -> Ten
     return (basis @ coefficients.flatten(1)).view(*times.shape, *coefficients.shape[1:])
 
 
+def covers_a_year(times: np.ndarray, clock: Clock) -> bool:
+    """Whether times (T,), rising, tell of a season."""
+    return _span(times, clock) >= SHARE_OF_A_YEAR * clock.year
+
+
+def _span(times: np.ndarray, clock: Clock) -> float:
+    """Days from the first to the end of the last."""
+    return in_days((times[-1].astype("M8[s]") - times[0].astype("M8[s]")).astype("m8[s]")) + clock.days
+
+
 def _covered(times: np.ndarray, clock: Clock) -> np.ndarray:
     """Which columns (K,) of the basis the times tell of."""
-    span = in_days((times[-1] - times[0]).astype("m8[s]")) + clock.days
-    year = span >= SHARE_OF_A_YEAR * clock.year
-    diurnal = span >= in_days(DAY)
+    year, diurnal = covers_a_year(times, clock), _span(times, clock) >= in_days(DAY)
     columns = np.arange(clock.annual.size)
     return (columns == 0) | (clock.annual & year & ((columns <= 2 * HARMONICS) | diurnal)) | (~clock.annual & diurnal)
