@@ -40,7 +40,8 @@ def test_the_record_is_of_a_region_and_a_clock(experiment, days):
     area = np.cos(np.deg2rad(LATITUDE))[:, None].repeat(36, 1)
     np.testing.assert_allclose(record.cell_area, area / area.mean(), rtol=1e-4)
     assert record.fitted_climatology.shape == (13, 3, 24, 36)  # no year in 160 days, but a day
-    left = record.anomalies.split("train").values[:, 0]
+    assert record.anomalies is record
+    left = record.split("train").values[:, 0]
     assert float(left[::2].mean() - left[1::2].mean()) == pytest.approx(0, abs=1e-4)
 
 

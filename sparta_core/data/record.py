@@ -96,6 +96,8 @@ class Record(Normaliser):
     @cached_property
     def anomalies(self) -> "Record":
         """The same days as anomalies from the climatology of their dates, in the same memory."""
+        if self.climatology is not None:
+            return self
         return dataclasses.replace(self, climatology=self.fitted_climatology)
 
     @cached_property
