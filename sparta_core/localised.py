@@ -142,13 +142,15 @@ def leading_eigenvectors(product: Callable[[Tensor], Tensor], start: Tensor, cou
     Narrow blocks and many of them find more with as many products than the few wide ones of a subspace iteration.
     """
     size, width = start.shape
-    total = min(size, DEPTH * width)
+    total, generator = min(size, DEPTH * width), torch.Generator().manual_seed(1)
     basis, small = start.new_empty(size, total), torch.zeros(total, total, dtype=torch.float64, device=start.device)
     basis[:, :width] = torch.linalg.qr(start).Q
     for first in range(0, total, width):
         here, after = min(first + width, total), min(first + 2 * width, total)
         made = product(basis[:, first:here])
-        rest = made[:, : after - here]
+        # Noise as of rounding: where products have nothing new, the next fields are any, not what rounding leaves.
+        noise = torch.randn(size, after - here, generator=generator).to(made) * torch.finfo(made.dtype).eps
+        rest = made[:, : after - here] + noise * made[:, : after - here].norm(dim=0)
         for _ in range(2):  # once is not enough in float32
             rest = torch.linalg.qr(rest - basis[:, :here] @ (basis[:, :here].T @ rest)).Q
         basis[:, here:after] = rest

@@ -1,6 +1,8 @@
 """Modes of an experiment: numpy's of the training days, their error on validation days, kept and read again."""
 
 import dataclasses
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 import xarray as xr
 
+from sparta_core import localised
 from sparta_core.data.record import load_record
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.localised import localised_eofs
@@ -141,13 +144,29 @@ def test_more_modes_than_there_are_is_refused(experiment, changes, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_grid_too_large_for_its_covariance_is_refused(experiment, monkeypatch):
-    monkeypatch.setattr(made, "MOST_VALUES", 2559)
-    with pytest.raises(ExperimentError) as error:
-        kept(experiment)
-    assert str(error.value) == ("localisation is 8000 km, which takes the covariance of all 2560 values of a day, at "
-                                "most 2559; set it to 0, or use a coarser grid")  # fmt: skip
-    assert len(kept(experiment.replace(localisation=0.0)).patterns) == 16
+def test_a_grid_too_large_for_its_covariance_has_the_same_modes(experiment, record, monkeypatch):
+    first = kept(experiment)
+    monkeypatch.setattr(localised, "KEPT", 0)
+    again = fit_modes(record, 16, 8000.0)
+    torch.testing.assert_close(again.variance, first.variance, rtol=1e-3, atol=0)
+    torch.testing.assert_close(again.error, first.error, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_the_first_process_says_how_long_it_takes(record, monkeypatch, capsys, rank):
+    monkeypatch.setattr(made, "QUIET", -1.0)
+    monkeypatch.setenv("RANK", rank)
+    fit_modes(record, 16, 8000.0)
+    lines = capsys.readouterr().out.splitlines()
+    assert bool(lines) == (rank == "0")
+    assert all(re.fullmatch(r"modes: \d+% of the products, (took )?\d.* (s|s left)", line) for line in lines)
+
+
+@pytest.mark.parametrize(("length", "method"), [(0.0, None), (8000.0, made.METHOD)])
+def test_only_localised_modes_say_how_they_were_fitted(experiment, length, method):
+    kept(experiment.replace(localisation=length))
+    (about,) = (Path(experiment.runs) / "modes").rglob("experiment.json")
+    assert json.loads(about.read_text())["settings"].get("method") == method
 
 
 @pytest.mark.parametrize("day", [100, 400])  # of training, of validation
