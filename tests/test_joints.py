@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparta_core.data.clock import Clock
 from sparta_core.data.domain import Domain
 from sparta_core.data.sample import Sample
 from sparta_core.tasks.embeddings import decode
@@ -29,7 +30,7 @@ PAST, FUTURE, EVERY = 12, 12, np.timedelta64(5, "m")
 class Events:
     """A record of separate sequences of radar frames: a window never leaves its sequence, nor its split."""
 
-    domain = Domain(np.linspace(50.0, 50.7, 8), np.linspace(5.0, 5.7, 8), EVERY)
+    domain = Domain(np.linspace(50.0, 50.7, 8), np.linspace(5.0, 5.7, 8), Clock(EVERY))
     splits = {"train": range(0, 6), "validation": range(6, 8)}  # whole events
 
     def __init__(self, count=8, frames=30):
@@ -156,7 +157,7 @@ def test_a_filter_cycles_through_days_of_sparse_observations(globe):
     errors = {"filter": 0.0, "climatology": 0.0}
     past = torch.zeros(1, 3, experiment.embedding)  # the climatology, for want of anything better
     for day in days.split(1):
-        yesterday = day.dates - record.domain.step
+        yesterday = day.dates - record.clock.step
         background = forecaster.forecasts(past, yesterday, 1, 0.7)[:, 0]
         observed = model.views.observe(day, generator, 0.7)
         innovation = (observed.values - decode(model, background)) * observed.observed

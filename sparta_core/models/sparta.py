@@ -20,7 +20,7 @@ from sparta_core.modes import Modes
 from sparta_core.tensors import named, under
 from sparta_core.views.augment import Views, view_size_of
 
-FORMAT = 1  # of a file that holds a representation
+FORMAT = 2  # of a file that holds a representation
 
 
 class Projector(nn.Sequential):

@@ -25,7 +25,7 @@ from sparta_core.processes import agreed, first_process
 from sparta_core.tensors import Tensors, checksum_of, packed, unpacked
 
 RECORD, HISTORY = "experiment.json", "history.csv"
-FORMAT = 3  # of a run's folder
+FORMAT = 4  # of a run's folder
 PATIENCE = 10.0  # seconds between two words of the waiting processes of one launch
 
 

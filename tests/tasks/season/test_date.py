@@ -39,7 +39,7 @@ def test_likelihoods_are_those_of_the_normal_density(experiment, monkeypatch):
     patterns, variance, error = (x.double() for x in modes_of(experiment, record))
     covariance = patterns.T * variance @ patterns + torch.diag(error.repeat_interleave(16 * 32))
     some = np.array([0, 40, 180, 364])
-    climatology = climatology_at(record.climatology, days_of_year(YEAR[some])).double().flatten(1)
+    climatology = climatology_at(record.climatology, YEAR[some], record.clock).double().flatten(1)
     for day in range(2):
         mask = observed[day].flatten().bool()
         inner = covariance[mask][:, mask].numpy()
@@ -54,7 +54,7 @@ def test_a_day_that_is_its_dates_climatology_is_of_that_date_and_season(experime
     days = np.array(["2003-01-20", "2003-04-20", "2003-07-20", "2003-10-20"], dtype="datetime64[D]")
     usual = Sample.of(open_record(experiment).climatology_of(days), days)
     dates = date_likelihoods(model, usual, 0.5, generator()).argmax(1)
-    assert (dates.numpy() + 1).tolist() == days_of_year(days).tolist()
+    assert np.abs(dates.numpy() + 1 - days_of_year(days)).max() <= 1  # a year has not whole days
     logits = Date().logits(model, Date().state(model), usual, 0.5, generator())
     assert logits.argmax(1).tolist() == [0, 1, 2, 3]
     torch.testing.assert_close(logits.exp().sum(1), torch.ones(4, dtype=torch.float64))
