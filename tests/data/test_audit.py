@@ -8,6 +8,7 @@ import pytest
 from sparta_core.data import days as reading
 from sparta_core.data.audit import audit, check, inventory, survey
 from sparta_core.data.days import Days
+from sparta_core.data.domain import Domain
 from sparta_core.errors import DataError
 
 NAMES = ("2m_temperature", "u_component_of_wind")
@@ -27,8 +28,9 @@ def several_blocks(monkeypatch):
 
 
 def days(values, absent=(), names=NAMES, units=("K", "m s-1"), level=850):
-    return Days(values, TIME, TIME[list(absent)], np.linspace(-60, 60, 4), 45.0 * np.arange(8), names, units,
-                SPLITS, None, "made up", "CC0-1.0", "here", "memory", level)  # fmt: skip
+    domain = Domain(np.linspace(-60, 60, 4), 45.0 * np.arange(8))
+    return Days(values, TIME, TIME[list(absent)], domain, names, units, SPLITS, None, "made up",
+                "CC0-1.0", "here", "memory", level)  # fmt: skip
 
 
 def found(values, absent=(), gaps=False, **settings):
