@@ -16,7 +16,7 @@ from tests.linear import GLOBE
 from tests.region import LATITUDE, LONGITUDE, SETTINGS, VARIABLES, made_up_region
 
 OURS = GLOBE | {"view_size": None, "crop_from": None, "classifier": "mlp", "sparsity": "swaths"}
-PAPER = {"view_size": (24, 36), "crop_from": (26, 40), "smoothing": 3, "head": "flatten", "norm_groups": 2}
+PAPER = {"width": 4, "view_size": (24, 36), "crop_from": (26, 40), "smoothing": 3, "head": "flatten", "norm_groups": 2}
 H12 = np.timedelta64(12, "h")
 
 

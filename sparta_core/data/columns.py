@@ -65,8 +65,9 @@ def meant(text: str, wanted: Collection[str]) -> Column | None:
     """Find which of the names a text without units means, as `column`: by itself, or cut short, or without a height."""
     words = _words(text)
     small = "_".join(words)
-    meanings = [name for name in recognised(small) if name in wanted]
-    known = ALIKE.get(small, meanings[0] if len(meanings) == 1 else small)
+    meanings = recognised(small)
+    first = [name for name in meanings if name in wanted] or meanings
+    known = ALIKE.get(small, first[0] if len(first) == 1 else small)
     if known in wanted:
         return Column(known, rank=EXACT if small == known else RECOGNISED_AS)
     spelt = [_parts(words), _parts(_words(known))]

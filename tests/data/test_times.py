@@ -82,7 +82,7 @@ def test_moments_of_a_date_are_one_day_and_said():
 def test_dates_repeated_anywhere_are_one_day():
     when = times.When(np.array(["2001-03-05", "2001-03-04", "2001-03-05"], "M8[us]"), lasting=False)
     with pytest.warns(UserWarning, match="has 1 to 2 moments a date, 3 on 2 dates"):
-        days = times.grouped(when, 3, "here")
+        days = times.grouped(when, 3, "here", DAILY)
     np.testing.assert_array_equal(times.step_mean(np.array([1.0, 5, 2]), days), [5, 1.5])
 
 
@@ -92,7 +92,7 @@ def test_dates_repeated_anywhere_are_one_day():
 def test_a_moment_that_stands_for_a_day_is_said(hours, said):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        days = times.grouped(hourly(*hours), 2, "here")
+        days = times.grouped(hourly(*hours), 2, "here", DAILY)
     assert [str(warning.message)[: len(said)] for warning in caught] == ([said] if said else [])
     np.testing.assert_array_equal(days.place, [0, 1])
 
@@ -121,7 +121,7 @@ def test_the_time_that_is_handed_on_names_no_bounds():
     for days in (ends_of_days(made_up_weather(days=3, rows=2, columns=4)), made_up_weather(days=3, rows=2, columns=4)):
         days["time"].attrs = {"bounds": "time_bnds", "long_name": "end"}
         when = times.of_fields(days, "here")
-        made = times.labels(days, when, times.grouped(when, 3, "here"))["time"]
+        made = times.labels(days, when, times.grouped(when, 3, "here", DAILY))["time"]
         assert made.attrs == {"long_name": "end"} and days["time"].attrs["bounds"] == "time_bnds"
         np.testing.assert_array_equal(made.values.astype("M8[D]"), when.moments.astype("M8[D]"))
 

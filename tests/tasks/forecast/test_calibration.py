@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sparta_core.data.clock import DAILY
 from sparta_core.errors import DataError, RunError
 from sparta_core.evaluation.plan import costs, train
 from sparta_core.tasks.embeddings import decode
@@ -57,7 +58,7 @@ def test_errors_are_as_large_as_those_of_the_fields(experiment):
     record, forecaster = open_record(experiment), trained_forecaster(experiment, 0)
     model, area = representation(experiment), record.cell_area
     made = calibrated(experiment, 0.0)
-    past, last = calibration._validation_look_backs(record, model, 0.0)
+    past, last = calibration._validation_look_backs(record, model, 0.0, HORIZON)
     forecast = forecaster.forecasts(past, record.dates(last), 4, 0.0)
     for lead in range(4):
         wrong = record.take(last + 1 + lead).values - decode(model, forecast[:, lead])
@@ -99,7 +100,7 @@ def test_members_are_the_forecast_and_errors_that_vary_as_past_ones():
 
 def test_beyond_the_horizon_there_is_the_climatology(experiment):
     made = forecast_embeddings(experiment, 0)
-    starts = forecast_starts(experiment, open_record(experiment).splits["downstream_test"])
+    starts = forecast_starts(experiment, open_record(experiment).splits["downstream_test"], DAILY)
     assert made.shape == (len(starts), 6, 24)
     assert made[:, :4].any() and not made[:, 4:].any()
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from sparta_core.data.clock import DAILY
 from sparta_core.errors import DataError
 from sparta_core.tasks import embeddings
 from sparta_core.tasks.embeddings import decode, embed
@@ -106,13 +107,13 @@ def test_embedding_in_chunks_changes_nothing(tiny, monkeypatch):
 def test_test_windows_leave_room_for_all_leads(tiny):
     """The paper's 937 test days hold 808 windows of 30 days with 100 leads (SPEC, section 10)."""
     experiment = tiny(look_back=30, leads=100)
-    starts = forecast_starts(experiment, range(1000, 1937))
+    starts = forecast_starts(experiment, range(1000, 1937), DAILY)
     assert len(starts) == 808 and int(starts[0]) == 1000
     assert int(starts[-1]) + 30 + 100 - 1 == 1936
-    assert forecast_starts(experiment.replace(start_every=300), range(1000, 1937)).tolist() == [1000, 1300, 1600]
-    assert len(forecast_starts(experiment, range(130))) == 1
+    assert forecast_starts(experiment.replace(start_every=300), range(1000, 1937), DAILY).tolist() == [1000, 1300, 1600]
+    assert len(forecast_starts(experiment, range(130), DAILY)) == 1
     with pytest.raises(DataError, match="test days are 129, too few for a look-back of 30 and 100 leads; lower"):
-        forecast_starts(experiment, range(129))
+        forecast_starts(experiment, range(129), DAILY)
 
 
 def test_a_split_too_short_for_the_look_back(tiny):

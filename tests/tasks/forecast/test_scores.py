@@ -40,7 +40,7 @@ def test_every_model_lead_variable_and_seed(scored):
 def test_scores_are_those_of_the_whole_forecast(scored):
     experiment, made = scored
     record = open_record(experiment)
-    last = forecast_starts(experiment, record.splits["downstream_test"]) + experiment.look_back - 1
+    last = forecast_starts(experiment, record.splits["downstream_test"], record.clock) + experiment.look_back - 1
     truth = record.physical(record.values[target_days(last, 13)])
     sparta = record.physical(decode(representation(experiment), forecast_embeddings(experiment, 42)))
     persistence = record.physical(fit_baselines(Experiment(), record, 13)["persistence"].forecast(record, last, 13))
