@@ -86,7 +86,7 @@ def test_names_tell_the_ablations_apart():
     ({"mask_ratio": (0.9, 0.5)}, "mask_ratio is (0.9, 0.5); it must be 0 <= low <= high < 1"),
     ({"downstream_mask_ratio": 1.0}, "downstream_mask_ratio is 1.0; it must be at least 0 and below 1"),
     ({"hard_gap": (4, 40)}, "hard_gap is (4, 40); it must lie between max_offset"),
-    ({"crop_from": (10, 10)}, "crop_from (10, 10) is smaller than view_size"),
+    ({"view_size": (32, 64), "crop_from": (10, 10)}, "crop_from (10, 10) is smaller than view_size"),
     ({"smoothing": 4}, "smoothing is 4; a centred mean filter needs an odd width"),
     ({"batch_size": 2}, "batch_size is 2; one anchor with its negatives needs 3"),
     ({"variables": ("geopotential", "geopotential")}, "each may be named once"),

@@ -8,6 +8,7 @@ import xarray as xr
 
 from sparta_core.data.conventions import LATITUDES, LONGITUDES, MEMBERS, REFERENCES, STEPS, TIMES, VERTICAL_UNITS
 from sparta_core.data.levels import verticals
+from sparta_core.data.projections import with_places
 from sparta_core.errors import DataError
 
 PLACES = {"latitude": LATITUDES, "longitude": LONGITUDES}
@@ -30,6 +31,8 @@ def _places(dataset: xr.Dataset) -> xr.Dataset:
         found = _name_of(dataset, name, theirs)
         if found is not None and found != name:
             dataset = dataset.rename({found: name})
+    if not any(name in dataset.variables for name in PLACES):
+        dataset = with_places(dataset)
     if not all(name in dataset.variables for name in PLACES):
         return dataset
     dataset = dataset.set_coords([*PLACES])

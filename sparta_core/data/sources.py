@@ -1,6 +1,8 @@
 """Sources of days as xarray opens them: NetCDF files, Zarr stores, GRIB files (by cfgrib), the bundled climate."""
 
+import importlib
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import xarray as xr
@@ -10,6 +12,8 @@ from sparta_core.data.levels import verticals
 from sparta_core.data.names import named
 from sparta_core.errors import DataError, one_line
 
+if find_spec("eccodes"):  # brings a PROJ of its own, which xarray loads; maps abort unless pyproj has loaded its first
+    importlib.import_module("pyproj")
 GRIB = (".grib", ".grib2", ".grb", ".grb2", ".grb1", ".grib1")
 MAGIC = b"GRIB"
 

@@ -24,7 +24,7 @@ FACTORS = {"geopotential": 9.80665, "geopotential_500": 9.80665}
 KEYS = {"2m_temperature": ("2t", "", 2), "10m_u_component_of_wind": ("10u", "", 10), "mean_sea_level_pressure": (
     "msl", "", 0), "geopotential": ("gh", "isobaricInhPa", 850), "geopotential_500": ("gh", "isobaricInhPa", 500),
     "temperature": ("t", "isobaricInhPa", 850)}  # fmt: skip
-eccodes = pytest.importorskip("eccodes", reason="the library of the extra grib is not installed")
+eccodes = pytest.importorskip("eccodes", reason="GRIB takes the extra grib: pip install -e '.[grib]'")
 
 
 def fields():
