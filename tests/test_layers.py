@@ -17,6 +17,7 @@ LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tenso
           "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics", "baselines",
           "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands",
           "__main__"]  # fmt: skip
+DOMAIN = [["data", "domain"], ["data", "clock"], ["data", "sample"]]  # what is said of fields without days
 NETWORKS = ("layers", "encoders", "fusions", "decoders")
 STRANGERS = {**{network: {"data", "views"} for network in NETWORKS}, "losses": {"data", "views", *NETWORKS},
              "views": {"data"}, "metrics": {"data", "views", "training", *NETWORKS}}  # fmt: skip
@@ -44,7 +45,7 @@ def imported_layers(path):
         for module in modules:
             parts = module.split(".")
             if parts[0] == "sparta_core" and len(parts) > 1:
-                yield "domain" if parts[1:] in (["data", "domain"], ["data", "sample"]) else parts[1]
+                yield "domain" if parts[1:] in DOMAIN else parts[1]
 
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if layer(path) != "__init__")
