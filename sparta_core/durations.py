@@ -30,10 +30,10 @@ def duration(given: Duration) -> np.timedelta64:
         ValueError: For anything else, and for one that is not above 0.
 
     Example:
-        >>> duration("12h") / np.timedelta64(1, "h"), duration(5) / np.timedelta64(1, "D")
-        (12.0, 5.0)
+        >>> duration("12h").item(), duration(5).item()
+        (datetime.timedelta(seconds=43200), datetime.timedelta(days=5))
     """
-    match = re.fullmatch(r"\s*(\d+)\s*([a-z]*)\s*", str(given), re.ASCII)
+    match = re.fullmatch(r"\s*(\d{1,9})\s*([a-z]*)\s*", str(given), re.ASCII)
     if isinstance(given, bool) or match is None or (match[2] or "d") not in UNITS:
         raise ValueError("no duration")
     length: np.timedelta64 = int(match[1]) * UNITS[match[2] or "d"]

@@ -59,7 +59,7 @@ def audit_command(words: Sequence[str]) -> None:
     options = parsed(parser, words)
     days = read_days(Experiment(data=options.data, variables=tuple(options.variables), level=options.level))
     found = audit.survey(days)
-    say(f"{days.time.size - days.absent.size} days from {days.time[0]} to {days.time[-1]}, "
+    say(f"{days.time.size - days.absent.size} {days.domain.clock.fields} from {days.time[0]} to {days.time[-1]}, "
         f"{days.domain.shape[0]} x {days.domain.shape[1]} grid points: {days.source}")
     print(audit.inventory(days, found).to_string(float_format="{:.6g}".format))
     findings = audit.audit(days, found, options.gaps)

@@ -21,6 +21,7 @@ from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.daystore import DayStore, weather
 from sparta_core.data.grid import DIMENSIONS, check_finite
 from sparta_core.data.remote import ReliableStore
+from sparta_core.data.selection import sources_of
 from sparta_core.errors import DataError, one_line
 from sparta_core.progress import say, time_left
 
@@ -72,9 +73,10 @@ def prepare(
             reader = ReliableStore.at(str(source))
             remote = open_source(reader)
             days = daily_means(remote, str(source), variables, level, years, spacing)
+            names = list(dict.fromkeys(sources_of(remote, variables, level, str(source)).values()))
             blocks = store.begin(days)
-            reader.shared |= shared_chunks(remote, variables, [days["time"].values[at] for at in blocks])
-            _download(days, store, blocks, bytes_per_day(remote, variables))
+            reader.shared |= shared_chunks(remote, names, [days["time"].values[at] for at in blocks])
+            _download(days, store, blocks, bytes_per_day(remote, names))
     return store.target
 
 
