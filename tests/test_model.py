@@ -2,7 +2,6 @@
 
 import warnings
 
-import cftime
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,17 +83,16 @@ def test_one_day_needs_no_time(model, days):
 
 
 BAD = {
-    "grid": (lambda d: d.isel(latitude=slice(1, None)), "latitude of the dataset is 15 from -73.* regrid it"),
-    "place": (lambda d: d.assign_coords(longitude=d.longitude + 2), "longitude of the dataset is 32 from 2 to"),
+    "grid": (lambda d: d.isel(latitude=slice(1, None)), "the grid of the dataset has 15 x 32 from -73.*; give regrid=True"),
+    "place": (lambda d: d.assign_coords(longitude=d.longitude + 2), "the grid of the dataset has 16 x 32 .* and 2 to 350.75 east"),
     "names": (lambda d: d.rename({n: n.upper() for n in d.data_vars}), "no days of any of 2m_temperature, .*; rename"),
-    "units": (lambda d: d.assign(geopotential=d.geopotential.assign_attrs(units="m")), "is in 'm'; convert it to"),
+    "units": (lambda d: d.assign(geopotential=d.geopotential.assign_attrs(units="Pa")), "is in 'Pa'; convert it to"),
     "infinite": (lambda d: d.where(d < 1e9, 0) / 0, "infinite|no units"),
     "dims": (lambda d: d.rename(latitude="y"), "dimensions .*y"),
     "no days": (lambda d: d.isel(time=slice(0)), "no days of any of 2m_temperature"),
     "level": (lambda d: d.assign_attrs(level=500), "holds level 500 hPa, not 850"),
     "misspelt": (lambda d: d.rename(specific_humidity="specific_humidty"),
                  "has no specific_humidity, but 'specific_humidty', which nothing uses; rename it"),
-    "a CMIP name": (lambda d: d.rename(specific_humidity="hus"), "has no specific_humidity, but 'hus'"),
     "height": (lambda d: d.assign(geopotential=(d.geopotential / 9.80665).assign_attrs(units="m2 s-2")),
                "geopotential of the dataset is .* on 2001-01-11 at -84.* north, 0 east, where .*height in m: multiply"),
     "surface": (lambda d: d.assign(geopotential=d.geopotential * 0), "geopotential of .* is 0 on 2001-01-11 at"),
@@ -104,8 +102,6 @@ BAD = {
     "empty days": (lambda d: d * np.nan, "has nothing but NaN on 2001-01-11 and 3 more days; leave such days out"),
     "an empty moment": (lambda d: d.isel(time=0).drop_vars("time") * np.nan, "the dataset has nothing but NaN; leave"),
     "words": (lambda d: d.astype(str), "is of the type <U|says no units"),
-    "360 days": (lambda d: d.assign_coords(time=[cftime.Datetime360Day(2001, 2, k) for k in range(27, 31)]),
-                 "calendar '360_day'.*convert_calendar"),
     "a time": (lambda d: d.assign_coords(time=list("abcd")), "time of the dataset is 'a' at the place 1; write it as"),
     "no time": (lambda d: d.assign_coords(time=d.time.where(d.time != d.time[1])), "time of the dataset is 'NaT' at"),
 }
@@ -126,10 +122,11 @@ def test_other_data_is_one_sentence(model, days, case):
     assert "\n" not in str(error.value)
 
 
-def same(model, given, days):
+def same(model, given, days, without=()):
     """Whether `given` is embedded and rebuilt as the days are."""
-    xr.testing.assert_allclose(model.embed(given), model.embed(days), rtol=1e-4)
-    xr.testing.assert_allclose(model.reconstruct(given), model.reconstruct(days), rtol=1e-4)
+    for make in (model.embed, model.reconstruct):
+        made, expected = (make(each).drop_vars(without) for each in (given, days))
+        xr.testing.assert_allclose(made, expected, rtol=1e-4)
 
 
 def test_files_stores_and_arrays_are_taken_as_they_are(model, days, tmp_path):
@@ -186,6 +183,10 @@ def test_however_times_are_written_the_days_are_the_same(tiny, days, change, ano
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         given = TIMES[change](days)
+        if given.time.dtype == object and hasattr(given.time.values[0], "calendar"):  # they come back as they were
+            assert (model.embed(given).time.values == given.time.values).all()
+            same(model, given, days, without=["time"])
+            return
         same(model, given, days)
         same(model, given.isel(time=1), days.isel(time=1))
 
@@ -228,18 +229,18 @@ def test_variables_that_nothing_uses_are_named(model, days):
 def test_units_are_those_of_the_training_days_for_every_variable(tiny, weather, tmp_path):
     """A variable that has no prescribed units was trained in Pa, and comes in hPa."""
     days = xr.load_dataset(weather)
-    own = days[["geopotential"]].rename(geopotential="mean_sea_level_pressure")
-    own["mean_sea_level_pressure"].attrs["units"] = "Pa"
+    own = days[["geopotential"]].rename(geopotential="another_pressure")
+    own["another_pressure"].attrs["units"] = "Pa"
     own.to_netcdf(tmp_path / "own.nc", engine="h5netcdf")
-    model = Model.of(tiny(data=str(tmp_path / "own.nc"), variables=("mean_sea_level_pressure",),
+    model = Model.of(tiny(data=str(tmp_path / "own.nc"), variables=("another_pressure",),
                           objective="autoencoder", autoencoder_epochs=1), [])  # fmt: skip
     given = own.isel(time=slice(3))
     there = model.embed(given)["embedding"]
-    pressure = given["mean_sea_level_pressure"]
+    pressure = given["another_pressure"]
     with pytest.warns(UserWarning, match="is in 'hPa'; it is converted to 'Pa', times 100"):
         made = model.embed((pressure / 100).assign_attrs(units="hPa").to_dataset())["embedding"]
     np.testing.assert_allclose(made, there, rtol=1e-3, atol=1e-4)
-    with pytest.raises(DataError, match="mean_sea_level_pressure in the dataset is in 'K'; convert it to 'Pa'"):
+    with pytest.raises(DataError, match="another_pressure in the dataset is in 'K'; convert it to 'Pa'"):
         model.embed(pressure.assign_attrs(units="K").to_dataset())
 
 
