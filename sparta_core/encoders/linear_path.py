@@ -29,7 +29,7 @@ class LinearPath(Section):
         return super().used() if self.linear_path else {"linear_path": False}
 
     def check(self, experiment: "Experiment") -> None:
-        in_place = NATIVE[experiment.mask_grid] and experiment.crop_from == experiment.view_size
+        in_place = NATIVE[experiment.mask_grid] and experiment.crop_from in (None, experiment.view_size)
         if self.linear_path and not (experiment.mask_input and in_place and experiment.smoothing == 1):
             raise ExperimentError("linear_path needs values at their places and what is observed: set mask_input=True, "
                                   "mask_grid='native', crop_from to view_size and smoothing=1")
