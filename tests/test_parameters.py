@@ -95,7 +95,7 @@ WRONG = {
     "01": ALL | SEED | {"data": ("", "data is ''; it must be 'bundled', or"),
                         "prepare_years": ("abc", "prepare_years is 'abc'; it must be a year, or the first and the")},
     "02": ALL | SEED, "03": ALL | MODEL, "04": ALL | MODEL, "05": ALL | MODEL,
-    "06": ALL | MODEL | {"look_back": ("5.5", "look_back is 5.5; it must be of type int | str"),
+    "06": ALL | MODEL | {"look_back": ("5.5", "look_back is 5.5; it must be of type int"),
                          "stride": ("0", "stride is 0; write a duration as a number of days")},
     "07": ALL | MODEL, "08": ALL | MODEL,
     "09": ALL | {"seeds": ("x,y", f"seeds is 'x,y'; {SEEDS}"), "share": ("2", "share is 2.0; it must be above 0 and"),
