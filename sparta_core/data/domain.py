@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparta_core.data.clock import DAILY, Clock
+from sparta_core.data.sphere import corners, degrees, edges, on_sphere, quadrilaterals, resized, resized_points
 
 TINY = 1e-4  # degrees: what rounding makes of a pole or of Greenwich
 
@@ -81,7 +82,7 @@ class Domain:
             (H, W) float64 with mean 1. A row on a pole is half a cell.
         """
         if self.projected:
-            sizes = _quadrilaterals(_corners(self.positions().numpy()))
+            sizes = quadrilaterals(corners(self.positions().numpy()))
             return torch.from_numpy(sizes * (sizes.size / sizes.sum()))
         heights = np.diff(np.sin(np.deg2rad(edges(self.latitude).clip(-90, 90))))
         widths = np.ones(self.longitude.size) if self.periodic_x else np.diff(edges(self.longitude))
@@ -113,9 +114,9 @@ class Domain:
     def resized(self, shape: tuple[int, int]) -> "Domain":
         """The domain of fields that are enlarged to a shape: equal steps through the cells, evenly beyond the ends."""
         if self.projected:
-            north, east = _degrees(_resized_points(self.positions().numpy(), shape))
+            north, east = degrees(resized_points(self.positions().numpy(), shape))
             return Domain(north, east, self.clock)
-        latitude, longitude = (_resized(axis, size) for axis, size in
+        latitude, longitude = (resized(axis, size) for axis, size in
                                zip((self.latitude, self.longitude), shape, strict=True))  # fmt: skip
         return Domain(latitude, longitude, self.clock)
 
@@ -123,18 +124,16 @@ class Domain:
         """Say which places (N,), in degrees, lie in the cells; an axis of one point holds all."""
         if self.projected:
             centres = self.positions().numpy()
-            reach = np.linalg.norm(_corners(centres)[:-1, :-1] - centres, axis=-1).ravel()
+            reach = np.linalg.norm(corners(centres)[:-1, :-1] - centres, axis=-1).ravel()
             distance, cell = cKDTree(centres.reshape(-1, 3)).query(on_sphere(latitude, longitude))
             inside: np.ndarray = distance <= reach[cell] * (1 + TINY)
             return inside
         inside = np.ones(latitude.shape, bool)
         if self.latitude.size > 1:
-            (first, last), steps = self.latitude[[0, -1]], np.diff(self.latitude)[[0, -1]]
-            # No further row fits between an outer one and the pole: what lies there is in its cells.
-            inside &= (latitude >= first - steps[0] / 2) | (first - steps[0] < -90)
-            inside &= (latitude <= last + steps[1] / 2) | (last + steps[1] > 90)
+            south, north = latitude_edges(self)[[0, -1]]
+            inside &= (latitude >= south) & (latitude <= north)
         if self.longitude.size > 1 and not self.periodic_x:
-            ends = edges(self.longitude)
+            ends = longitude_edges(self)
             inside &= (longitude - ends[0]) % 360 <= ends[-1] - ends[0] + TINY
         return inside
 
@@ -153,21 +152,39 @@ class Domain:
                 f"{' of a projection' if self.projected else ''}")
 
 
+def latitude_edges(domain: Domain) -> np.ndarray:
+    """Find the H + 1 edges of rows in degrees north; a row beside which no other fits reaches to the pole.
+
+    Example:
+        >>> latitude_edges(Domain(np.array([0.0, 40, 80]), np.array([0.0, 90, 180, 270])))
+        array([-20.,  20.,  60.,  90.])
+    """
+    y = domain.latitude.astype(np.float64)
+    rows: np.ndarray = edges(y).clip(-90, 90)
+    if y.size > 1:
+        rows[0] = -90.0 if 2 * y[0] - y[1] < -90 else rows[0]
+        rows[-1] = 90.0 if 2 * y[-1] - y[-2] > 90 else rows[-1]
+    return rows
+
+
+def longitude_edges(domain: Domain) -> np.ndarray:
+    """Find the W + 1 edges of columns in degrees east; of a domain that closes, 360 from first to last.
+
+    Example:
+        >>> longitude_edges(Domain(np.array([-45.0, 45]), np.array([0.0, 90, 180, 270])))
+        array([-45.,  45., 135., 225., 315.])
+    """
+    x = domain.longitude.astype(np.float64)
+    if domain.periodic_x:
+        around = np.concatenate([[x[-1] - 360.0], x, [x[0] + 360.0]])
+        return (around[1:] + around[:-1]) / 2
+    return edges(x) if x.size > 1 else x + [-180.0, 180.0]
+
+
 def closes(longitude: np.ndarray) -> bool:
     """Whether columns (W,), ascending degrees, go around the globe in equal steps: after the last comes the first."""
     steps = np.diff(longitude, append=longitude[0] + 360)
     return bool(longitude.size > 1 and np.allclose(steps, 360 / longitude.size, rtol=1e-3, atol=20 * TINY))
-
-
-def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Places (...) in degrees as points on the unit sphere (..., 3).
-
-    Example:
-        >>> on_sphere(np.array(90.0), np.array(0.0)).round(9).tolist()
-        [0.0, 0.0, 1.0]
-    """
-    y, x = np.deg2rad(latitude), np.deg2rad(longitude)
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
 
 
 def pad_globe(x: Tensor, width: int, periodic: bool) -> Tensor:
@@ -182,54 +199,3 @@ def pad_globe(x: Tensor, width: int, periodic: bool) -> Tensor:
     """
     x = F.pad(x, (width, width, 0, 0), mode="circular" if periodic else "replicate")
     return F.pad(x, (0, 0, width, width), mode="replicate")
-
-
-def edges(axis: np.ndarray) -> np.ndarray:
-    """Edges (n + 1,) of the cells around an ascending `axis` (n,), half way to the neighbours; one cell is all."""
-    if axis.size == 1:
-        return np.array([-90.0, 90.0])
-    inner = (axis[:-1] + axis[1:]) / 2
-    return np.concatenate([[2 * axis[0] - inner[0]], inner, [2 * axis[-1] - inner[-1]]])
-
-
-def _resized(axis: np.ndarray, size: int) -> np.ndarray:
-    """The centres of `size` equal steps through the cells of `axis`, extended evenly at its ends."""
-    count = len(axis)
-    place = (np.arange(size) + 0.5) * count / size - 0.5
-    ends = 2 * axis[0] - axis[1], 2 * axis[-1] - axis[-2]
-    return np.interp(place, np.arange(-1, count + 1), np.concatenate([ends[:1], axis, ends[1:]]))
-
-
-def _corners(centres: np.ndarray) -> np.ndarray:
-    """Corners (H + 1, W + 1, 3) of cells on the unit sphere: means of four centres (H, W, 3), evenly beyond ends."""
-    for axis in (0, 1):
-        first, second, last, before = (centres.take([k], axis) for k in (0, 1, -1, -2))
-        wide = np.concatenate([2 * first - second, centres, 2 * last - before], axis)
-        centres = (wide.take(range(1, wide.shape[axis]), axis) + wide.take(range(wide.shape[axis] - 1), axis)) / 2
-    corners: np.ndarray = centres / np.linalg.norm(centres, axis=-1, keepdims=True)
-    return corners
-
-
-def _quadrilaterals(corners: np.ndarray) -> np.ndarray:
-    """Solid angles (H, W) between corners (H + 1, W + 1, 3): two triangles each (Van Oosterom and Strackee, 1983)."""
-    a, b, c, d = corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]
-    return _triangles(a, b, c) + _triangles(a, c, d)
-
-
-def _triangles(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    volume = np.abs((a * np.cross(b, c)).sum(-1))
-    angle: np.ndarray = 2 * np.arctan2(volume, 1 + (a * b).sum(-1) + (b * c).sum(-1) + (c * a).sum(-1))
-    return angle
-
-
-def _resized_points(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Points (h, w, 3) in equal steps through those (H, W, 3) of cells, extended evenly at the ends."""
-    for axis, size in enumerate(shape):
-        points = np.apply_along_axis(_resized, axis, points, size)
-    return points
-
-
-def _degrees(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Latitudes and longitudes (...) of points (..., 3) near the unit sphere."""
-    x, y, z = np.moveaxis(points / np.linalg.norm(points, axis=-1, keepdims=True), -1, 0)
-    return np.rad2deg(np.arcsin(z.clip(-1, 1))), np.rad2deg(np.arctan2(y, x))

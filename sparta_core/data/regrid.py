@@ -1,13 +1,16 @@
 """Conservative regridding: between regular and Gaussian grids by two small matrices, one per axis; else by binning."""
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.spatial import cKDTree
 
+from sparta_core.data.clock import DAILY
 from sparta_core.data.conventions import AXES
-from sparta_core.data.domain import Domain, edges
-from sparta_core.data.grid import check_globe, named, ordered
+from sparta_core.data.domain import Domain, latitude_edges, longitude_edges
+from sparta_core.data.grid import check_globe, domain_of, named, ordered
 from sparta_core.data.labelled import coordinates
 from sparta_core.errors import DataError
 
@@ -50,8 +53,7 @@ def regrid(days: xr.Dataset, spacing: float, where: str) -> xr.Dataset:
     """
     target, days = global_grid(spacing), ordered(named(days, AXES), where)
     check_globe(days, where)
-    rows, columns = (overlaps(new, old, period) for new, old, period
-                     in zip(_edges(target), _edges(days), (None, 360), strict=True))  # fmt: skip
+    rows, columns = _shares(*(domain_of(grid, DAILY) for grid in (days, target)))
     matrices = [xr.DataArray(rows, dims=("latitude", "old_latitude")),
                 xr.DataArray(columns, dims=("longitude", "old_longitude"))]  # fmt: skip
     fields = {}
@@ -84,30 +86,39 @@ def onto(days: xr.Dataset, old: Domain, new: Domain, where: str) -> xr.Dataset:
         north, east = (axis.ravel()[~inside][0] for axis in new.places())
         raise DataError(f"{where} does not reach {north:g} north, {east:g} east, and {(~inside).sum() - 1} more of the "
                         f"model's points; it has {old.text()}")
-    sheets = {name: _moved(field.values, old, new) for name, field in days.data_vars.items()}
-    dims = {name: (*field.dims[:-2], *new.dims) for name, field in days.data_vars.items()}
-    attributes = {name: field.attrs for name, field in days.data_vars.items()}
+    sums_of = _sums_over(old, new)
+    fields = {name: ((*field.dims[:-2], *new.dims), _moved(field.values, sums_of), field.attrs)
+              for name, field in days.data_vars.items()}  # fmt: skip
     coords = {name: days[name] for name in days.coords if not {*days[name].dims} & {*old.dims}}
-    return xr.Dataset({name: (dims[name], sheet, attributes[name]) for name, sheet in sheets.items()},
-                      {**coords, **coordinates(new)}, days.attrs)  # fmt: skip
+    return xr.Dataset(fields, {**coords, **coordinates(new)}, days.attrs)
 
 
-def _moved(values: np.ndarray, old: Domain, new: Domain) -> np.ndarray:
+def _moved(values: np.ndarray, sums_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Values (..., H, W) of old cells as means over the new ones (..., h, w), of what is observed."""
     flat = values.reshape(-1, *values.shape[-2:]).astype(np.float64)
     there = np.isfinite(flat)
-    if old.projected or new.projected:
-        sums, weights = _binned(np.where(there, flat, 0), there, old, new)
-    else:
-        rows, columns = (overlaps(ours, theirs, period) for ours, theirs, period
-                         in zip(_sides(new), _sides(old), (None, 360), strict=True))  # fmt: skip
-        sums, weights = (rows @ sheet @ columns.T for sheet in (np.where(there, flat, 0), there.astype(float)))
+    sums, weights = sums_of(np.where(there, flat, 0)), sums_of(there.astype(np.float64))
     means = np.where(weights > SHARED, sums / np.where(weights > SHARED, weights, 1), np.nan)
-    return means.reshape(*values.shape[:-2], *new.shape)
+    return means.reshape(*values.shape[:-2], *means.shape[-2:])
 
 
-def _binned(values: np.ndarray, there: np.ndarray, old: Domain, new: Domain) -> tuple[np.ndarray, np.ndarray]:
-    """Sums and weights (T, h, w), by area, of the old cells (T, H, W) whose centres lie nearest to each new one.
+def _sums_over(old: Domain, new: Domain) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes of sheets (T, H, W) on old cells their sums (T, h, w), by area, over the new ones."""
+    if old.projected or new.projected:
+        matrix = _binned(old, new)
+        return lambda sheets: (matrix @ sheets.reshape(len(sheets), -1).T).T.reshape(len(sheets), *new.shape)
+    rows, columns = _shares(old, new)
+    return lambda sheets: rows @ sheets @ columns.T
+
+
+def _shares(old: Domain, new: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Of each new row and column the shares (h, H), (w, W) that lie in each old one; rows in sines, with areas."""
+    new_rows, old_rows = (np.sin(np.deg2rad(latitude_edges(domain))) for domain in (new, old))
+    return overlaps(new_rows, old_rows), overlaps(longitude_edges(new), longitude_edges(old), 360)
+
+
+def _binned(old: Domain, new: Domain) -> csr_array:
+    """The areas (h w, H W) of the old cells whose centres lie nearest to each new one, the largest sum being 1.
 
     A new cell without any takes the old one nearest to it.
     """
@@ -117,10 +128,8 @@ def _binned(values: np.ndarray, there: np.ndarray, old: Domain, new: Domain) -> 
     share = coo_array((area.ravel(), (cell, np.arange(len(sources)))), (len(targets) + 1, len(sources))).tolil()[:-1]
     empty = np.flatnonzero(np.bincount(cell, minlength=len(targets) + 1)[:-1] == 0)
     share[empty, cKDTree(sources).query(targets[empty])[1]] = 1.0
-    matrix = share.tocsr()
-    made = (matrix @ sheet.reshape(len(sheet), -1).T.astype(float) for sheet in (values, there))
-    sums, weights = (sheet.T.reshape(len(values), *new.shape) for sheet in made)
-    return sums, weights / max(1e-12, float(matrix.sum(1).max()))
+    matrix: csr_array = share.tocsr()
+    return matrix / float(matrix.sum(1).max())
 
 
 def overlaps(new: np.ndarray, old: np.ndarray, period: float | None = None) -> np.ndarray:
@@ -131,17 +140,3 @@ def overlaps(new: np.ndarray, old: np.ndarray, period: float | None = None) -> n
         upper = np.minimum(new[1:, None], old[None, 1:] + shift)
         shared += np.maximum(upper - lower, 0)
     return shared / shared.sum(1, keepdims=True)
-
-
-def _sides(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of rows in sines, with which areas go, and of columns in degrees."""
-    return np.sin(np.deg2rad(edges(domain.latitude).clip(-90, 90))), edges(domain.longitude)
-
-
-def _edges(grid: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Of rows from pole to pole in sines, with which areas go, and of columns in degrees."""
-    latitude, longitude = grid["latitude"].values, grid["longitude"].values
-    half = 180 / longitude.size
-    rows = np.concatenate([[-90], (latitude[:-1] + latitude[1:]) / 2, [90]])
-    return np.sin(np.deg2rad(rows)), np.append(longitude - half, longitude[-1] + half)
-

@@ -11,7 +11,8 @@ from scipy.spatial import cKDTree
 
 from sparta_core.data.cells import at, cleaned, is_text, numbers
 from sparta_core.data.columns import DEGREES, PLACES, PROBABLY, TIME, chosen, names_places, way
-from sparta_core.data.domain import Domain, on_sphere
+from sparta_core.data.domain import Domain
+from sparta_core.data.sphere import on_sphere
 from sparta_core.data.tables import read_table
 from sparta_core.errors import DataError
 

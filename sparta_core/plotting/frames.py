@@ -11,8 +11,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from sparta_core.data.domain import Domain
-from sparta_core.plotting.geometry import HAIR, corners, degrees, from_seam, latitude_edges, longitude_edges, refined
+from sparta_core.data.domain import Domain, latitude_edges, longitude_edges
+from sparta_core.data.sphere import degrees
+from sparta_core.plotting.geometry import HAIR, corners, from_seam, refined
 
 POLAR = 65.0  # degrees: a region whose middle lies beyond is seen from above the pole
 STEPS = [1, 1.5, 2, 3, 5, 6, 10]  # of degrees, times a power of ten

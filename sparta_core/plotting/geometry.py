@@ -4,36 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from sparta_core.data.domain import Domain, edges, on_sphere
+from sparta_core.data.domain import Domain, latitude_edges, longitude_edges
+from sparta_core.data.sphere import degrees, edges, on_sphere
 
 HAIR = 1e-4  # degrees inside a map's edge, where rounding cannot throw a corner to the other side
-
-
-def longitude_edges(domain: Domain) -> NDArray[np.float64]:
-    """The W + 1 edges of columns in degrees east; of a domain that closes, 360 from first to last.
-
-    >>> longitude_edges(Domain(np.array([-45.0, 45]), np.array([0.0, 90, 180, 270])))
-    array([-45.,  45., 135., 225., 315.])
-    """
-    x = domain.longitude.astype(np.float64)
-    if domain.periodic_x:
-        around = np.concatenate([[x[-1] - 360.0], x, [x[0] + 360.0]])
-        return (around[1:] + around[:-1]) / 2
-    return edges(x) if x.size > 1 else x + [-180.0, 180.0]
-
-
-def latitude_edges(domain: Domain) -> NDArray[np.float64]:
-    """The H + 1 edges of rows in degrees north; a row beside which no other fits reaches to the pole.
-
-    >>> latitude_edges(Domain(np.array([0.0, 40, 80]), np.array([0.0, 90, 180, 270])))
-    array([-20.,  20.,  60.,  90.])
-    """
-    y = domain.latitude.astype(np.float64)
-    rows = edges(y).clip(-90, 90)
-    if y.size > 1:
-        rows[0] = -90.0 if 2 * y[0] - y[1] < -90 else rows[0]
-        rows[-1] = 90.0 if 2 * y[-1] - y[-2] > 90 else rows[-1]
-    return rows
 
 
 def refined(edges: NDArray[np.float64], size: int) -> NDArray[np.float64]:
@@ -56,16 +30,6 @@ def corners(domain: Domain, shape: tuple[int, int]) -> tuple[NDArray[np.float64]
     for axis, size in enumerate(shape):
         points = np.apply_along_axis(lambda line, size: refined(edges(line), size), axis, points, size)
     return degrees(points)
-
-
-def degrees(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The latitudes and longitudes (...) towards which points (..., 3) lie.
-
-    >>> degrees(np.array([[0.0, -0.9, 0.0]]))
-    (array([0.]), array([-90.]))
-    """
-    x, y, z = np.moveaxis(points, -1, 0)
-    return np.rad2deg(np.arctan2(z, np.hypot(x, y))), np.rad2deg(np.arctan2(y, x))
 
 
 def from_seam(edges: NDArray[np.float64], seam: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -6,7 +6,7 @@ import xarray as xr
 
 from sparta_core.data.domain import Domain
 from sparta_core.data.grid import ordered
-from sparta_core.data.regrid import global_grid, overlaps, regrid
+from sparta_core.data.regrid import global_grid, onto, overlaps, regrid
 from sparta_core.errors import DataError
 
 # Rows, columns, and whether there are rows on the poles, as in WeatherBench 2's stores.
@@ -133,3 +133,51 @@ def test_a_grid_that_is_not_the_globe_is_refused(coords, said):
 def test_a_spacing_that_fits_no_globe_is_refused(spacing):
     with pytest.raises(DataError, match="does not fit"):
         global_grid(spacing)
+
+
+def rotated(rows, columns):
+    """Cells of a grid over a few degrees around 50 north, 10 east, as those of a projection: (H, W) each."""
+    y, x = np.meshgrid(50 + rows, 10 + columns, indexing="ij")
+    return Domain(y + 0.1 * columns / np.ptp(columns), x + 0.1 * rows[:, None])  # no rows or columns of a latitude
+
+
+@pytest.mark.parametrize("unobserved", [False, True])
+def test_a_projections_cells_take_the_mean_of_what_lies_in_them(unobserved):
+    """Each coarse cell holds four fine ones; of several variables every one, and of what is observed alone."""
+    steps = np.arange(6.0), np.arange(8.0)
+    coarse = rotated(*steps)
+    fine = rotated(*(np.sort(np.concatenate([axis - 0.25, axis + 0.25])) for axis in steps))
+    generator = np.random.default_rng(0)
+    values = {name: generator.normal(size=(2, 12, 16)) for name in ("a", "b")}
+    area = fine.area().numpy()
+    if unobserved:
+        values["b"][:, :2, :2] = np.nan
+        values["b"][1, 5, 7] = np.nan
+    days = xr.Dataset({name: (("time", "y", "x"), field) for name, field in values.items()},
+                      {"latitude": (("y", "x"), fine.latitude), "longitude": (("y", "x"), fine.longitude)})
+    made = onto(days, fine, coarse, "here")
+    for name, field in values.items():
+        there = np.isfinite(field)
+        sums, weights = ((area * sheet).reshape(2, 6, 2, 8, 2).sum((2, 4))
+                         for sheet in (np.where(there, field, 0), there))  # fmt: skip
+        expected = np.divide(sums, weights, out=np.full_like(sums, np.nan), where=weights > 0)
+        np.testing.assert_allclose(made[name], expected, atol=1e-12)
+    np.testing.assert_array_equal(made["latitude"], coarse.latitude)
+
+
+def test_a_constant_stays_what_it_is_between_kinds_of_grids():
+    """From latitude and longitude to a projection and back, whatever the sizes of cells."""
+    plain, turned = Domain(np.linspace(45, 60, 31), np.linspace(0, 20, 41)), rotated(np.arange(4.0), np.arange(5.0))
+    days = xr.Dataset({"a": (("time", "latitude", "longitude"), np.full((1, 31, 41), 280.0))},
+                      {"latitude": plain.latitude, "longitude": plain.longitude})
+    made = onto(days, plain, turned, "here")
+    np.testing.assert_allclose(made["a"], 280)
+    inside = Domain(np.array([51.0, 52.0]), np.array([11.5, 12.5]))
+    np.testing.assert_allclose(onto(made, turned, inside, "here")["a"], 280)
+
+
+def test_a_grid_that_does_not_reach_is_one_sentence():
+    small, large = (Domain(np.linspace(45, top, 4), np.linspace(0, 20, 5)) for top in (50, 60))
+    days = xr.Dataset({"a": (("latitude", "longitude"), np.zeros((4, 5)))})
+    with pytest.raises(DataError, match=r"^here does not reach 55 north, 0 east, and 9 more of the model's points; it"):
+        onto(days, small, large, "here")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sparta_core.data.domain import Domain, on_sphere
-from sparta_core.plotting.geometry import cells_at, corners, latitude_edges, longitude_edges
+from sparta_core.data.domain import Domain, latitude_edges, longitude_edges
+from sparta_core.data.sphere import on_sphere
+from sparta_core.plotting.geometry import cells_at, corners
 
 LATITUDE = np.linspace(-84.375, 84.375, 16)
 LONGITUDE = np.arange(32) * 11.25
