@@ -17,7 +17,8 @@ LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tenso
           "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics", "baselines",
           "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands",
           "__main__"]  # fmt: skip
-DOMAIN = [["data", "domain"], ["data", "clock"], ["data", "sample"]]  # what is said of fields without days
+# What is said of fields without days.
+DOMAIN = [["data", name] for name in ("domain", "sphere", "clock", "calendars", "sample")]
 NETWORKS = ("layers", "encoders", "fusions", "decoders")
 STRANGERS = {**{network: {"data", "views"} for network in NETWORKS}, "losses": {"data", "views", *NETWORKS},
              "views": {"data"}, "metrics": {"data", "views", "training", *NETWORKS}}  # fmt: skip

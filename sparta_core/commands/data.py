@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from sparta_core.commands.words import parsed, parser_of
 from sparta_core.data import audit
-from sparta_core.data.days import WEATHERBENCH2_VARIABLES, read_days
+from sparta_core.data.days import read_days
 from sparta_core.data.era5 import URLS, prepare
 from sparta_core.data.simulate import simulate
+from sparta_core.data.variables import WEATHERBENCH2_VARIABLES
 from sparta_core.experiment import Experiment
 from sparta_core.parameters import years_of
 from sparta_core.progress import say

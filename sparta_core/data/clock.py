@@ -1,7 +1,6 @@
 """The clock of fields: time step and calendar, and what follows of them: cycles, dates ahead, durations in steps.
 
-Times are datetime64 that a person can read. Those of a calendar without leap days are its own dates; in calendars with
-dates that do not exist a time lies at the same share of its year.
+Times are datetime64 that a person can read, of other calendars as `calendars` writes them.
 """
 
 from dataclasses import dataclass
@@ -10,18 +9,16 @@ from typing import Any
 import cftime
 import numpy as np
 
+from sparta_core.data.calendars import YEARS, labels_in, months_of, once_a_month, seconds_in
 from sparta_core.durations import Duration, duration, in_days, monthly, text_of
 from sparta_core.errors import DataError, ExperimentError
 
-DAY, MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+DAY = np.timedelta64(1, "D")
 SECOND, NONE = np.timedelta64(1, "s"), np.timedelta64(0, "s")
-YEARS = {"standard": 365.2425, "noleap": 365.0, "all_leap": 366.0, "360_day": 360.0}  # days of a mean year
 YEAR = np.timedelta64(round(YEARS["standard"] * 86400), "s")
 HARMONICS = 3  # of the year
 DIURNAL = 2  # harmonics of the day
 SHORTEST_MONTH = np.timedelta64(28, "D")
-LEAP_DAY = 59 * 86400  # seconds from the beginning of a year to the 29th of February, or the 1st of March
-MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, where every year is a leap year
 UNITS = {"days": DAY, "hours": np.timedelta64(1, "h"), "minutes": np.timedelta64(1, "m"), "seconds": SECOND}
 
 
@@ -56,8 +53,8 @@ class Clock:
         if not steps.size:
             return cls(calendar=calendar)
         least = steps.min()
-        months = _months(times, calendar)
-        if least >= SHORTEST_MONTH.astype("m8[s]") and _once_a_month(times, months):
+        months = months_of(times, calendar)
+        if least >= SHORTEST_MONTH.astype("m8[s]") and once_a_month(times, months):
             every = np.timedelta64(int(np.diff(months).min()), "M")
             return cls(every, calendar, months[0].astype("m8[M]") % every)
         days = own.astype("datetime64[D]")
@@ -133,7 +130,7 @@ class Clock:
     def count(self, times: np.ndarray) -> np.ndarray:
         """Number times (...) by the steps since 1970: those in a row have numbers in a row."""
         if self.monthly:
-            months = _months(times, self.calendar) - int(self.offset.astype(int))
+            months = months_of(times, self.calendar) - int(self.offset.astype(int))
             numbers: np.ndarray = months // int(self.step.astype(int))
             return numbers
         return (seconds_in(times, self.calendar) - np.datetime64(0, "s") - self.offset) // self.step
@@ -222,7 +219,7 @@ class Clock:
     @property
     def step_below_a_day(self) -> bool:
         """Whether a day has several steps."""
-        return not self.monthly and bool(self.step < DAY)
+        return DAY in self.cycles
 
     @property
     def annual(self) -> np.ndarray:
@@ -250,7 +247,7 @@ class Clock:
 
     def months(self, times: np.ndarray) -> np.ndarray:
         """The months (...) of times, 0 being January."""
-        return _months(times, self.calendar) % 12
+        return months_of(times, self.calendar) % 12
 
 
 def _ratio(length: np.timedelta64, step: np.timedelta64) -> float | None:
@@ -259,65 +256,3 @@ def _ratio(length: np.timedelta64, step: np.timedelta64) -> float | None:
 
 
 DAILY = Clock()
-
-
-def labels_in(own: np.ndarray, calendar: str) -> np.ndarray:
-    """Find the times (...), datetime64[s], that a person reads, of seconds since 1970 as a calendar counts them.
-
-    Those of a calendar with dates that do not exist lie at the same share of their year.
-
-    Example:
-        >>> labels_in(np.array([59 * 86400 + 2 * 365 * 86400]), "noleap").item()
-        datetime.datetime(1972, 3, 1, 0, 0)
-    """
-    seconds = own.astype(np.int64)
-    if calendar == "standard":
-        return seconds.astype("datetime64[s]")
-    length = int(YEARS[calendar]) * 86400
-    years, rest = np.divmod(seconds, length)
-    start, real = _year(years)
-    if calendar == "noleap":
-        leap = (real == 366 * 86400) & (rest >= LEAP_DAY)
-        return start + (rest + leap * 86400).astype("m8[s]")
-    return start + np.round(rest * (real / length)).astype("m8[s]")
-
-
-def seconds_in(times: np.ndarray, calendar: str) -> np.ndarray:
-    """Count times (...), datetime64, as datetime64[s] on a calendar's own axis: the inverse of `labels`."""
-    moments = times.astype("datetime64[s]")
-    if calendar == "standard":
-        return moments
-    length = int(YEARS[calendar]) * 86400
-    years = moments.astype("datetime64[Y]").astype(np.int64)
-    start, real = _year(years)
-    rest = (moments - start).astype(np.int64)
-    if calendar == "noleap":
-        rest = rest - 86400 * ((real == 366 * 86400) & (rest >= LEAP_DAY + 86400))
-    else:  # times were rounded to seconds, of which the calendar's are other ones
-        rest = 60 * np.round(rest * (length / real) / 60).astype(np.int64)
-    return (years * length + rest).astype("datetime64[s]")
-
-
-def _year(years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where years since 1970 begin, datetime64[s], and how many seconds they have."""
-    start = years.astype("datetime64[Y]")
-    begin, end = (edge.astype("datetime64[s]") for edge in (start, start + 1))
-    return begin, (end - begin).astype(np.int64)
-
-
-def _months(times: np.ndarray, calendar: str) -> np.ndarray:
-    """Months since 1970, as the calendar has them."""
-    if calendar in ("standard", "noleap") or np.datetime_data(times.dtype)[0] == "M":
-        return times.astype("datetime64[M]").astype(np.int64)
-    days = seconds_in(times, calendar).astype(np.int64) // 86400
-    years, day = np.divmod(days, int(YEARS[calendar]))
-    ends = np.cumsum(MONTHS) if calendar == "all_leap" else 30 * np.arange(1, 13)
-    return years * 12 + np.searchsorted(ends, day, side="right")
-
-
-def _once_a_month(times: np.ndarray, months: np.ndarray) -> bool:
-    """Whether times have a month each, at about the same day of it, or are said to be months."""
-    if np.datetime_data(times.dtype)[0] == "M":
-        return True
-    days = (times.astype("datetime64[D]") - months.astype("datetime64[M]").astype("datetime64[D]")).astype(int)
-    return bool((np.diff(months) > 0).all() and np.ptp(days) <= 3)

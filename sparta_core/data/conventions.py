@@ -21,7 +21,6 @@ VERTICAL_UNITS = {
 }  # fmt: skip
 SURFACES = {"surface": "of the surface", "meanSea": "at sea level"}  # as cfgrib names them
 VERTICAL_STANDARD_NAMES = ("air_pressure", "height", "altitude", "geopotential_height", "depth")
-REAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian", "julian")  # whose dates all exist
 
 
 def recognised(name: str) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ import xarray as xr
 from distributed import Client
 
 from sparta_core.data.daily import BUCKET, Years, daily_means, open_source
-from sparta_core.data.days import WEATHERBENCH2_VARIABLES
 from sparta_core.data.daystore import DayStore, weather
 from sparta_core.data.grid import DIMENSIONS, check_finite
 from sparta_core.data.remote import ReliableStore
 from sparta_core.data.selection import sources_of
+from sparta_core.data.variables import WEATHERBENCH2_VARIABLES
 from sparta_core.errors import DataError, one_line
 from sparta_core.progress import say, time_left
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from sparta_core.data.clock import DAY, Clock, labels_in
+from sparta_core.data.calendars import labels_in
+from sparta_core.data.clock import DAY, Clock
 from sparta_core.durations import text_of
 from sparta_core.errors import DataError
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparta_core.data import clock as clocks
+from sparta_core.data import calendars
 from sparta_core.data.clock import DAY, YEAR, Clock
 from sparta_core.errors import DataError, ExperimentError
 
@@ -74,9 +74,9 @@ def test_uneven_times_are_one_sentence():
 @pytest.mark.parametrize("calendar", CALENDARS)
 def test_other_calendars_go_to_times_and_back(calendar):
     dates = own(calendar)
-    moments = clocks.labels_in(seconds(dates, calendar), calendar)
+    moments = calendars.labels_in(seconds(dates, calendar), calendar)
     assert (np.diff(moments).astype(int) > 0).all()
-    np.testing.assert_array_equal(clocks.seconds_in(moments, calendar).astype(int), seconds(dates, calendar))
+    np.testing.assert_array_equal(calendars.seconds_in(moments, calendar).astype(int), seconds(dates, calendar))
     clock = Clock.of(moments, calendar)
     assert clock.step == np.timedelta64(12, "h") and (np.diff(clock.count(moments)) == 1).all()
     assert (clock.dates(moments) == dates).all()
@@ -91,8 +91,8 @@ def test_other_calendars_go_to_times_and_back(calendar):
 def test_a_time_lies_at_its_share_of_the_year(calendar):
     """And a date of a calendar without leap days is what it says."""
     dates = own(calendar, days=1500)
-    moments = clocks.labels_in(seconds(dates, calendar), calendar)
-    length = clocks.YEARS[calendar]
+    moments = calendars.labels_in(seconds(dates, calendar), calendar)
+    length = calendars.YEARS[calendar]
     share = np.array([(date.dayofyr - 1 + date.hour / 24) / length for date in dates])
     np.testing.assert_allclose(Clock(np.timedelta64(12, "h"), calendar).phase(moments) % 1, share, atol=1e-9)
     if calendar == "noleap":

@@ -102,6 +102,7 @@ class NextEmbedding(NetworkObjective):
     def __init__(self, record: Record, model: Sparta, forecaster: nn.Module) -> None:
         super().__init__(record, model, forecaster)
         self.embeddings = torch.empty(0)
+        self.window = record.clock.steps("look_back", model.experiment.look_back) + 1
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """Start days (B,) of the windows of one epoch, in random order, every `stride` days."""
@@ -113,7 +114,7 @@ class NextEmbedding(NetworkObjective):
         return list(starts[order].split(experiment.forecast_batch_size))
 
     def losses(self, batch: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
-        steps = torch.arange(self.record.clock.steps("look_back", self.experiment.look_back) + 1, device=batch.device)
+        steps = torch.arange(self.window, device=batch.device)
         windows = self.embeddings[batch[:, None] + steps]
         return {"loss": F.mse_loss(self.network(windows[:, :-1]), windows[:, -1:])}
 
