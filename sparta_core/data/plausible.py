@@ -17,6 +17,7 @@ MAGNITUDES = sorted({abs(code) for code in CODES})  # files write them with eith
 # a height in m, 6.0 or more as 0 or standardised, 26 or more at 500 hPa: ODD is for a storm, FAR for no single value
 # of the atmosphere, and MOST for half of a variable's values at once.
 ODD, MOST, FAR = 3.0, 4.5, 10.0
+LARGE = 1000.0  # from which on a code is hardly ever a measurement
 CLOSE = 0.25  # within this of the range, a unit is likelier than another that comes before it
 
 
@@ -79,17 +80,28 @@ def _likely(wanted: str) -> Iterator[tuple[str, float, float]]:
 
 
 def _check_codes(name: str, where: str, place: Callable[[int], str], outliers: np.ndarray, amount: np.ndarray) -> None:
-    """DataError for values beyond the range that are a code: one by more than a training std, or several.
-
-    Codes below 1000 are what wind in km/h, or a height, may come to: they must be half of all that lies so far out.
-    """
+    """DataError for values beyond the range that are a code."""
     for code in (sign * code for code in MAGNITUDES for sign in (-1, 1)):
         equal = np.isclose(outliers, code, rtol=1e-6, atol=0)
-        alone = abs(code) >= 1000 or 2 * equal.sum() >= (amount > 1).sum()
-        if alone and (equal.sum() > 1 or (amount[equal] > 1).any()):
+        if is_code(code, equal, amount > 1):
             count = f"in {equal.sum()} places, first " if equal.sum() > 1 else ""
             raise DataError(f"{name} of {where} is {code:g} {count}{place(int(equal.argmax()))}, which looks like a "
                             "code for 'missing'; set it to NaN")
+
+
+def is_code(code: float, equal: np.ndarray, far: np.ndarray) -> bool:
+    """Say whether values beyond the training days' range stand for missing ones.
+
+    One does that is out of it by more than a training std, or several do. Codes below 1000 are what wind in km/h, or a
+    height, may come to: they must be half of all that lies so far out.
+
+    Args:
+        code: what they may be.
+        equal: (N,) which values beyond the range are the code.
+        far: (N,) which values are out of it by more than a training std.
+    """
+    alone = abs(code) >= LARGE or 2 * equal.sum() >= far.sum()
+    return bool(alone and (equal.sum() > 1 or far[equal].any()))
 
 
 def _within(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:

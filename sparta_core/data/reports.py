@@ -11,15 +11,12 @@ from sparta_core.data.clock import Clock
 from sparta_core.data.columns import way
 from sparta_core.data.dates import moments_of
 from sparta_core.data.labelled import coordinates
-from sparta_core.data.plausible import Known
-from sparta_core.data.sentinels import CODES
+from sparta_core.data.plausible import MAGNITUDES, Known, is_code
 from sparta_core.data.stations import PLACE, Stations, Table, called, inside, nearest_points, stations_of
 from sparta_core.data.times import Grouped, When, grouped
 from sparta_core.data.unused import check_unused
 from sparta_core.durations import text_of
 from sparta_core.errors import DataError
-
-LARGE = 1000.0  # what measurements out of range hardly ever are by chance: codes below it must be many
 
 
 def gridded_reports(source: Table, known: Known) -> xr.Dataset:
@@ -99,23 +96,17 @@ def _tell(read: Stations, units: dict[str, str], measured: list[str], where: str
 
 
 def _codes(known: Known, name: str, written: np.ndarray, values: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Which values (N,) are codes for 'missing': codes as they are written, and beyond the training days' range.
-
-    By more than a training std, or several of them; those below 1000 if they are half of all that lie so far out.
-    """
+    """Which values (N,) are codes for 'missing': codes as they are written, and beyond the training days' range."""
     channel = known.variables.index(name)
     low, high = known.low[channel].reshape(-1)[points], known.high[channel].reshape(-1)[points]
     low = np.where(np.isnan(low), np.nanmin(known.low[channel]), low)  # where nothing was there in training
     high = np.where(np.isnan(high), np.nanmax(known.high[channel]), high)
     excess = np.fmax(values - high, low - values) / known.std[channel]
     missing = np.zeros(values.size, bool)
-    for size in sorted({abs(code) for code in CODES}, reverse=True):
-        for code in (-size, size):
-            equal = np.isclose(written, code, rtol=1e-6, atol=0) & (excess > 0) & ~missing
-            far = (excess > 1) & ~missing
-            alone = size >= LARGE or 2 * equal.sum() >= far.sum()
-            if alone and (equal.sum() > 1 or far[equal].any()):
-                missing |= equal
+    for code in (sign * size for size in reversed(MAGNITUDES) for sign in (-1, 1)):
+        equal = np.isclose(written, code, rtol=1e-6, atol=0) & (excess > 0) & ~missing
+        if is_code(code, equal, (excess > 1) & ~missing):
+            missing |= equal
     return missing
 
 
