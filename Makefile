@@ -13,11 +13,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: $(INSTALLED)  ## the notebooks on the bundled climate, figures/, and the table of scores; 09, 10, 12 and 13 apart
+demo: $(INSTALLED)  ## the notebooks on the bundled climate, figures/, and the table of scores; 09, 10, 12 and 15 apart
 	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures
 
-comparisons: $(INSTALLED)  ## notebooks 09, 10, 12 and 13 on the bundled climate: many models, several seeds
-	cd notebooks && ../$(BIN)/python run.py --preset demo --only 09_ablation 10_fusion 12_beyond_the_paper 13_objectives --figures ../figures
+comparisons: $(INSTALLED)  ## notebooks 09, 10, 12 and 15 on the bundled climate: many models, several seeds
+	cd notebooks && ../$(BIN)/python run.py --preset demo --only 09_ablation 10_fusion 12_beyond_the_paper 15_objectives --figures ../figures
 
 smoke: $(INSTALLED)  ## the same in seconds, to see that everything works
 	cd notebooks && ../$(BIN)/python run.py --preset smoke

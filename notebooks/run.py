@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
 EPOCH = ": epoch "  # in every line of the training loop
 WIDGET = "application/vnd.jupyter.widget-view+json"
-WHEN_ASKED = ("09_ablation", "10_fusion", "12_beyond_the_paper", "13_objectives")  # many models each
+WHEN_ASKED = ("09_ablation", "10_fusion", "12_beyond_the_paper", "15_objectives")  # many models each
 FORECAST = "06_forecast"  # after which the table of scores is printed
 LEADS = (1, 2, 3, 5, 10, 25, 50, 75, 100)
 

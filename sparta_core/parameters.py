@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from sparta_core.catalogue import owners
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import typed
 from sparta_core.training.device import prepare_process
@@ -39,7 +40,18 @@ def check_parameters() -> None:
                                   f"{', '.join(own)}")
         default = own[name].value if isinstance(own[name], ast.Constant) else None
         if isinstance(default, (bool, int, float)):  # words may come as numbers, None stands for what is not said
-            typed(name, type(default), shell.user_ns[name])
+            _check(name, type(default), shell.user_ns[name])
+
+
+def _check(name: str, kind: type, value: Any) -> None:
+    """ExperimentError for a value that the setting of this name does not take; where there is none, that is no `kind`.
+
+    A number of days may come as a duration.
+    """
+    if name in owners():
+        owners()[name][0].of({name: value})
+    else:
+        typed(name, kind, value)
 
 
 def _assigned(source: str) -> dict[str, Any]:

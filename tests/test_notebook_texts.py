@@ -21,7 +21,7 @@ DECIMAL = re.compile(r"\d+(?:\.\d+)+")
 # Numbers with a point that come from no run: a version, the grid's spacing, a closed form of the paper's settings.
 GIVEN = {"01_data": {"3.0.0", "5.625"}, "03_pretrain": {"11.1"}}
 SEEDS = {"09_ablation": "0 and 1", "10_fusion": "0 and 1", "12_beyond_the_paper": "0, 1 and 2",
-         "13_objectives": "0, 1 and 2"}  # fmt: skip
+         "15_objectives": "0, 1 and 2"}  # fmt: skip
 TRAINS_THE_PAPERS = ("03_pretrain", "04_blend", "09_ablation", "10_fusion")
 
 

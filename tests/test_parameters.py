@@ -18,7 +18,7 @@ from sparta_core.parameters import check_parameters, names_of, seeds_of, years_o
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 IDS = [path.stem[:2] for path in NOTEBOOKS]
 IMPORT = "from sparta_core.parameters import check_parameters"
-OWN = 'preset = "demo"\nseed = 0\ntrain_all = False\nshare = 1.0\nruns = "../runs"\nseeds = None'
+OWN = 'preset = "demo"\nseed = 0\ntrain_all = False\nshare = 1.0\nlook_back = 30\nruns = "../runs"\nseeds = None'
 
 
 @pytest.fixture
@@ -39,14 +39,17 @@ def run(shell, *cells):
 
 @pytest.mark.parametrize(("passed", "sentence"), [
     ("sed = 3", "sed is no parameter of this notebook (did you mean seed?); its parameters are: preset, seed, "
-                "train_all, share, runs, seeds"),
+                "train_all, share, look_back, runs, seeds"),
     ("seed = 3\nRuns = 'x'", "Runs is no parameter of this notebook (did you mean runs?); its parameters are: preset, "
-                             "seed, train_all, share, runs, seeds"),
-    ("zz = 3", "zz is no parameter of this notebook; its parameters are: preset, seed, train_all, share, runs, seeds"),
+                             "seed, train_all, share, look_back, runs, seeds"),
+    ("zz = 3", "zz is no parameter of this notebook; its parameters are: preset, seed, train_all, share, look_back, "
+               "runs, seeds"),
     ("train_all = 'maybe'", "train_all is 'maybe'; it must be of type bool"),
     ("seed = 'abc'", "seed is 'abc'; it must be of type int"),
     ("seed = True", "seed is True; it must be of type int"),
     ("share = None", "share is None; it must be of type float"),
+    ("look_back = '36x'", "look_back is '36x'; write a duration as a number of days above 0, or as '12h', '30min', "
+                          "'5d' or '3mo'"),
     ("seed = float('nan')", "seed is nan; it must be of type int"),
 ])
 def test_what_papermill_passes_is_checked(shell, passed, sentence):
@@ -56,7 +59,8 @@ def test_what_papermill_passes_is_checked(shell, passed, sentence):
 
 
 @pytest.mark.parametrize("cells", [
-    [OWN], [], [OWN, "x = 1"], [OWN, '# Parameters\npreset = "smoke"\nseed = 3\nshare = 2\nseeds = 5\nruns = "x"\n'],
+    [OWN], [], [OWN, "x = 1"],
+    [OWN, '# Parameters\npreset = "smoke"\nseed = 3\nshare = 2\nseeds = 5\nlook_back = "36h"\nruns = "x"\n'],
     [OWN, "import os", '# Parameters\npreset = "smoke"', "print(1)"], ["%time 1 + 1", OWN],
     [OWN, '# Parameters\nsed = 3', OWN],  # cells run again by hand, the parameters last
     [OWN, '# Parameters\nsed = 3', '# Parameters\nseed = 3'],  # put right by hand
@@ -105,7 +109,8 @@ WRONG = {
     "11": ALL | MODEL | {"train_all": ("maybe", "train_all is 'maybe'; it must be of type bool")},
     "12": ALL | {"seeds": ("0,0", "seeds is '0,0'; each may be named once"), "data": ("", "data is ''; it must be"),
                  "epochs": ("many", "epochs is 'many'; it must be of type int")},
-    "13": ALL | {"seeds": ("x", f"seeds is 'x'; {SEEDS}"), "data": ("", "data is ''; it must be"),
+    "13": ALL | SEED,
+    "15": ALL | {"seeds": ("x", f"seeds is 'x'; {SEEDS}"), "data": ("", "data is ''; it must be"),
                  "objectives": ("Foo", "objectives is 'Foo'; choose one of: SimCLR, + hard negatives, + cycle, all")},
 }  # fmt: skip
 EVERY = [pytest.param(path, name, *wrong, id=f"{path.stem[:2]}-{name}") for path in NOTEBOOKS
@@ -127,7 +132,7 @@ def test_a_wrong_value_ends_a_notebook_in_its_first_step(path, name, text, sente
 
 
 @pytest.mark.parametrize(("number", "more", "made"), [
-    ("12", "", "ladder"), ("13", "objectives = 'SimCLR,all'\n", "variants")])
+    ("12", "", "ladder"), ("15", "objectives = 'SimCLR,all'\n", "variants")])
 def test_seed_0_is_a_seed(shell, tmp_path, monkeypatch, number, more, made):
     """papermill makes a number of it, which once counted as nothing said."""
     monkeypatch.chdir(tmp_path)

@@ -28,7 +28,6 @@ from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
 
 GRID_TOLERANCE = 1e-3  # degrees
-WHERE = "the dataset"  # what errors call it
 Given = xr.Dataset | xr.DataArray | str | os.PathLike[str]
 
 
@@ -66,28 +65,29 @@ def given_days(given: Given, normaliser: Normaliser, training: Known, regrid: bo
         DataError: For another grid, level or unit, for values that no training day comes near, and for a date with
             nothing but NaN.
     """
+    where = os.fspath(given) if isinstance(given, str | os.PathLike) else "the dataset"
     with _dataset(given) as opened_dataset:
         dataset = grid.named(opened_dataset)
-        days, when = _selected(dataset, normaliser, regrid), times.of_fields(dataset, WHERE, normaliser.clock)
-        groups = times.grouped(when, days.sizes["time"], WHERE, normaliser.clock)
+        days, when = _selected(dataset, where, normaliser, regrid), times.of_fields(dataset, where, normaliser.clock)
+        groups = times.grouped(when, days.sizes["time"], where, normaliser.clock)
         count = days.sizes.get("number", 1)
         shape = (count, groups.dates.size, len(normaliser.variables), *normaliser.grid)
         values = np.full(shape, np.nan, np.float32)
         moments = when and when.moments.astype("datetime64[D]")
         for name in map(str, days.data_vars):
             if days[name].dtype.kind not in "fiu":
-                raise DataError(f"{name} of {WHERE} is of the type {days[name].dtype}; give numbers")
-            exact = loaded(days[name], WHERE).astype(np.float64)
+                raise DataError(f"{name} of {where} is of the type {days[name].dtype}; give numbers")
+            exact = loaded(days[name], where).astype(np.float64)
             # A field without members is every member's.
             for member, fields in enumerate(np.broadcast_to(exact, (count, *exact.shape[-3:]))):
-                _check_values(training, normaliser.level, name, fields, moments)
+                _check_values(training, normaliser.level, name, where, fields, moments)
                 values[member, :, normaliser.variables.index(name)] = times.step_mean(fields, groups)
         dates = None if when is None else groups.dates
         empty = np.isnan(values).all((2, 3, 4))
         if empty.any():
             first = "" if dates is None else f" on {dates[np.argwhere(empty)[0][1]]}"
             more = f" and {empty.sum() - 1} more days" if empty.sum() > 1 else ""
-            raise DataError(f"{WHERE} has nothing but NaN{first}{more}; leave such days out")
+            raise DataError(f"{where} has nothing but NaN{first}{more}; leave such days out")
         coords, several = times.labels(days, when, groups), "time" in dataset.dims
         if "number" not in days.dims:
             return GivenDays(values[0], dates, coords, several)
@@ -116,32 +116,33 @@ def _dataset(given: Given) -> Iterator[xr.Dataset]:
                         "{'geopotential': (('time', 'latitude', 'longitude'), values, {'units': 'm2 s-2'})}, coords)")
 
 
-def _selected(dataset: xr.Dataset, normaliser: Normaliser, regrid: bool) -> xr.Dataset:
+def _selected(dataset: xr.Dataset, where: str, normaliser: Normaliser, regrid: bool) -> xr.Dataset:
     """The model's variables of a dataset (time, latitude, longitude), on its grid and in its units."""
     variables = normaliser.variables
     present = [str(name) for name in dataset.data_vars]
     sources = {name: source for name in variables if (source := source_of(name, present, normaliser.level))}
     there = [*sources]
     if not there or not dataset.sizes.get("time", 1):
-        raise DataError(f"{WHERE} has no days of any of {', '.join(variables)}; rename its variables to these")
+        raise DataError(f"{where} has no days of any of {', '.join(variables)}; rename its variables to these")
     unused = unused_variables(dataset, (*variables, *sources.values()))
-    check_unused("variables", unused, there, variables, WHERE)
+    check_unused("variables", unused, there, variables, where)
     days = dataset if "time" in dataset[[*sources.values()]].dims else dataset.expand_dims("time")
     units = dict(zip(variables, normaliser.units, strict=True))
-    days = grid.ordered(grid.select(days, there, normaliser.level, WHERE, units, members=True), WHERE)
+    days = grid.ordered(grid.select(days, there, normaliser.level, where, units, members=True), where)
     theirs, ours = grid.domain_of(days, normaliser.clock), normaliser.domain
     if not theirs.alike(ours, GRID_TOLERANCE):
         if not regrid:
-            raise DataError(f"the grid of {WHERE} has {theirs.text()}, the model's {ours.text()}; give regrid=True to "
+            raise DataError(f"the grid of {where} has {theirs.text()}, the model's {ours.text()}; give regrid=True to "
                             "have it moved, or regrid it before")
-        days = onto(days, theirs, ours, WHERE)
+        days = onto(days, theirs, ours, where)
     return days
 
 
-def _check_values(training: Known, level: int, name: str, values: np.ndarray, dates: np.ndarray | None) -> None:
+def _check_values(training: Known, level: int, name: str, where: str, values: np.ndarray, dates: np.ndarray | None
+                  ) -> None:  # fmt: skip
     """DataError for fields (T, H, W) with values that no atmosphere has, or that no training day comes near."""
     if np.isinf(values).any():
-        raise DataError(f"{name} of {WHERE} has infinite values; set what was not observed to NaN")
+        raise DataError(f"{name} of {where} has infinite values; set what was not observed to NaN")
 
     north, east = training.domain.places()
 
@@ -150,10 +151,10 @@ def _check_values(training: Known, level: int, name: str, values: np.ndarray, da
         date = "" if dates is None else f"on {dates[moment]} "
         return f"{date}at {north[row, column]:g} north, {east[row, column]:g} east"
 
-    training.check(name, values.reshape(len(values), -1), WHERE, place)
+    training.check(name, values.reshape(len(values), -1), where, place)
     moments = Moments.of(values)
     own = variable(name).units  # that bounds are in
     scale, offset = (way_of(name, training.units[training.variables.index(name)], own) if own else None) or (1, 0)
     bad, text = beyond(name, moments.minimum * scale + offset, moments.maximum * scale + offset, level)
     if bad.size:
-        raise DataError(f"{name} of {WHERE} {text}")
+        raise DataError(f"{name} of {where} {text}")

@@ -151,7 +151,8 @@ def set_aside(values: np.ndarray, dates: np.ndarray | None, background: Backgrou
     on = f"on {date} " if date else ""
     several = f"{len(found)} of {np.isfinite(values).sum()} observed values are"
     count = "1 observed value is" if len(found) == 1 else several
-    warnings.warn(f"{count} set aside as gross errors, the worst {name} {on}at {latitude:g} north, {longitude:g} "
+    kind = "a gross error," if len(found) == 1 else "gross errors, the worst"
+    warnings.warn(f"{count} set aside as {kind} {name} {on}at {latitude:g} north, {longitude:g} "
                   f"east, which is {value:g} where the others say {others:g}; quality_control=False leaves all in",
                   stacklevel=4)  # fmt: skip
     return kept, json.dumps(told, separators=(",", ":"))
