@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sparta_core.data.variables import variable
 from sparta_core.experiment import Experiment
 
 UNKNOWN = "not said by the data; what they allow holds for this model, too"
@@ -29,11 +30,12 @@ def _lines(name: str, size: int, about: Mapping[str, Any]) -> Iterator[str]:
            f"{size / 1e6:.1f} MB, saved by sparta-core {about['version']}. It embeds and reconstructs days"
            + (f", and holds the tasks {', '.join(about['tasks'])}.\n" if about.get("tasks") else ".\n"))
     yield "## Data\n"
-    variables = ", ".join(f"{variable} ({units})" for variable, units in
+    variables = ", ".join(f"{name} ({units})" for name, units in
                           zip(fields["variables"], fields["units"], strict=True))  # fmt: skip
     yield f"- Source: {fields['source']}"
     yield f"- Statistics and weights: {fields['period']}"
-    yield f"- Variables: {variables}; those on levels at {fields['level']} hPa"
+    levels = any(variable(name).aloft and variable(name).level is None for name in fields["variables"])
+    yield f"- Variables: {variables}" + (f"; those on levels at {fields['level']} hPa" if levels else "")
     yield f"- Licence of the data: {fields['license'] or UNKNOWN}"
     yield "- Licence of the code that reads it: MIT\n"
     yield "## Settings that are not the paper's\n"

@@ -154,7 +154,7 @@ class Model:
             quality_control: Set aside values that the others of their day contradict by 5 standard deviations, as
                 `observe.quality` finds them, and say so. It takes the modes of SPARTA-OI, and where it knows
                 anomalies from the climatology dates: for a model without modes, such as the paper's, and for days
-                without dates and ensembles nothing is checked but the training days' range.
+                without dates nothing is checked but the training days' range.
             **options: The task's own.
 
         Returns:
@@ -216,10 +216,12 @@ class Model:
         """The days without gross errors, and these as JSON, "" if there are none or if they cannot be told."""
         normaliser, dates = self.sparta.normaliser, given.dates
         undated = normaliser.climatology is not None and (dates is None or np.isnat(dates).any())
-        if self.background is None or undated or given.number is not None:
+        if self.background is None or undated:
             return given, ""
-        values, aside = set_aside(given.values, dates, self.background, normaliser)
-        return given._replace(values=values), aside
+        days = given.values.reshape(-1, *given.values.shape[-3:])  # of all members
+        each = None if dates is None else np.tile(dates, len(days) // len(dates))
+        values, aside = set_aside(days, each, self.background, normaliser)
+        return given._replace(values=values.reshape(given.values.shape)), aside
 
     def _sample(self, given: GivenDays, full: bool) -> Sample:
         normaliser = self.sparta.normaliser

@@ -46,7 +46,7 @@ def test_audit_says_what_is_in_the_bundled_climate(capsys):
 def test_audit_tells_of_a_region(tmp_path, capsys):
     region = made_up_weather(days=100).assign_coords(longitude=-20 + 2.5 * np.arange(32))
     region.to_netcdf(tmp_path / "region.nc", engine="h5netcdf")
-    command.main(["audit", str(tmp_path / "region.nc")])
+    command.main(["audit", "--data", str(tmp_path / "region.nc"), "--gaps", "false"])
     assert capsys.readouterr().out.startswith("100 days from 2001-01-01 to 2001-04-10, 16 x 32 grid points")
 
 
@@ -72,6 +72,8 @@ def test_audit_ends_with_1_where_something_is_wrong(tmp_path, capsys):
     (["prepare", "--source", "SOURCE", "--target", ""], "'.' is no name of a store; name the folder"),
     (["simulate", "--target", ""], "'.' is no name of a store; name the folder"),
     (["audit", "nowhere.nc"], "there is no data at nowhere.nc"),
+    (["audit", "--data", "nowhere.nc"], "there is no data at nowhere.nc"),
+    (["audit"], "say which days, once: "), (["audit", "--data", "one.nc", "two.nc"], "say which days, once: "),
     (["simulate", "--years", "0"], "0 years cannot be simulated; choose a whole number"),
 ])
 def test_what_cannot_be_done_is_one_sentence(source, tmp_path, monkeypatch, words, said):

@@ -1,5 +1,7 @@
 """Ensembles of days: each member by itself, and given back along number, or realization where a task makes its own."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -40,6 +42,16 @@ def test_forecasts_of_members_have_members_of_their_own(model, members):
     assert both["geopotential"].dims[:4] == ("realization", "init_time", "lead_time", "number")
     alone = model.forecast(members.isel(number=1, drop=True), leads=2, members=4)
     np.testing.assert_array_equal(both["geopotential"].isel(realization=1), alone["geopotential"])
+
+
+def test_a_gross_error_in_one_member_is_set_aside(model, members):
+    days = members.copy(deep=True)
+    days["2m_temperature"][{"number": 1, "time": 2, "latitude": 4, "longitude": 5}] += 60
+    with pytest.warns(UserWarning, match=r"^1 observed value is set aside as a gross error, 2m_temperature on "):
+        made = model.reconstruct(days)
+    (aside,) = json.loads(made.attrs["set_aside"])
+    assert aside[:2] == ["2m_temperature", str(days.time.values[2])[:10]]
+    np.testing.assert_array_equal(made["geopotential"][0], model.reconstruct(members)["geopotential"][0])
 
 
 def test_one_day_of_members_and_a_variable_that_all_share(model, members):

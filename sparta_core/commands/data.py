@@ -10,6 +10,7 @@ from sparta_core.data.days import read_days
 from sparta_core.data.era5 import URLS, prepare
 from sparta_core.data.simulate import simulate
 from sparta_core.data.variables import WEATHERBENCH2_VARIABLES
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.parameters import years_of
 from sparta_core.progress import say
@@ -54,16 +55,21 @@ def simulate_command(words: Sequence[str]) -> None:
 def audit_command(words: Sequence[str]) -> None:
     """What is in a store or file of days, and what is wrong or odd with it. Ends with status 1 if anything is wrong."""
     parser = parser_of("audit", audit_command)
-    parser.add_argument("data", help="path of a Zarr store or NetCDF file, or: bundled")
+    parser.add_argument("path", nargs="?", help="of a Zarr store or NetCDF file, or: bundled")
+    parser.add_argument("--data", help="the same, as the commands that train say it")
     _add_fields(parser)
-    parser.add_argument("--gaps", action="store_true", help="NaN and absent days are meant")
+    parser.add_argument("--gaps", nargs="?", choices=("true", "false"), const="true", default="false",
+                        help="NaN and absent days are meant")  # fmt: skip
     options = parsed(parser, words)
-    days = read_days(Experiment(data=options.data, variables=tuple(options.variables), level=options.level))
+    if (options.path is None) == (options.data is None):
+        raise ExperimentError("say which days, once: python -m sparta_core audit days.nc")
+    path = options.data or options.path
+    days = read_days(Experiment(data=path, variables=tuple(options.variables), level=options.level))
     found = audit.survey(days)
     say(f"{days.time.size - days.absent.size} {days.domain.clock.fields} from {days.time[0]} to {days.time[-1]}, "
         f"{days.domain.shape[0]} x {days.domain.shape[1]} grid points: {days.source}")
     print(audit.inventory(days, found).to_string(float_format="{:.6g}".format))
-    findings = audit.audit(days, found, options.gaps)
+    findings = audit.audit(days, found, options.gaps == "true")
     say("\n".join(map(str, findings)) or "nothing is wrong or odd")
     if any(finding.level == "error" for finding in findings):
         sys.exit(1)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sparta_core.data.conventions import recognised
-from sparta_core.data.units import conversion
+from sparta_core.data.units import way_of
 from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
 
@@ -81,16 +81,16 @@ def is_units(text: str, name: str, wanted: str) -> bool:
     """Say whether a text can be the units of a column."""
     if name in PLACES:
         return DEGREES.fullmatch(text) is not None
-    return name != TIME and way(text, wanted) is not None
+    return name != TIME and way(text, wanted, name) is not None
 
 
-def way(written: str, wanted: str) -> tuple[float, float] | None:
-    """Give the `conversion` of units as people write them, "deg C" or "k"; None where there is none."""
+def way(written: str, wanted: str, name: str) -> tuple[float, float] | None:
+    """Give the conversion, `way_of`, of a variable's units as people write them, "deg C" or "k"; None without one."""
     plain = re.sub(r"[º˚]\s*", "°", " ".join(written.replace("° ", "°").split())).strip(" .[]()")
     if plain.casefold() == wanted.casefold():
         return 1.0, 0.0
     close = plain.replace(" ", ""), plain.replace(" ", "_"), plain[:-1].lower() + plain[-1:].upper()
-    ways = (conversion(text, wanted) for text in dict.fromkeys((plain, *close)) if text)
+    ways = (way_of(name, text, wanted) for text in dict.fromkeys((plain, *close)) if text)
     return next((found for found in ways if found is not None), None)
 
 

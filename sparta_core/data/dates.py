@@ -2,9 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Sequence
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
@@ -12,6 +9,7 @@ import pandas as pd
 from sparta_core.data.cells import at, is_text
 from sparta_core.data.columns import BRACKETED, TIME, meant
 from sparta_core.data.times import utc
+from sparta_core.data.zones import NO_ZONE, OFFSETS, by_row, from_header, zones
 from sparta_core.errors import DataError
 
 PARTS = {"year": ("year", "yyyy", "yr"), "month": ("month", "mon", "mo"), "day": ("day", "dd", "dy"),
@@ -20,12 +18,7 @@ ORDERED = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:[T ,]+(.*))?")
 MONTH = re.compile(r"(?=.*\d{4})(?=.*[^\W\d]{3}).*")  # 31 Dec 2001
 CLOCK = re.compile(r"(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?(?:\.0+)?\s*(am|pm|h|z|utc|gmt)?", re.IGNORECASE)
 MIDNIGHT = re.compile(r"(?<=[T ])24(?::?00){0,2}")
-OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
-ZONED = re.compile(r".*(?:Z|UTC|GMT|\d[+-]\d{2}:?\d{2}|\d{2} ?[+-]\d{2}(?::?\d{2})?)", re.IGNORECASE)
 SINCE = re.compile(r"(days|hours|minutes|seconds) since (.+)", re.IGNORECASE)
-NO_ZONE = {"", "utc", "gmt", "z", "zulu", "iso", "iso8601", "iso 8601", "h", "hh", "hh:mm"}
-LOCAL = {"lt", "lst", "local", "local time", "ortszeit"}
-UTC = "UTC"
 
 
 def moments_of(table: pd.DataFrame, units: dict[str, str], where: str) -> tuple[np.ndarray | None, list[str]]:
@@ -76,10 +69,14 @@ def moments_of(table: pd.DataFrame, units: dict[str, str], where: str) -> tuple[
     if len(used) > 1:
         warnings.warn(f"the columns {', '.join(used)} of {where} are read together as times: {table[used[0]].iloc[0]} "
                       f"and so on is {np.datetime_as_string(made[0], 'm')}", stacklevel=4)  # fmt: skip
-    zone = next((text for name in used if (text := _said(name, units)).casefold() not in NO_ZONE), "")
     if (made == made.astype("datetime64[D]")).all():
         return made, used  # dates of daily means, which belong to no zone
-    return _in_utc(made, table, used, zone, where), used
+    said = [_said(name, units) for name in used]
+    zone = next((text for text in said if text.casefold() not in NO_ZONE and not SINCE.fullmatch(text)), "")
+    ahead = next((name for name, text in bare.items() if _joined(text) in OFFSETS), None)
+    if not zone and ahead:
+        return by_row(made, table, used[0], ahead, where), [*used, ahead]
+    return from_header(made, table[used[0]], zone, where), used
 
 
 def _of_dates(table: pd.DataFrame, name: str, said: str, where: str) -> np.ndarray:
@@ -169,29 +166,6 @@ def _of_day(table: pd.DataFrame, name: str, where: str) -> np.ndarray:
     return made
 
 
-def _in_utc(made: np.ndarray, table: pd.DataFrame, used: Sequence[str], zone: str, where: str) -> np.ndarray:
-    """The moments (N,), which are of the zone that the header says unless rows say theirs, in UTC."""
-    if not zone or re.fullmatch(r"[dmyhs\W_tz]+", zone, re.IGNORECASE) or SINCE.fullmatch(zone):
-        return made
-    column = table[used[0]]
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.map(lambda value: ZONED.fullmatch(str(value))).any():
-        return made
-    if zone.casefold() in LOCAL:
-        raise DataError(f"the times of {where} are in {zone!r}, and which zone that is is not said; write them in UTC")
-    if offset := OFFSET.fullmatch(zone):
-        ahead = np.timedelta64(60 * int(offset[2]) + int(offset[3] or 0), "m")
-        utc_times = made - ahead if offset[1] == "+" else made + ahead
-    elif zone.casefold() in _zones():
-        local = pd.DatetimeIndex(made).tz_localize(ZoneInfo(_zones()[zone.casefold()]), nonexistent="shift_forward",
-                                                   ambiguous=np.zeros(made.size, bool))  # fmt: skip
-        utc_times = local.tz_convert(UTC).tz_localize(None).to_numpy("datetime64[us]")
-    else:
-        return made  # a remark
-    first, there = (np.datetime_as_string(times[0], "m") for times in (utc_times, made))
-    warnings.warn(f"the times of {where} are in {zone}, as its header says: {there} is {first} UTC", stacklevel=5)
-    return utc_times
-
-
 def _said(name: str, units: dict[str, str]) -> str:
     """What the header or the row below it says of a column."""
     inside = next(iter(BRACKETED.findall(name)), "").strip()
@@ -203,15 +177,9 @@ def _split(text: str) -> tuple[str, str] | None:
     """A name of times and the zone that stands before or after it: "time" and "UTC" of "UTC time"; None of others."""
     words = re.split(r"[\s_]+", text)
     for zone, rest in (("", words), (words[-1], words[:-1]), (words[0], words[1:])):
-        if rest and (not zone or zone.casefold() in _zones()) and meant(" ".join(rest), (TIME,)):
-            return " ".join(rest), _zones().get(zone.casefold(), "")
+        if rest and (not zone or zone.casefold() in zones()) and meant(" ".join(rest), (TIME,)):
+            return " ".join(rest), zones().get(zone.casefold(), "")
     return None
-
-
-@cache
-def _zones() -> dict[str, str]:
-    """Zones of times by their names in small letters."""
-    return {zone.casefold(): zone for zone in available_timezones()} | {zone: zone for zone in LOCAL | NO_ZONE}
 
 
 def _check(table: pd.DataFrame, made: pd.Series | np.ndarray, name: str, where: str) -> None:

@@ -160,7 +160,9 @@ def _dated(dataset: xr.Dataset, when: times.When | None, first: Duration | None,
     clock = Clock.of(when.moments, when.calendar, where)
     count = None if first is None else clock.steps("days", first)
     if count is not None and count > when.moments.size:
-        raise DataError(f"{where} has {when.moments.size} days, not days={first}; set days to one of them or to None")
+        size = when.moments.size
+        held = f"{size} days" if clock.daily else f"{size} {clock.fields}, {clock.duration(size)} together"
+        raise DataError(f"{where} has {held}, fewer than days={first}; set days to less, or to None for all")
     when = when.first(count)
     dataset, there = dataset.isel(time=slice(count)), clock.count(when.moments)
     if clock.daily:

@@ -46,7 +46,7 @@ def gridded_reports(source: Table, known: Known) -> xr.Dataset:
     table, codes = table.copy(), []
     for name in measured:
         written = table[name].to_numpy(float)
-        scale, offset = (way(read.units[name], units[name]) if read.units[name] else None) or (1.0, 0.0)
+        scale, offset = (way(read.units[name], units[name], name) if read.units[name] else None) or (1.0, 0.0)
         values = written * scale + offset
         missing = _codes(known, name, written, values, points)
         if missing.any():
@@ -84,7 +84,7 @@ def _tell(read: Stations, units: dict[str, str], measured: list[str], where: str
     """Warn of what was read in another way than it is written."""
     others = [f"{read.headers[name]!r} as {name}" for name in measured if name in read.guessed]
     converted = [f"{name} from {read.units[name]!r} to {units[name]!r}" for name in measured
-                 if read.units[name] and way(read.units[name], units[name]) not in (None, (1, 0))]  # fmt: skip
+                 if read.units[name] and way(read.units[name], units[name], name) not in (None, (1, 0))]  # fmt: skip
     silent = {name: units[name] for name in measured if not read.units[name] and units[name]}
     if others:
         warnings.warn(f"{where} has columns that are read by what they resemble, {', '.join(others)}", stacklevel=3)

@@ -95,7 +95,7 @@ def stations_of(source: Table, variables: Mapping[str, str]) -> Stations:
         table[name] = numbers(table, name, where, most, written) * _sign(name, units[name], where)
     for name in headers.keys() - PLACE.keys():
         table[name] = numbers(table, name, where, written=written)
-        if units[name] and variables[name] and way(units[name], variables[name]) is None:
+        if units[name] and variables[name] and way(units[name], variables[name], name) is None:
             raise DataError(f"{name} of {where} is in {units[name]!r:.60}; convert it to {variables[name]!r}")
     guessed = [name for name, meant in read.items() if meant.rank == PROBABLY]
     return Stations(table, units, headers, guessed)

@@ -279,7 +279,7 @@ BAD = {
     "twice": (pick(*range(30), 29, 30), {}, "has 2003-12-30 more than once"),
     "back": (pick(*range(30), 5), {}, "goes back in time after 2003-12-30"),
     "few": (pick(*range(6)), {}, "the 6 days of .* leave none for downstream_validation"),
-    "days": (lambda d: d, {"days": 401}, "has 400 days, not days=401"),
+    "days": (lambda d: d, {"days": 401}, "has 400 days, fewer than days=401"),
     "dates": (lambda d: d.assign_coords(time=np.arange(400)), {}, "no coordinate time of dates"),
     "constant": (lambda d: d.assign(geopotential=d["geopotential"] * 0 + 12000).assign(
         geopotential=lambda e: e["geopotential"].assign_attrs(units="m2 s-2")), {},

@@ -125,6 +125,7 @@ BAD = {
     "now": ("lat,lon,time,2m_temperature\n1,2,now,280", "time in line 2 of .* is 'now'; write it as 2001-12-31"),
     "an hour": ("lat,lon,date,hour,2m_temperature\n1,2,2001-12-31,25,280", "hour in line 2 of .* is '25'; write it as"),
     "local time": ("lat,lon,local time,2m_temperature\n1,2,2001-12-31 06:00,280", "are in 'local', and which zone"),
+    "a zone": ("lat,lon,time,tz,t2m\n1,2,2001-12-31 06:00,Mars,280", "tz in line 2 of .* is 'Mars'; write it as"),
     "other units": ("lat,lon,2m_temperature [m]\n1,2,280", "2m_temperature of .* is in 'm'; convert it to 'K'"),
     "two names": ("lat,lon,t2m,tas\n1,2,280,281", "has the columns t2m and tas; keep one"),
     "two dates": ("lat,lon,date,timestamp,2m_temperature\n1,2,2001-12-31,2001-12-31,280", "both of dates; keep one"),
@@ -195,6 +196,8 @@ MOMENTS = {
     "HHMM": "date,time\n20011231,0600", "in parts": "year,month,day,hour\n2001,12,31,6",
     "NASA's parts": "YEAR,MO,DY,HR\n2001,12,31,6", "a format": "date (dd/mm/yyyy hh:mm)\n31/12/2001 06:00",
     "since": "time (hours since 2001-12-31)\n6", "midnight": "time\n2001-12-30 24:00",
+    "an offset a row": "time,utc_offset\n2001-12-31 08:00,+2", "a zone a row": "date,tz\n2001-12-31 07:00,CET",
+    "half an hour": "time,UTC offset\n2001-12-31 11:30,+05:30", "both": "time,tz\n2001-12-31T06:00Z,Asia/Tokyo",
 }  # fmt: skip
 
 
@@ -241,6 +244,8 @@ SAID = {
               "has -9999 in 3 rows of 2m_temperature, the first in line 3: a code for 'missing', taken as not obs"),
     "zone": ("lat,lon,t2m,time (UTC+2)\n1,2,280,2001-12-31 08:00",
              r"are in UTC\+2, as its header says: 2001-12-31T08:00 is 2001-12-31T06:00 UTC"),
+    "zones": ("lat,lon,t2m,time,tz\n1,2,280,2001-12-31 08:00,2",
+              "are of the zones in its column tz: 2001-12-31T08:00 is 2001-12-31T06:00 UTC"),
     "parts": ("lat,lon,t2m,date,hour\n1,2,280,2001-12-31,6", "date, hour of .* are read together as times: 2001-12-31"),
 }  # fmt: skip
 
@@ -252,6 +257,14 @@ def test_what_was_read_otherwise_than_written_is_said_once(write, known, case):
         warnings.simplefilter("always")
         gridded_reports(write(text), known)
     assert len([one for one in said if re.search(message, str(one.message))]) == 1
+
+
+@pytest.mark.parametrize("header", ["zg [m]", "gh (gpm)", "geopotential_height_m", "z [m2 s-2]", "geopotential [dam]"])
+def test_heights_are_geopotentials(write, known, header):
+    height = {"dam": 132.5637, "m2 s-2": 13000.0}.get(header.partition("[")[2].rstrip("]"), 1325.637)
+    with pytest.warns(UserWarning) if "s-2" not in header else warnings.catch_warnings():
+        made = gridded_reports(write(f"lat,lon,{header}\n50.5,8.25,{height}"), known)["geopotential"]
+    assert float(made.max()) == pytest.approx(13000, abs=0.1)
 
 
 def test_a_value_that_might_be_measured_is_no_code(write, known):
