@@ -7,9 +7,8 @@ fields (N, C, H, W) on the native grid.
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import scipy  # whose parts load when they are asked for
 import torch
-from scipy.interpolate import griddata
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from sparta_core.baselines.climatology import Climatology
@@ -43,7 +42,7 @@ def nearest(observed: Sample, views: Views, record: Record) -> Tensor:
     sources, targets = (domain.positions().numpy() for domain in (views.observed_on, record.domain))
     fields = np.empty((*observed.values.shape[:2], *record.grid), dtype=np.float32)
     for place, mask, values in _points(observed, record):
-        _, index = cKDTree(sources[mask]).query(targets.reshape(-1, 3))
+        _, index = scipy.spatial.cKDTree(sources[mask]).query(targets.reshape(-1, 3))
         fields[place] = values[index].reshape(record.grid)
     return torch.from_numpy(fields).to(record.device)
 
@@ -62,9 +61,9 @@ def linear(observed: Sample, views: Views, record: Record) -> Tensor:
         sheet = np.zeros(mask.shape, dtype=values.dtype)
         sheet[mask] = values
         known, values = points[mask[:, columns]], sheet[:, columns][mask[:, columns]]
-        field = griddata(known, values, targets)
+        field = scipy.interpolate.griddata(known, values, targets)
         outside = np.isnan(field)
-        field[outside] = griddata(known, values, targets[outside], method="nearest")
+        field[outside] = scipy.interpolate.griddata(known, values, targets[outside], method="nearest")
         fields[place] = field
     return torch.from_numpy(fields).to(record.device)
 

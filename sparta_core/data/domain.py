@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # whose parts load when they are asked for
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -125,7 +125,7 @@ class Domain:
         if self.projected:
             centres = self.positions().numpy()
             reach = np.linalg.norm(corners(centres)[:-1, :-1] - centres, axis=-1).ravel()
-            distance, cell = cKDTree(centres.reshape(-1, 3)).query(on_sphere(latitude, longitude))
+            distance, cell = scipy.spatial.cKDTree(centres.reshape(-1, 3)).query(on_sphere(latitude, longitude))
             inside: np.ndarray = distance <= reach[cell] * (1 + TINY)
             return inside
         inside = np.ones(latitude.shape, bool)

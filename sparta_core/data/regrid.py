@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
+import scipy  # whose parts load when they are asked for
 import xarray as xr
-from scipy.sparse import coo_array, csr_array
-from scipy.spatial import cKDTree
 
 from sparta_core.data.clock import DAILY
 from sparta_core.data.conventions import AXES
@@ -117,18 +116,19 @@ def _shares(old: Domain, new: Domain) -> tuple[np.ndarray, np.ndarray]:
     return overlaps(new_rows, old_rows), overlaps(longitude_edges(new), longitude_edges(old), 360)
 
 
-def _binned(old: Domain, new: Domain) -> csr_array:
+def _binned(old: Domain, new: Domain) -> "scipy.sparse.csr_array":
     """The areas (h w, H W) of the old cells whose centres lie nearest to each new one, the largest sum being 1.
 
     A new cell without any takes the old one nearest to it.
     """
     (sources, targets), area = (domain.positions().numpy().reshape(-1, 3) for domain in (old, new)), old.area().numpy()
-    cell = cKDTree(targets).query(sources)[1]
+    cell = scipy.spatial.cKDTree(targets).query(sources)[1]
     cell[~new.contains(*(axis.ravel() for axis in old.places()))] = len(targets)
-    share = coo_array((area.ravel(), (cell, np.arange(len(sources)))), (len(targets) + 1, len(sources))).tolil()[:-1]
+    shape, places = (len(targets) + 1, len(sources)), (cell, np.arange(len(sources)))
+    share = scipy.sparse.coo_array((area.ravel(), places), shape).tolil()[:-1]
     empty = np.flatnonzero(np.bincount(cell, minlength=len(targets) + 1)[:-1] == 0)
-    share[empty, cKDTree(sources).query(targets[empty])[1]] = 1.0
-    matrix: csr_array = share.tocsr()
+    share[empty, scipy.spatial.cKDTree(sources).query(targets[empty])[1]] = 1.0
+    matrix: scipy.sparse.csr_array = share.tocsr()
     return matrix / float(matrix.sum(1).max())
 
 

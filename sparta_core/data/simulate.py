@@ -6,7 +6,6 @@ A store is made by one call, which may be stopped at any moment: the same call g
 import time
 from pathlib import Path
 
-import dask.array
 import numpy as np
 import xarray as xr
 from safetensors.numpy import load, save
@@ -84,6 +83,8 @@ def _lazy_days(model: Circulation, years: int) -> xr.Dataset:
     first = BEGIN + SPIN_UP
     time = np.arange(first, first.astype("datetime64[Y]") + years, dtype="datetime64[D]")
     shape = (time.size, model.static.sizes["latitude"], model.static.sizes["longitude"])
+    import dask.array  # here, as it takes a second to import
+
     zeros = dask.array.zeros(shape, np.float32, chunks=(BLOCK_DAYS, -1, -1))
     days = model.static.assign_coords(time=time.astype("datetime64[ns]"))
     for name, units in UNITS.items():

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
+import scipy  # whose parts load when they are asked for
 
 from sparta_core.data.cells import at, cleaned, is_text, numbers
 from sparta_core.data.columns import DEGREES, PLACES, PROBABLY, TIME, chosen, names_places, way
@@ -150,7 +150,7 @@ def nearest_points(stations: pd.DataFrame, domain: Domain, where: str = "the sta
         [7]
     """
     lat, lon = (inside(stations, domain, where)[name].to_numpy() for name in PLACE)
-    points = cKDTree(domain.positions().flatten(0, 1).numpy())
+    points = scipy.spatial.cKDTree(domain.positions().flatten(0, 1).numpy())
     nearest: np.ndarray = points.query(on_sphere(lat, lon))[1]
     return nearest
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from scipy.stats import t as student
+import scipy  # whose parts load when they are asked for
 
 from sparta_core.experiment import Experiment
 from sparta_core.objectives.contrastive import at_equal_steps
@@ -66,5 +66,5 @@ def _interval(values: pd.Series, digits: str) -> str:
     """Mean and, of two or more, half the width of its interval; `digits` as a format has them."""
     if len(values) < 2:
         return f"{values.mean():{digits}}"
-    half = student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std() / len(values) ** 0.5
+    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std() / len(values) ** 0.5
     return f"{values.mean():{digits}} ± {half:{digits}}"

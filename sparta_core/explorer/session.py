@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from sparta_core.errors import DataError, ExperimentError
@@ -53,7 +53,7 @@ class Session:
         self.days = self.record.splits[SPLIT]
         self._models: dict[str, Sparta] = {}
         self._embeddings: dict[str, Tensor] = {}
-        self._pca: dict[str, PCA] = {}
+        self._pca: dict[str, Any] = {}
         self._planes: dict[tuple[str, str], NDArray[np.float64]] = {}
 
     def model(self, name: str) -> Sparta:
@@ -80,8 +80,10 @@ class Session:
         """Where another embedding (E,) lies in the plane (2,); t-SNE has no place for new points."""
         return self._fitted(name).transform(_flat(embedding[None]))[0] if method == "PCA" else None
 
-    def _fitted(self, name: str) -> PCA:
+    def _fitted(self, name: str) -> Any:
         if name not in self._pca:
+            from sklearn.decomposition import PCA  # here, as it takes two seconds to import
+
             self._pca[name] = PCA(2, svd_solver="full").fit(_flat(self.embeddings(name)))
         return self._pca[name]
 

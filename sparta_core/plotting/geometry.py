@@ -1,8 +1,8 @@
 """Where the cells of a domain lie on a map."""
 
 import numpy as np
+import scipy  # whose parts load when they are asked for
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from sparta_core.data.domain import Domain, latitude_edges, longitude_edges
 from sparta_core.data.sphere import degrees, edges, on_sphere
@@ -60,7 +60,7 @@ def cells_at(domain: Domain, shape: tuple[int, int], y: ArrayLike, x: ArrayLike)
     """
     if domain.projected:
         centres = domain.resized(shape).positions().numpy().reshape(-1, 3)
-        nearest: NDArray[np.intp] = cKDTree(centres).query(on_sphere(np.asarray(y), np.asarray(x)))[1]
+        nearest: NDArray[np.intp] = scipy.spatial.cKDTree(centres).query(on_sphere(np.asarray(y), np.asarray(x)))[1]
         return nearest
     row = np.searchsorted(refined(latitude_edges(domain), shape[0])[1:-1], y)
     west_east = refined(longitude_edges(domain), shape[1])

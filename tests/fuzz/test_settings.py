@@ -69,7 +69,7 @@ def test_any_words_end_the_command_with_a_sentence(words):
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told), pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "_announce", lambda *_: None)
         patch.setattr(command, "train", lambda *_: None)
-        patch.setattr("sparta_core.commands.data.prepare", lambda *_: "made")
+        patch.setattr("sparta_core.data.era5.prepare", lambda *_: "made")
         patch.setattr("sparta_core.commands.data.read_days", _not_read)
         try:
             command.main(words)

@@ -1,11 +1,9 @@
 """The noising of latent diffusion and the samplers that undo it step by step; all are schedulers of diffusers."""
 
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor, nn
 
 from sparta_core.experiment import Experiment
@@ -17,25 +15,26 @@ TRAILING = {"timestep_spacing": "trailing"}
 
 
 class Sampler(NamedTuple):
-    """A scheduler, its options, and whether it takes `quick_steps` instead of all."""
+    """A scheduler of diffusers, its options, and whether it takes `quick_steps` instead of all."""
 
-    scheduler: Any
+    scheduler: str
     options: dict[str, Any]
     quick: bool = True
 
     def build(self, experiment: Experiment) -> Any:
         first, last = experiment.diffusion_betas
-        return self.scheduler(num_train_timesteps=experiment.diffusion_steps, beta_start=first, beta_end=last,
-                              **self.options)  # fmt: skip
+        scheduler = getattr(import_module("diffusers"), self.scheduler)  # which takes seconds: not for all who train
+        return scheduler(num_train_timesteps=experiment.diffusion_steps, beta_start=first, beta_end=last,
+                         **self.options)  # fmt: skip
 
     def steps(self, experiment: Experiment) -> int:
         return experiment.quick_steps if self.quick else experiment.diffusion_steps
 
 
 SAMPLERS: Table[Sampler] = Table("sampler", {
-    "ddpm": Sampler(DDPMScheduler, {"variance_type": "fixed_large", "clip_sample": False}, quick=False),
-    "ddim": Sampler(DDIMScheduler, {"clip_sample": False, **TRAILING}),
-    "dpm-solver++": Sampler(DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", **TRAILING}),
+    "ddpm": Sampler("DDPMScheduler", {"variance_type": "fixed_large", "clip_sample": False}, quick=False),
+    "ddim": Sampler("DDIMScheduler", {"clip_sample": False, **TRAILING}),
+    "dpm-solver++": Sampler("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", **TRAILING}),
 })  # fmt: skip
 
 

@@ -5,10 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import xarray as xr
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 
 from sparta_core.data.sample import Sample
@@ -27,6 +23,8 @@ SEASONS = 4
 
 def pca(embeddings: Tensor, components: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings (N, E) on their principal components (N, components), and the shares of variance these explain."""
+    from sklearn.decomposition import PCA  # here, as all of sklearn: it takes two seconds, and every task is imported
+
     model = PCA(components, svd_solver="full")
     points = model.fit_transform(embeddings.double().cpu().numpy())
     return points, model.explained_variance_ratio_
@@ -34,9 +32,11 @@ def pca(embeddings: Tensor, components: int = 2) -> tuple[np.ndarray, np.ndarray
 
 def tsne(embeddings: Tensor, seed: int) -> np.ndarray:
     """Embeddings (N, E) as points (N, 2) whose neighbours are the embeddings' (van der Maaten and Hinton, 2008)."""
+    from sklearn.manifold import TSNE
+
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
-    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        embeddings.float().cpu().numpy())
+    made = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+    return made.fit_transform(embeddings.float().cpu().numpy())
 
 
 def analogues(embeddings: Tensor, day: int, count: int, gap: int) -> tuple[Tensor, Tensor]:
@@ -70,6 +70,9 @@ def season_agreement(embeddings: Tensor, seasons: np.ndarray, seed: int) -> tupl
 
     1 where clusters are seasons; the first is about 0 for clusters that know nothing of them.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
     clusters = KMeans(SEASONS, n_init=10, random_state=seed).fit_predict(embeddings.float().cpu().numpy())
     return adjusted_rand_score(seasons, clusters), normalized_mutual_info_score(seasons, clusters)
 

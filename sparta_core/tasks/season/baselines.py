@@ -1,14 +1,10 @@
 """Which season a sparse day is of, without a network: what a practitioner would use."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sparta_core.baselines.interpolation import scores_of
 from sparta_core.data.record import Record
@@ -35,6 +31,8 @@ def fit_classifiers(experiment: Experiment, record: Record, views: Views) -> dic
 
 def fit_logistic(experiment: Experiment, record: Record, views: Views) -> Fitted:
     """Logistic regression on the principal components of the sparse fields."""
+    from sklearn.decomposition import PCA  # here, as all of sklearn: it takes two seconds, and every task is imported
+
     part = experiment.learns_from("classification")
     days = record.full(record.splits[part])
     generator, masks = (torch.Generator(record.device).manual_seed(experiment.seed) for _ in range(2))
@@ -47,8 +45,7 @@ def fit_logistic(experiment: Experiment, record: Record, views: Views) -> Fitted
         raise DataError(f"all {part} days are of season {SEASONS[labels[0]]}; use more days, "
                         "or a split that trains on more of them")
     components = min(COMPONENTS, len(days) - 1)
-    pipeline = make_pipeline(PCA(components, random_state=experiment.seed), StandardScaler(),
-                             LogisticRegression(max_iter=1000))  # fmt: skip
+    pipeline = _logistic(PCA(components, random_state=experiment.seed))
     pipeline.fit(np.concatenate(x), labels)
     return lambda observed: _of_all(pipeline, _filled(observed))
 
@@ -76,6 +73,8 @@ def _filled(observed: Sample) -> np.ndarray:
 
 def fit_on_scores(experiment: Experiment, record: Record, views: Views) -> Fitted:
     """Logistic regression on the modes' scores by optimal interpolation, with all training days."""
+    from sklearn.metrics import log_loss
+
     interpolation = OptimalInterpolation(modes_of(experiment, record)).to(record.device)
 
     def scores(observed: Sample) -> np.ndarray:
@@ -88,13 +87,22 @@ def fit_on_scores(experiment: Experiment, record: Record, views: Views) -> Fitte
         return scores(observed), record.season[days.start : days.stop]
 
     (x, labels), (held_out, truth) = sparse("train", experiment.seed + 1), sparse("validation", experiment.seed + 2)
-    fitted = [make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000)).fit(x, labels)
-              for penalty in PENALTIES]  # fmt: skip
-    best = min(fitted, key=lambda each: log_loss(truth, _of_all(each, held_out), labels=range(len(SEASONS))))
+    fitted = [_logistic(penalty=penalty).fit(x, labels) for penalty in PENALTIES]
+    every = range(len(SEASONS))
+    best = min(fitted, key=lambda each: log_loss(truth, _of_all(each, held_out), labels=every))
     return lambda observed: _of_all(best, scores(observed))
 
 
-def _of_all(fitted: Pipeline, x: np.ndarray) -> np.ndarray:
+def _logistic(*before: Any, penalty: float = 1.0) -> Any:
+    """A pipeline that ends with logistic regression on standardised features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(*before, StandardScaler(), LogisticRegression(C=penalty, max_iter=1000))
+
+
+def _of_all(fitted: Any, x: np.ndarray) -> np.ndarray:
     """Probabilities (N, 4) by a pipeline that may know fewer seasons."""
     probabilities = np.zeros((len(x), len(SEASONS)))
     probabilities[:, fitted.classes_] = fitted.predict_proba(x)

@@ -7,8 +7,8 @@ likelihood is that of the anomaly from it, normal with the covariance of the lin
 import math
 
 import numpy as np
+import scipy  # whose parts load when they are asked for
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -99,7 +99,7 @@ def best_temperature(record: Record, model: Sparta) -> Tensor:
     def cross_entropy(logarithm: float) -> float:
         return float(F.cross_entropy(_of_seasons(logits / math.exp(logarithm)), truth))
 
-    best = minimize_scalar(cross_entropy, bounds=(0, math.log(HOTTEST)), method="bounded")
+    best = scipy.optimize.minimize_scalar(cross_entropy, bounds=(0, math.log(HOTTEST)), method="bounded")
     return torch.tensor(math.exp(best.x), dtype=torch.float64)
 
 

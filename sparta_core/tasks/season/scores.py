@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
+import scipy  # whose parts load when they are asked for
 import xarray as xr
-from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from torch import Tensor
 
 from sparta_core.errors import DataError
@@ -31,15 +30,17 @@ def season_scores(probabilities: np.ndarray | Tensor, truth: np.ndarray) -> xr.D
     probabilities (N, 4), truth (N,). Reliability is that of `reliability`. Raises DataError for probabilities that are
     not finite.
     """
+    from sklearn import metrics  # here, as it takes two seconds, and every task is imported
+
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if not np.isfinite(probabilities).all():
         raise DataError("the seasons' probabilities have NaN or infinite values; a score of them would mean nothing")
     guess, labels = probabilities.argmax(1), np.arange(len(SEASONS))
     return xr.Dataset({
-        "cross_entropy": log_loss(truth, probabilities / probabilities.sum(1, keepdims=True), labels=labels),
-        "accuracy": accuracy_score(truth, guess),
-        "macro_f1": f1_score(truth, guess, average="macro", labels=np.unique(truth), zero_division=0),
-        "confusion": (("season", "predicted"), confusion_matrix(truth, guess, labels=labels)),
+        "cross_entropy": metrics.log_loss(truth, probabilities / probabilities.sum(1, keepdims=True), labels=labels),
+        "accuracy": metrics.accuracy_score(truth, guess),
+        "macro_f1": metrics.f1_score(truth, guess, average="macro", labels=np.unique(truth), zero_division=0),
+        "confusion": (("season", "predicted"), metrics.confusion_matrix(truth, guess, labels=labels)),
         **{name: ("bin", values) for name, values in reliability(probabilities.max(1), guess == truth).items()},
     }, {"season": list(SEASONS), "predicted": list(SEASONS)})  # fmt: skip
 
@@ -64,7 +65,7 @@ def reliability(sure: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
     binned = {name: np.full(BINS, np.nan) for name in RELIABILITY}
     for number, days in enumerate(reversed(bins)):  # the least sure first
         hits = int(right[days].sum())
-        low, high = binomtest(hits, len(days)).proportion_ci(CONFIDENCE, "wilson")
+        low, high = scipy.stats.binomtest(hits, len(days)).proportion_ci(CONFIDENCE, "wilson")
         for name, value in zip(RELIABILITY, (sure[days].mean(), hits / len(days), low, high, len(days)), strict=True):
             binned[name][number] = value
     return binned
