@@ -4,7 +4,6 @@ All six lie in one package, which names each as an entry point of the folder whe
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from tests import extensions
+from tests.globe import coarse
+from tests.installed import installed
 
 
 class Added(NamedTuple):
@@ -47,7 +48,8 @@ ADDED = {
     "task": Added("tasks", extensions.TASK, {"objective": "autoencoder"}, "warmth", "warmth_rate", "1 / steps", "0",
                   "warmth_rate is 0; it must be above 0", "task", "warmth", "warmth"),
 }  # fmt: skip
-SMALL = {"soft_gap": 45, "split": (0.6, 0.2), "downstream_split": (0.4, 0.3), "leads": 5, "draws": 4, "days": 600,
+SMALL = {"view_size": (16, 32), "crop_from": (16, 32), "soft_gap": 45,
+         "split": (0.6, 0.2), "downstream_split": (0.4, 0.3), "leads": 5, "draws": 4, "days": 600,
          "checkpoint_every": 0.0, "precision": "32-true"}  # fmt: skip
 REFUSED = """
 import sys
@@ -77,18 +79,11 @@ print(json.dumps([sorted(set(frame.task)), sorted(set(frame.model)),
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     """In which all six are installed."""
+    assert all(len(added.source.strip().splitlines()) <= 40 for added in ADDED.values())
     site = tmp_path_factory.mktemp("site")
-    metadata = site / "mine-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    points = []
-    for kind, added in ADDED.items():
-        assert len(added.source.strip().splitlines()) <= 40
-        (site / f"my_{kind}.py").write_text(added.source)
-        points.append(f"[sparta_core.{added.folder}]\nmine = my_{kind}\n")
-    (metadata / "entry_points.txt").write_text("\n".join(points))
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    points = {f"sparta_core.{added.folder}": {"mine": f"my_{kind}"} for kind, added in ADDED.items()}
+    made = installed(site, {f"my_{kind}": added.source for kind, added in ADDED.items()}, points)
+    return made | {"OMP_NUM_THREADS": "1", "DAYS": str(coarse(site / "coarse.nc"))}
 
 
 def python(environment, script):
@@ -117,7 +112,8 @@ def test_each_is_in_the_help_and_refuses_what_is_wrong(environment):
 def test_each_trains_resumes_and_is_compared_and_in_the_score_card(environment, tmp_path, kind):
     """Killed after its first epoch on the command line, it ends with the bytes of one that Experiment trained whole."""
     added = ADDED[kind]
-    settings = SMALL | added.settings | ({f"{added.stage}_epochs": 3} if added.stage else {})
+    settings = SMALL | {"data": environment["DAYS"]} | added.settings
+    settings |= {f"{added.stage}_epochs": 3} if added.stage else {}
     script = SCORED.format(runs=str(tmp_path / "whole"), settings=settings, task=added.task, column=added.column)
     tasks, models, measured, called = json.loads(python(environment, script).splitlines()[-1])
     assert tasks == [added.task] and models == ["mine"] and added.task in measured and added.called in " ".join(called)

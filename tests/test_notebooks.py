@@ -12,24 +12,50 @@ import nbformat
 import pytest
 from nbformat.v4 import new_output
 
+from sparta_core.presets import COMPARISONS
+from tests.globe import coarse
+from tests.installed import installed
+
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 IDS = [path.stem for path in NOTEBOOKS]
+MANY = ("05_decoder", "06_forecast", "07_diffusion", "08_classification", "09_ablation", "10_fusion", "11_latent_space",
+        "12_beyond_the_paper", "15_objectives")  # which train many models
+PRESET = '''
+"""{based_on} on a coarse grid."""
+
+BASED_ON = "{based_on}"
+SETTINGS = {more!r}
+'''
 
 
 def cells(path, kind):
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == kind]
 
 
+@pytest.fixture(scope="session")
+def presets(tmp_path_factory):
+    """The environment of a package with `coarse_smoke` and the paper's beside it: `smoke` on a quarter of the grid."""
+    site = tmp_path_factory.mktemp("site")
+    days = coarse(site / "coarse.nc")
+    ours = PRESET.format(based_on="smoke", more={"data": str(days)}) + 'PAPER = "paper_coarse_smoke"\n'
+    views = {"data": str(days), "view_size": (16, 32), "crop_from": (18, 36)}
+    papers = PRESET.format(based_on="paper_smoke", more=views)
+    papers += f"COMPARISON = {COMPARISONS['paper_smoke']._asdict()}\n"
+    points = {"sparta_core.presets": {"coarse_smoke": "ours", "paper_coarse_smoke": "papers"}}
+    return installed(site, {"ours": ours, "papers": papers}, points)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
-def test_it_runs_alone(path, tmp_path):
+def test_it_runs_alone(path, tmp_path, presets):
     """nbval, in a folder where nothing has been trained: facts marked NBVAL_CHECK_OUTPUT must hold."""
     (tmp_path / "notebooks").mkdir()
     copy = shutil.copy(path, tmp_path / "notebooks")
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", "-p", "no:cacheprovider",
                "--nbval-cell-timeout=600", "-c", os.devnull, "--rootdir", str(tmp_path), copy]  # fmt: skip
+    preset = {"SPARTA_PRESET": "coarse_smoke" if path.stem in MANY else "smoke"}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "notebooks", check=False,
-                          env=os.environ | {"SPARTA_PRESET": "smoke"})  # fmt: skip
+                          env=presets | preset)  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     drawn = {figure.name for figure in tmp_path.glob("runs/figures/*/*.png")}
     assert drawn and all(name.startswith(path.stem[:2]) for name in drawn)

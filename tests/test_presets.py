@@ -1,6 +1,5 @@
 """Presets: the experiments that they have always been, on the same days as the paper's model; a new one is one file."""
 
-import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -11,6 +10,7 @@ from sparta_core import presets
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.presets import COMPARISONS, PAPERS, PRESETS
+from tests.installed import installed
 
 # Of the representation, which holds no task's settings, and of two tasks: as the folders of old runs are called.
 DIGESTS = {
@@ -60,14 +60,8 @@ def test_the_papers_model_stands_beside_on_the_same_days(name):
 
 def test_a_preset_of_another_package_is_one_file(tmp_path):
     """It is in the lists, is refused under a near name, and goes with what its own settings change."""
-    metadata = tmp_path / "mine-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[sparta_core.presets]\nmine = my_preset\n")
-    (tmp_path / "my_preset.py").write_text(MINE)
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    used = subprocess.run([sys.executable, "-c", USED], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
-                          text=True, timeout=300)  # fmt: skip
+    environment = installed(tmp_path, {"my_preset": MINE}, {"sparta_core.presets": {"mine": "my_preset"}})
+    used = subprocess.run([sys.executable, "-c", USED], env=environment, capture_output=True, text=True, timeout=300)
     assert used.returncode == 0, used.stderr
     first, others = list(PRESETS)[:3], list(PRESETS)[3:]
     known = [*first, *sorted([*others, "mine"])]
