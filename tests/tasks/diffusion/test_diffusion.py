@@ -100,7 +100,8 @@ class GivenEmbeddings(NoisePrediction):
 def test_a_trained_denoiser_recovers_a_known_gaussian(skip):
     """Our denoiser and loss, trained on draws of N(MEAN, COVARIANCE), then sampled."""
     torch.manual_seed(0)
-    experiment = Experiment(embedding=3, diffusion_widths=(64, 32), draws=4000)
+    experiment = Experiment(embedding=3, diffusion_widths=(64, 32), draws=4000, diffusion_steps=250,
+                            diffusion_betas=(4e-4, 0.08))  # fmt: skip
     clean = MEAN + torch.randn(20_000, 3, generator=generator(1)) @ ROOT.T
     denoiser = Denoiser(3, experiment.diffusion_widths, kept_signal(experiment).float(), skip)
     objective = GivenEmbeddings(experiment, clean, denoiser)
