@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 IDS = [path.stem for path in NOTEBOOKS]
 MANY = ("05_decoder", "06_forecast", "07_diffusion", "08_classification", "09_ablation", "10_fusion", "11_latent_space",
-        "12_beyond_the_paper", "15_objectives")  # which train many models
+        "15_objectives")  # which train many models
 PRESET = '''
 """{based_on} on a coarse grid."""
 

@@ -60,8 +60,9 @@ def by_row(made: np.ndarray, table: pd.DataFrame, dates: str, name: str, where: 
     Example:
         >>> table = pd.DataFrame({"time": ["2001-12-31 06:00"] * 2, "tz": [-2, 5.5]})
         >>> with warnings.catch_warnings(action="ignore"):
-        ...     by_row(table["time"].to_numpy("M8[us]"), table, "time", "tz", "a table").astype("M8[m]").astype(str)
-        array(['2001-12-31T08:00', '2001-12-31T00:30'], dtype='<U28')
+        ...     made = by_row(table["time"].to_numpy("M8[us]"), table, "time", "tz", "a table")
+        >>> made.astype("M8[m]").astype(str).tolist()
+        ['2001-12-31T08:00', '2001-12-31T00:30']
     """
     if _zoned(table[dates]):
         return made
