@@ -12,7 +12,6 @@ from typing import NamedTuple
 import pytest
 
 from tests import extensions
-from tests.globe import coarse
 from tests.installed import installed
 
 
@@ -83,7 +82,7 @@ def environment(tmp_path_factory):
     site = tmp_path_factory.mktemp("site")
     points = {f"sparta_core.{added.folder}": {"mine": f"my_{kind}"} for kind, added in ADDED.items()}
     made = installed(site, {f"my_{kind}": added.source for kind, added in ADDED.items()}, points)
-    return made | {"OMP_NUM_THREADS": "1", "DAYS": str(coarse(site / "coarse.nc"))}
+    return made | {"OMP_NUM_THREADS": "1"}
 
 
 def python(environment, script):
@@ -109,10 +108,10 @@ def test_each_is_in_the_help_and_refuses_what_is_wrong(environment):
 
 
 @pytest.mark.parametrize("kind", ADDED)
-def test_each_trains_resumes_and_is_compared_and_in_the_score_card(environment, tmp_path, kind):
+def test_each_trains_resumes_and_is_compared_and_in_the_score_card(environment, weather, tmp_path, kind):
     """Killed after its first epoch on the command line, it ends with the bytes of one that Experiment trained whole."""
     added = ADDED[kind]
-    settings = SMALL | {"data": environment["DAYS"]} | added.settings
+    settings = SMALL | {"data": str(weather)} | added.settings
     settings |= {f"{added.stage}_epochs": 3} if added.stage else {}
     script = SCORED.format(runs=str(tmp_path / "whole"), settings=settings, task=added.task, column=added.column)
     tasks, models, measured, called = json.loads(python(environment, script).splitlines()[-1])

@@ -13,7 +13,6 @@ import pytest
 from nbformat.v4 import new_output
 
 from sparta_core.presets import COMPARISONS
-from tests.globe import coarse
 from tests.installed import installed
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -34,10 +33,10 @@ def cells(path, kind):
 
 
 @pytest.fixture(scope="session")
-def presets(tmp_path_factory):
+def presets(tmp_path_factory, write_weather):
     """The environment of a package with `coarse_smoke` and the paper's beside it: `smoke` on a quarter of the grid."""
     site = tmp_path_factory.mktemp("site")
-    days = coarse(site / "coarse.nc")
+    days = write_weather(days=800)
     ours = PRESET.format(based_on="smoke", more={"data": str(days)}) + 'PAPER = "paper_coarse_smoke"\n'
     views = {"data": str(days), "view_size": (16, 32), "crop_from": (18, 36)}
     papers = PRESET.format(based_on="paper_smoke", more=views)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sparta_core.commands.words import parsed, parser_of
 from sparta_core.data import audit
 from sparta_core.data.days import read_days
-from sparta_core.data.simulate import simulate
 from sparta_core.data.variables import WEATHERBENCH2_VARIABLES
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
@@ -20,7 +19,7 @@ def prepare_command(words: Sequence[str]) -> None:
 
     Stopped at any moment, the same command goes on where it was.
     """
-    from sparta_core.data.era5 import URLS, prepare  # here, as what it reads stores with takes a second to import
+    from sparta_core.data.era5 import URLS, prepare  # here, as zarr takes a second to import, which no other needs
 
     parser = parser_of("prepare", prepare_command)
     parser.add_argument("--years", help="the first and the last, such as 1959-2022; all, if left out")
@@ -44,6 +43,8 @@ def simulate_command(words: Sequence[str]) -> None:
 
     Stopped at any moment, the same command goes on where it was.
     """
+    from sparta_core.data.simulate import simulate
+
     parser = parser_of("simulate", simulate_command)
     parser.add_argument("--years", type=int, default=20)
     parser.add_argument("--target", help="the local store; data/simulated_YEARS.zarr, if left out")
