@@ -13,9 +13,9 @@ ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. Networks know no data but the domain that fields are on,
 # views no more than that and samples; what is observed knows no network; training knows no objective and no task.
 LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws", "modes", "localised",
-          "processes", "settings", "catalogue", "experiment", "domain", "data", "observe", "views", "layers",
-          "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics", "baselines",
-          "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands",
+          "optimal_interpolation", "processes", "settings", "catalogue", "experiment", "domain", "data", "observe",
+          "views", "layers", "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics",
+          "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands",
           "__main__"]  # fmt: skip
 # What is said of fields without days.
 DOMAIN = [["data", name] for name in ("domain", "sphere", "clock", "calendars", "sample")]

@@ -15,9 +15,9 @@ from sparta_core.baselines.climatology import Climatology
 from sparta_core.data.domain import Domain
 from sparta_core.data.record import Record
 from sparta_core.data.sample import Sample
-from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
 from sparta_core.modes import Modes, eofs
+from sparta_core.optimal_interpolation import OptimalInterpolation
 from sparta_core.views.augment import Views
 
 CHUNK = 128  # days interpolated at once

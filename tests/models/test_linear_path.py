@@ -1,129 +1,21 @@
-"""The linear path: dense solves and Gaussian conditional means in float64, and a network that starts from nothing."""
+"""The linear path: optimal interpolation, and a network that starts from nothing."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from sparta_core.encoders import linear_path
-from sparta_core.encoders.linear_path import LinearPathDecoder, LinearPathEncoder, OptimalInterpolation
+from sparta_core.encoders.linear_path import LinearPathDecoder, LinearPathEncoder
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta, build_encoder
-from sparta_core.modes import Modes
+from sparta_core.optimal_interpolation import OptimalInterpolation
 from tests.linear import LINEAR
 from tests.normalisers import normaliser
+from tests.sparse import some_modes, sparse_days
 
 
 def encoder_of(experiment, *given, **more):
     return build_encoder(experiment, experiment.view_size, *given, **more)
-
-
-RATIOS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)  # of masked values
-
-
-def some_modes(count=24, variables=3, grid=(8, 16)):
-    """Orthonormal patterns whose variances fall, with errors of every variable's own."""
-    generator = np.random.default_rng(0)
-    values = variables * grid[0] * grid[1]
-    patterns = np.linalg.qr(generator.normal(size=(values, count)))[0].T
-    made = patterns, 50 / (1 + np.arange(count)) ** 1.5, 0.1 + 0.2 * np.arange(variables)
-    return Modes(*(torch.from_numpy(np.ascontiguousarray(x)).float() for x in made))
-
-
-def sparse_days(grid=(8, 16), variables=3, days=4):
-    """Values, without those masked, and the masks: `days` at each of the ratios, and one with half of the globe."""
-    generator = torch.Generator().manual_seed(1)
-    values = 2 * torch.randn(len(RATIOS) * days + 1, variables, *grid, generator=generator)
-    masked = torch.tensor(RATIOS).repeat_interleave(days)[:, None, None, None]
-    seen = (torch.rand(values[1:].shape, generator=generator) >= masked).float()
-    half = torch.ones_like(values[:1])
-    half[..., grid[1] // 2 :] = 0
-    seen = torch.cat([seen, half])
-    return values * seen, seen
-
-
-def dense(modes, values, seen):
-    """The normal equations of each day, solved by numpy: (P' diag(m/R) P + diag(1/v)) z = P' diag(m/R) y."""
-    patterns, variance, error = (x.double().numpy() for x in modes)
-    trust = np.repeat(1 / error, patterns.shape[1] // len(error))
-    made = []
-    for y, m in zip(values.flatten(1).double().numpy(), seen.flatten(1).double().numpy(), strict=True):
-        left = (patterns * m * trust) @ patterns.T + np.diag(1 / variance)
-        made.append(np.linalg.solve(left, patterns @ (m * trust * y)))
-    return torch.from_numpy(np.stack(made))
-
-
-def off(made, expected):
-    """The largest distance of a day's scores from the expected ones, as a share of these."""
-    return float(((made - expected).norm(dim=1) / expected.norm(dim=1).clamp_min(1e-9)).max())
-
-
-def test_scores_are_those_of_the_dense_solve():
-    modes, (values, seen) = some_modes(), sparse_days()
-    made, expected = OptimalInterpolation(modes)(values, seen), dense(modes, values, seen)
-    assert off(made, expected) < 5e-3
-    blind = seen.flatten(1).sum(1) == 0
-    assert int(blind.sum()) == 4 and not made[blind].any()  # of nothing the prior's mean, not NaN
-
-
-def test_iterated_to_the_end_they_are_exact(monkeypatch):
-    monkeypatch.setattr(linear_path, "CLOSE", 1e-6)
-    modes, (values, seen) = some_modes(), sparse_days()
-    assert off(OptimalInterpolation(modes)(values, seen), dense(modes, values, seen)) < 1e-5
-
-
-def test_a_day_does_not_depend_on_its_neighbours_in_the_batch():
-    """All go on until the last is close enough, which changes no more than closeness."""
-    modes, (values, seen) = some_modes(), sparse_days()
-    together = OptimalInterpolation(modes)(values, seen)
-    alone = torch.cat([OptimalInterpolation(modes)(v, m) for v, m in zip(values.split(1), seen.split(1), strict=True)])
-    assert off(alone, together) < 5e-3
-
-
-def test_hidden_values_do_not_count():
-    modes, (values, seen) = some_modes(), sparse_days()
-    interpolation = OptimalInterpolation(modes)
-    assert torch.equal(interpolation(values + 7 * (1 - seen), seen), interpolation(values, seen))
-
-
-@pytest.mark.parametrize(("seen", "variables"), [([1, 0], [0.6, 0]), ([0, 1], [0, 0.8]), ([1, 1], [0.6, 0.8])])
-def test_one_mode_is_a_conditional_mean_of_gaussians(seen, variables):
-    """z ~ N(0, v), y = p z + e, e ~ N(0, R): E[z | y] = v p'y / (v p'p + R), of what is seen of p and y."""
-    v, r, y = 3.0, 0.5, [1.7, -0.4]
-    modes = Modes(torch.tensor([[0.6, 0.8]]), torch.tensor([v]), torch.tensor([r]))
-    made = OptimalInterpolation(modes)(torch.tensor(y).view(1, 1, 1, 2), torch.tensor(seen).view(1, 1, 1, 2))
-    product, square = sum(p * x for p, x in zip(variables, y, strict=True)), sum(p * p for p in variables)
-    assert made.item() == pytest.approx(v * product / (v * square + r), rel=1e-5)
-
-
-def test_it_is_the_mean_of_the_joint_gaussian_given_what_is_seen():
-    """The other way round, in the space of observations: B H' (H B H' + R)^-1 y, B = P' diag(v) P."""
-    modes, (values, seen) = some_modes(), sparse_days()
-    made = OptimalInterpolation(modes)(values, seen) @ modes.patterns
-    patterns, variance, error = (x.double() for x in modes)
-    b, trust = patterns.T @ (variance[:, None] * patterns), error.repeat_interleave(128)
-    for day in (0, 5, 9, 13, 17, 24):
-        mask = seen[day].flatten().bool()
-        inner = b[mask][:, mask] + torch.diag(trust[mask])
-        expected = b[:, mask] @ torch.linalg.solve(inner, values[day].flatten()[mask].double())
-        assert (made[day] - expected).norm() < 5e-3 * expected.norm()
-
-
-def test_a_mode_without_variance_is_never_seen():
-    modes = some_modes()
-    modes = modes._replace(variance=torch.cat([modes.variance[:-2], torch.tensor([0.0, -1e-9])]))
-    made = OptimalInterpolation(modes)(*sparse_days())
-    assert torch.isfinite(made).all() and made[:, -2:].abs().max() < 1e-6
-
-
-def test_in_low_precision_it_is_close():
-    modes, (values, seen) = some_modes(), sparse_days()
-    interpolation = OptimalInterpolation(modes)
-    with torch.autocast("cpu", torch.bfloat16):
-        low = interpolation(values, seen)
-    assert low.dtype == torch.float32 and not torch.equal(low, interpolation(values, seen))
-    assert off(low, dense(modes, values, seen)) < 0.03
 
 
 def network(inputs, outputs, seed=0):

@@ -9,10 +9,10 @@ import torch
 from sparta_core.baselines.interpolation import scores_of
 from sparta_core.data.record import Record
 from sparta_core.data.sample import Sample
-from sparta_core.encoders.linear_path import OptimalInterpolation
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.observe.masks import draw_ratios
+from sparta_core.optimal_interpolation import OptimalInterpolation
 from sparta_core.tasks.season.labels import SEASONS, seasons
 from sparta_core.training.modes import modes_of
 from sparta_core.views.augment import Views

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from sparta_core import optimal_interpolation
 from sparta_core.data.climatology import climatology_at, days_of_year
 from sparta_core.data.sample import Sample
-from sparta_core.encoders import linear_path
 from sparta_core.errors import ExperimentError
 from sparta_core.evaluation.plan import costs, train
 from sparta_core.experiment import Experiment
@@ -31,7 +31,8 @@ def generator(seed=0):
 
 def test_likelihoods_are_those_of_the_normal_density(experiment, monkeypatch):
     """scipy's, of what is observed, with the covariance written out and the anomaly from every date's climatology."""
-    monkeypatch.setattr(linear_path, "CLOSE", 1e-7)
+    for close in ("CLOSE", "CLOSE_EVERYWHERE"):
+        monkeypatch.setattr(optimal_interpolation, close, 1e-12)
     record, model = open_record(experiment), representation(experiment)
     days = record.full(slice(40, 42))
     made = date_likelihoods(model, days, 0.95, generator())
