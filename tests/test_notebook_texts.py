@@ -89,8 +89,7 @@ def test_stations_are_placed_without_a_land_sea_mask(weather, tmp_path, mask):
     assert record.land_sea_mask is None
     land = np.zeros(record.grid)
     land[3, :7] = 1
-    there = SimpleNamespace(grid=record.grid, latitude=record.latitude, longitude=record.longitude,
-                            land_sea_mask=None if mask == "none" else land)  # fmt: skip
+    there = SimpleNamespace(grid=record.grid, domain=record.domain, land_sea_mask=None if mask == "none" else land)
     code = sources(FOLDER / "05_decoder.ipynb", "code")
     (cell,) = [text for text in code if "measured.csv" in text and "rng" in text]
     truth = np.arange(land.size).reshape(land.shape) + 200.0

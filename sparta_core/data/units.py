@@ -13,6 +13,7 @@ SPELLINGS = {
     "deg_c": "degC", "degree_c": "degC", "degrees_c": "degC", "celcius": "degC", "deg_f": "degF", "degree_f": "degF",
     "degrees_f": "degF", "degrees_fahrenheit": "degF", "mb": "hPa", "mbs": "hPa", "pascals": "Pa",
     "(0_-_1)": "1", "(0-1)": "1", "0-1": "1", "0_-_1": "1", "fraction": "1", "proportion": "1", "gm": "g",
+    "mm/24h": "mm day-1", "mm/24_h": "mm day-1",
     "gpdm": "standard_gravity dam", "gpdam": "standard_gravity dam", "gpm": "standard_gravity m",
     "geopotential_meter": "standard_gravity m", "geopotential_metre": "standard_gravity m",
 }  # fmt: skip

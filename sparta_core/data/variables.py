@@ -128,8 +128,8 @@ VARIABLES = {variable.name: variable for variable in (
              bounds=(30000, 111000), spread=(50, 25000), standard_name="surface_air_pressure"),
     # A rate, or the amount of a time that nothing says. Bounds are for both: a day's record is 1.8 m.
     Variable("total_precipitation", Label("precipitation", "mm/day", "YlGnBu", factor=86400), "kg m-2 s-1",
-             ("tp", "pr", "precip", "prate", "prcp", "prect"), bounds=(-1e-3, 5), positive=True, amounts="m",
-             through=WATER, standard_name="precipitation_flux",
+             ("tp", "pr", "precip", "prate", "prcp", "prect", "precipitation", "rainfall"), bounds=(-1e-3, 5),
+             positive=True, amounts="m", through=WATER, standard_name="precipitation_flux",
              alike=("lwe_precipitation_rate", "precipitation_amount", "lwe_thickness_of_precipitation_amount")),
     Variable("sea_surface_temperature", Label("sea surface temperature", "K", "plasma"), "K", ("sst", "tos"),
              bounds=(265, 320), standard_name="sea_surface_temperature", alike=("sea_surface_foundation_temperature",)),
