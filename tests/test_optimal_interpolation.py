@@ -60,9 +60,14 @@ def test_scores_are_those_of_the_dense_solve(way):
     assert energy(modes, truth - expected, seen) == pytest.approx(1, abs=0.1)  # by which 3e-3 is to be judged
 
 
-def test_iterated_to_the_end_they_are_exact(monkeypatch, way):
-    monkeypatch.setattr(optimal_interpolation, "CLOSE", 1e-12)
-    monkeypatch.setattr(optimal_interpolation, "CLOSE_EVERYWHERE", 1e-12)
+@pytest.fixture
+def to_the_end(monkeypatch):
+    """Iterations that go on until float32 is exhausted."""
+    for close in ("CLOSE", "CLOSE_EVERYWHERE"):
+        monkeypatch.setattr(optimal_interpolation, close, 1e-12)
+
+
+def test_iterated_to_the_end_they_are_exact(to_the_end, way):
     modes, (values, seen) = some_modes(96), sparse_days()
     assert off(OptimalInterpolation(modes)(values, seen), dense(modes, values, seen)) < 5e-5  # float32
 
@@ -122,7 +127,7 @@ def test_one_mode_is_a_conditional_mean_of_gaussians(seen, variables):
     assert made.item() == pytest.approx(v * product / (v * square + r), rel=1e-5)
 
 
-def test_it_is_the_mean_of_the_joint_gaussian_given_what_is_seen(way):
+def test_it_is_the_mean_of_the_joint_gaussian_given_what_is_seen(to_the_end, way):
     """The other way round, in the space of observations: B H' (H B H' + R)^-1 y, B = P' diag(v) P."""
     modes, (values, seen) = some_modes(), sparse_days()
     made = OptimalInterpolation(modes)(values, seen) @ modes.patterns
@@ -132,7 +137,7 @@ def test_it_is_the_mean_of_the_joint_gaussian_given_what_is_seen(way):
         mask = seen[day].flatten().bool()
         inner = b[mask][:, mask] + torch.diag(trust[mask])
         expected = b[:, mask] @ torch.linalg.solve(inner, values[day].flatten()[mask].double())
-        assert (made[day] - expected).norm() < 1e-2 * expected.norm()
+        assert (made[day] - expected).norm() < 1e-4 * expected.norm()
 
 
 def test_a_mode_without_variance_is_never_seen(way):
