@@ -58,7 +58,7 @@ class OptimalInterpolation(nn.Module):
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
         with torch.autocast(device, enabled=False):
             known = values.flatten(1).float() * observed * self.weight
-            return self._solve(known, observed, self.basis.to(dtype)) @ self.scores
+            return self._solve(known, observed, dtype) @ self.scores
 
     @torch.no_grad()
     def products(self, values: Tensor, observed: Tensor) -> Tensor:
@@ -69,18 +69,16 @@ class OptimalInterpolation(nn.Module):
         """
         fields, observed = values.flatten(2), observed.flatten(1).float()
         known = fields * observed[:, None] * self.weight
-        solved = self._solve(known.flatten(0, 1), observed.repeat_interleave(fields.shape[1], 0), self.basis)
+        solved = self._solve(known.flatten(0, 1), observed.repeat_interleave(fields.shape[1], 0), self.basis.dtype)
         return known @ known.mT - (known @ self.basis) @ solved.unflatten(0, known.shape[:2]).mT
 
-    def _solve(self, known: Tensor, observed: Tensor, low: Tensor) -> Tensor:
+    def _solve(self, known: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:
         """x (B, K) of days `known` (B, D), 0 where not `observed` (B, D), each in the way that is cheapest for it.
 
-        Those that are solved together take their products with the basis as it is in `low` precision.
+        Those that are solved together take their products with the basis in the precision `dtype`.
         """
         x, together = known.new_empty(len(known), self.basis.shape[1]), []
-        masks, which = np.unique(np.packbits(observed.cpu().numpy() > 0, axis=1), axis=0, return_inverse=True)
-        order = np.argsort(which.reshape(-1), kind="stable")
-        for days in np.split(order, np.cumsum(np.bincount(which.reshape(-1), minlength=len(masks)))[:-1]):
+        for days in by_places(observed):
             places = observed[days[0]].nonzero()[:, 0]
             solve = cheapest(len(days), len(places), self.basis)
             if solve is by_modes:
@@ -89,8 +87,20 @@ class OptimalInterpolation(nn.Module):
                 x[days] = solve(known[days][:, places], self.basis[places])
         if together:
             days = np.concatenate(together)
-            x[days] = by_modes(known[days], observed[days], low, self.whole)
+            x[days] = by_modes(known[days], observed[days], self.basis.to(dtype), self.whole)
         return x
+
+
+def by_places(observed: Tensor) -> list[np.ndarray]:
+    """The days (B, D) in groups of those that are observed at the same places: the indices of each group, rising.
+
+    Example:
+        >>> [days.tolist() for days in by_places(torch.tensor([[1, 0], [0, 1], [1, 0]]))]
+        [[1], [0, 2]]
+    """
+    masks = np.packbits(observed.cpu().numpy() > 0, axis=1)
+    _, which, counts = np.unique(masks, axis=0, return_inverse=True, return_counts=True)
+    return np.split(np.argsort(which.reshape(-1), kind="stable"), np.cumsum(counts)[:-1])
 
 
 def cheapest(days: int, places: int, basis: Tensor) -> Callable[..., Tensor]:

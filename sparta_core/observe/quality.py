@@ -22,6 +22,7 @@ from torch import Tensor
 
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.modes import Modes
+from sparta_core.optimal_interpolation import by_places
 
 LIMIT = 5.0  # standard deviations of the background
 COUNT = 200  # leading modes: more take longer, and of fewer more clean values lie beyond the limit
@@ -75,13 +76,11 @@ def gross_errors(anomalies: Tensor, observed: Tensor, background: Background, li
         [(1, 8.01)]
     """
     values, seen = anomalies.flatten(1).double().cpu(), observed.flatten(1).cpu() > 0
-    masks, which = np.unique(np.packbits(seen.numpy(), axis=1), axis=0, return_inverse=True)
     found: list[Aside] = []
-    for number in range(len(masks)):
-        days = torch.from_numpy(np.flatnonzero(which.reshape(-1) == number))
+    for days in by_places(seen):
         index = seen[days[0]].nonzero()[:, 0]
         if len(index):
-            for part in days.split(CHUNK):
+            for part in torch.from_numpy(days).split(CHUNK):
                 found += _of_places(values[part][:, index], part, index, background, limit)
     return sorted(found, key=lambda one: one.day)
 
