@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LARGEST = 2**31  # epochs, sizes and steps beyond could not be counted
 Count = Annotated[int, Field(gt=0, lt=LARGEST)]
 EPOCHS = "epochs"  # marks what `Section.scaled` scales
-Epochs = Annotated[int, Field(gt=0, lt=LARGEST), EPOCHS]
+Epochs = Annotated[int, Field(ge=0, lt=LARGEST), EPOCHS]  # 0: as it starts
 Positive = Annotated[float, Field(gt=0, lt=LARGEST)]
 Amount = Annotated[float, Field(ge=0, lt=LARGEST)]
 Share = Annotated[float, Field(ge=0, lt=1)]

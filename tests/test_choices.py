@@ -19,8 +19,9 @@ from sparta_core.training.stages import stage_of, train_stage
 from sparta_core.views import augment
 
 KINDS = {
-    "anomalies": "mean, climatology", "sparsity": "points, blocks, stations, swaths", "backbone": "resnet18, globe",
-    "fusion": "early, attention, gnn, hybrid", "decoder_backbone": "same, globe, resnet18",
+    "anomalies": "mean, climatology", "sparsity": "points, blocks, stations, swaths",
+    "backbone": "resnet18, globe, none", "fusion": "early, attention, gnn, hybrid",
+    "decoder_backbone": "same, globe, none, resnet18",
     "objective": "contrastive, autoencoder", "diffusion_of": "day, forecast", "forecaster": "lstm, dynamics",
     "classifier": "mlp, date",
 }  # fmt: skip

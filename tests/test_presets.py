@@ -14,10 +14,10 @@ from tests.installed import installed
 
 # Of the representation, which holds no task's settings, and of two tasks: as the folders of old runs are called.
 DIGESTS = {
-    "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "24763f89 e4fe8d56 180695f2",
-    "smoke": "0d3ceb51 848cb828 48ae7375", "paper_demo": "84fb279e 751851ee 9c444d26",
-    "paper_smoke": "681a56b4 db1a6cb6 2048852d", "targets": "24763f89 33949b2a 5d7ad5f9",
-    "targets_smoke": "0d3ceb51 c0cf5c5d 5f9d70e1",
+    "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "807f3d26 d487d954 0c7e98b2",
+    "smoke": "5290571a 3663da0f 079efbc4", "paper_demo": "84fb279e 751851ee 9c444d26",
+    "paper_smoke": "681a56b4 db1a6cb6 2048852d", "targets": "807f3d26 b11b0782 b6c94a69",
+    "targets_smoke": "5290571a ece60f57 0641cf1c",
 }  # fmt: skip
 MINE = '''
 """The demo with a narrow encoder."""
@@ -66,7 +66,7 @@ def test_a_preset_of_another_package_is_one_file(tmp_path):
     first, others = list(PRESETS)[:3], list(PRESETS)[3:]
     known = [*first, *sorted([*others, "mine"])]
     assert used.stdout.splitlines() == [
-        " ".join(known), "16 4 globe mine-early-hn-cycle-seed4 paper_demo 7",
+        " ".join(known), "16 4 none mine-early-hn-cycle-seed4 paper_demo 7",
         f"preset is 'mein'; choose one of: {', '.join(known)} (did you mean mine?)"]
 
 

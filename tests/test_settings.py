@@ -11,7 +11,9 @@ DYNAMICS = LINEAR | {"forecaster": "dynamics"}
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"backbone": "unet"}, "backbone is 'unet'; choose one of: resnet18, globe"),
+    ({"backbone": "unet"}, "backbone is 'unet'; choose one of: resnet18, globe, none"),
+    ({"backbone": "none"}, "backbone is 'none', which leaves the linear path alone; set linear_path=True, or choose"),
+    ({"decoder_backbone": "none"}, "decoder_backbone is 'none', which leaves the linear path alone; set linear_path="),
     ({"backbone": "globe", "width": 12}, "width is 12; the globe's norms have eight channels a group, so it must be a"),
     ({"backbone": "globe", "width": 4}, "it must be a multiple of 8"),
     ({"decoder_backbone": "globe", "width": 4}, "it must be a multiple of 8"),
@@ -34,7 +36,8 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(changes, message):
 @pytest.mark.parametrize("changes", [
     {"backbone": "globe", "width": 16}, {"width": 12}, {"mask_input": True}, LINEAR, LINEAR | {"localisation": 0.0},
     LINEAR | {"backbone": "globe", "width": 8, "fusion": "gnn"}, DYNAMICS | {"forecast_hidden": 24},
-    LINEAR | {"forecast_hidden": 20},
+    LINEAR | {"forecast_hidden": 20}, LINEAR | {"backbone": "none"},
+    LINEAR | {"backbone": "globe", "width": 8, "decoder_backbone": "none"},
 ])
 def test_what_goes_together_is_taken_as_it_is(changes):
     made = Experiment(**changes)

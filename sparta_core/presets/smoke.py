@@ -12,7 +12,6 @@ FEW_DAYS = {
 }
 SETTINGS = FEW_DAYS | {
     "embedding": 48,
-    "width": 8,
     "forecast_hidden": 8,
     "forecast_epochs": 1,
     "diffusion_widths": (32, 16),

@@ -154,7 +154,7 @@ class Run:
     def write_history(self, rows: list[dict[str, Any]]) -> None:
         """history.csv: one row an epoch, columns as in the last; epochs that did not know one have nan there."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[-1]), restval="nan")
+        writer = csv.DictWriter(text, fieldnames=list(rows[-1]) if rows else ["epoch"], restval="nan")
         writer.writeheader()
         writer.writerows(rows)
         self.write(HISTORY, sealed(text.getvalue().encode()))

@@ -7,7 +7,7 @@ from torch import nn
 from sparta_core.encoders.linear_path import LinearPathDecoder, LinearPathEncoder
 from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
-from sparta_core.models.sparta import Sparta, build_encoder
+from sparta_core.models.sparta import Sparta, build_decoder, build_encoder
 from sparta_core.optimal_interpolation import OptimalInterpolation
 from tests.linear import LINEAR
 from tests.normalisers import normaliser
@@ -55,6 +55,19 @@ def test_encoder_and_decoder_add_what_their_networks_say():
     torch.testing.assert_close(z, encoder.gain * scores + encoder.share * encoder.network(shown[0]))
     per_variable = decoder.share.flatten()[:, None, None] * decoder.network(z)
     torch.testing.assert_close(decoder(z), (z @ modes.patterns).view(-1, 3, 8, 16) + per_variable)
+
+
+def test_without_a_network_the_linear_path_is_all():
+    """However the few numbers are set that it learns."""
+    experiment = Experiment(**LINEAR, backbone="none", embedding=24)
+    modes, (values, seen) = some_modes(24, 5, (16, 32)), sparse_days((16, 32), 5, 1)
+    encoder, decoder = encoder_of(experiment, modes), build_decoder(experiment, (16, 32), modes)
+    for parameter in (*encoder.parameters(), *decoder.parameters()):
+        nn.init.normal_(parameter)
+    scores = OptimalInterpolation(modes)(values, seen)
+    z = encoder(torch.cat([values, seen], 1))
+    assert torch.equal(z, encoder.gain * scores)
+    assert torch.equal(decoder(z), (z @ modes.patterns).view(-1, 5, 16, 32))
 
 
 def test_gradients_reach_the_networks_after_one_step():

@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from sparta_core.errors import RunError
+from sparta_core.evaluation.plan import costs
 from sparta_core.training import fit as fitting
 from sparta_core.training.epoch import ahead
 from sparta_core.training.fit import CHECKPOINT, MODEL, Job, Objective, Schedule, fabric_of, fit, seeded
 from sparta_core.training.records import run_of
+from sparta_core.training.stages import fresh, stage_of
 from tests.stages import STAGES
 
 
@@ -71,6 +73,26 @@ def test_history_holds_the_mean_over_batches(tiny):
         objective.modules["line"].eval()
         losses = [objective.losses(b, 0, generator)["loss"] for b in objective.batches("validation", generator)]
     assert run.history()["validation_loss"] == pytest.approx([torch.stack(losses).mean().item()], rel=1e-6)
+
+
+def test_no_epochs_leave_it_as_it_starts(tiny):
+    objective, fresh = Line(), Line()
+    run = fit_line(tiny(), objective, epochs=0)
+    assert objective.modules["line"].weight.item() == fresh.modules["line"].weight.item()
+    assert run.finished and run.history() == {"epoch": []}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_of_no_epochs_hands_on_what_it_got(tiny, stage):
+    """Fresh modules, or those of the stage before."""
+    experiment = tiny(**{f"{stage}_epochs": 0})
+    assert f"{stage}-" not in " ".join(map(str, costs(experiment, [stage])))
+    model, before = STAGES[stage](experiment), fresh(experiment, stage).parts
+    if stage_of(experiment, stage).after:
+        before |= STAGES[stage_of(experiment, stage).after](experiment).parts
+    for name, part in model.parts.items():
+        expected = before[name].state_dict()
+        assert all(torch.equal(weights, expected[key]) for key, weights in part.state_dict().items())
 
 
 def test_the_rate_falls_by_ten_after_more_than_patience_epochs_without_improvement(tiny):
