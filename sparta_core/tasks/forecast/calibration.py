@@ -84,7 +84,8 @@ def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, record: Re
     The modes do not hold all of a field's error, and no variable can be scaled in them alone: its modes are the others'
     too. So the sums of squares are kept as quadratic forms of all scales, which are then found in a few rounds.
     """
-    products = sum(_products(model, one, record) for one in errors)
+    grams = _grams(model, record)
+    products = sum(_products(one, *grams) for one in errors)
     scale = torch.ones_like(squares)
     for _ in range(ROUNDS):
         large = torch.einsum("lu,lvuw,lw->lv", scale, products, scale)
@@ -92,17 +93,19 @@ def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, record: Re
     return _scaled(model, errors, scale.to(errors))
 
 
-def _products(model: LatentDynamics, errors: Tensor, record: Record) -> Tensor:
+def _grams(model: LatentDynamics, record: Record) -> tuple[Tensor, Tensor]:
+    """The products (C, E, E) of the modes' fields of each variable, all places alike, and weighted by their area."""
+    patterns = model.patterns.unflatten(1, (len(record.variables), -1)).transpose(0, 1)
+    return patterns @ patterns.mT, (patterns * record.cell_area.flatten()) @ patterns.mT
+
+
+def _products(errors: Tensor, alike: Tensor, weighted: Tensor) -> Tensor:
     """Of errors (L, E), over the globe, the products (L, C, C, C) in each variable's field of what two make there.
 
-    What a variable makes are the fields of the modes that its own error is made of.
+    What a variable makes are the fields of the modes that its own error is made of. By the products of modes `_grams`.
     """
-    count = len(record.variables)
-    area = record.cell_area.flatten()
-    own = (errors @ model.patterns).unflatten(1, (count, -1))
-    modes = torch.einsum("lun,kun->luk", own, model.patterns.unflatten(1, (count, -1)))
-    made = (modes @ model.patterns).unflatten(2, (count, -1))
-    return torch.einsum("luvn,lwvn->lvuw", made * area, made).double()
+    made = (errors @ alike).transpose(0, 1)
+    return torch.einsum("luvf,lwf->lvuw", torch.einsum("lue,vef->luvf", made, weighted), made).double()
 
 
 def _validation_look_backs(record: Record, model: Sparta, ratio: float, horizon: int) -> tuple[Tensor, Tensor]:
@@ -114,8 +117,9 @@ def _validation_look_backs(record: Record, model: Sparta, ratio: float, horizon:
                         "leads; use more days, or a shorter calibration_horizon")
     starts = torch.linspace(0, count - 1, min(STARTS, count), device=device).round().long()
     generator = torch.Generator(device).manual_seed(model.experiment.seed + 1)
-    embeddings = embed(model, record.split("validation"), ratio, generator)
-    return embeddings[starts[:, None] + torch.arange(LAGS, device=device)], days.start + starts + LAGS - 1
+    rows, place = (starts[:, None] + torch.arange(LAGS, device=device)).unique(return_inverse=True)
+    embeddings = embed(model, record.split("validation")[rows], ratio, generator)
+    return embeddings[place], days.start + starts + LAGS - 1
 
 
 def _coming(record: Record, day: Tensor, horizon: int) -> Tensor:

@@ -77,7 +77,7 @@ def test_products_are_those_of_the_variables_modes_and_areas(experiment):
         alone = torch.zeros_like(field)
         alone[variable] = field[variable]
         made.append(model.fields(alone.flatten() @ patterns.T, record.values)[0])
-    products = calibration._products(model, error, record)
+    products = calibration._products(error, *calibration._grams(model, record))
     for third, one, two in ((0, 0, 0), (3, 1, 2), (4, 4, 0)):
         expected = (made[one][third] * made[two][third] * record.cell_area).sum()
         torch.testing.assert_close(products[0, third, one, two], expected.double(), rtol=1e-3, atol=1e-3)
