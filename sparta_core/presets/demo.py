@@ -26,9 +26,9 @@ SETTINGS = {
     # The forecasts, the season, and the diffusion of what forecasts have wrong.
     "forecaster": "dynamics",
     "forecast_hidden": 64,
-    "forecast_epochs": 3,
+    "forecast_epochs": 4,
     "forecast_steps": 2,
-    "forecast_rate": 5e-3,
+    "forecast_rate": 2e-3,
     "forecast_batch_size": 32,
     "classifier": "date",
     "diffusion_of": "forecast",
