@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from sparta_core.decoders import Decoder
-from sparta_core.errors import ExperimentError
+from sparta_core.encoders.linear_path import check_alone
 from sparta_core.layers.zeros import Zeros
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ class NoDecoder(Decoder, name="none"):
     """The linear path alone."""
 
     def check(self, experiment: "Experiment") -> None:
-        if not experiment.linear_path:
-            raise ExperimentError("decoder_backbone is 'none', which leaves the linear path alone; set "
-                                  "linear_path=True, or choose a network")
+        check_alone("decoder_backbone", experiment)
 
     def build(self, embedding: int, channels: int, grid: tuple[int, int], autoencoder: bool) -> nn.Module:
         return Zeros(channels, *grid)

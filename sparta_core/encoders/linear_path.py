@@ -33,6 +33,13 @@ class LinearPath(Section):
                                   "mask_grid='native', crop_from to view_size and smoothing=1")
 
 
+def check_alone(name: str, experiment: "Experiment") -> None:
+    """ExperimentError where the setting called `name` is 'none' and there is no linear path to be left alone."""
+    if not experiment.linear_path:
+        raise ExperimentError(f"{name} is 'none', which leaves the linear path alone; set linear_path=True, or choose "
+                              "a network")
+
+
 class LinearPathEncoder(nn.Module):
     """Views (B, 2 C, h, w), values beside their mask, to embeddings (B, K): scores, and what `network` adds.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from sparta_core.encoders import Encoder
-from sparta_core.errors import ExperimentError
+from sparta_core.encoders.linear_path import check_alone
 from sparta_core.layers.zeros import Zeros
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ class NoEncoder(Encoder, name="none"):
     decoder = "none"
 
     def check(self, experiment: "Experiment") -> None:
-        if not experiment.linear_path:
-            raise ExperimentError("backbone is 'none', which leaves the linear path alone; set linear_path=True, or "
-                                  "choose a network")
+        check_alone("backbone", experiment)
 
     def build(self, channels: int, outputs: int, view_size: tuple[int, int]) -> nn.Module:
         return Zeros(outputs)

@@ -13,8 +13,7 @@ from sparta_core.tasks import Task
 from sparta_core.training.fit import CHECKPOINT, Job, timed_epoch
 from sparta_core.training.records import open_record, run_of
 from sparta_core.training.runs import Run
-from sparta_core.training.stages import Stage, fresh, train_stage
-from sparta_core.training.stages import job as stage_job
+from sparta_core.training.stages import Stage, fresh, job, train_stage
 
 STAGES = tuple(name for name, kind in trainings().items() if issubclass(kind, Stage | Task))
 
@@ -47,15 +46,15 @@ def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:
     """Of each training of some epochs that is not finished; a few steps of fresh modules are timed, nothing is kept."""
     for name in experiment.ancestry(*names):
         for run, make in _jobs(experiment, name):
-            if not agreed(run.finished) and (job := make()).schedule.epochs:
-                yield _cost(experiment, name, run, job)
+            if not agreed(run.finished) and (training := make()).schedule.epochs:
+                yield _cost(experiment, name, run, training)
 
 
 def _jobs(experiment: Experiment, name: str) -> list[tuple[Run, Callable[[], Job]]]:
     trained = experiment.trained(name)
     if isinstance(trained, Task):
         return [(run, partial(_untaught, make, experiment)) for run, make in trained.trainings(experiment)]
-    return [(run_of(experiment, name), partial(stage_job, experiment, name))]
+    return [(run_of(experiment, name), partial(job, experiment, name))]
 
 
 def _untaught(make: Callable[[Sparta], Job], experiment: Experiment) -> Job:

@@ -1,4 +1,4 @@
-"""SPARTA-OI on the bundled climate, beyond the paper: it starts as optimal interpolation and a linear inverse model."""
+"""SPARTA-OI on the bundled climate: optimal interpolation, and dynamics that start as a linear inverse model."""
 
 PAPER = "paper_demo"
 SETTINGS = {
@@ -13,7 +13,7 @@ SETTINGS = {
     # The encoder and the decoder.
     "backbone": "none",
     "linear_path": True,
-    # The training of the representation: none, as that of a network beside the linear path does not pay (notebook 12).
+    # The training of the representation: none; on validation days a network beside the linear path does not pay.
     "soft_gap": 365,
     "objective": "autoencoder",
     "autoencoder_epochs": 0,

@@ -76,9 +76,9 @@ def test_history_holds_the_mean_over_batches(tiny):
 
 
 def test_no_epochs_leave_it_as_it_starts(tiny):
-    objective, fresh = Line(), Line()
+    objective, untouched = Line(), Line()
     run = fit_line(tiny(), objective, epochs=0)
-    assert objective.modules["line"].weight.item() == fresh.modules["line"].weight.item()
+    assert objective.modules["line"].weight.item() == untouched.modules["line"].weight.item()
     assert run.finished and run.history() == {"epoch": []}
 
 
