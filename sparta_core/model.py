@@ -232,7 +232,7 @@ class Model:
         if normaliser.climatology is not None and (dates is None or np.isnat(dates).any()):
             raise DataError("the dataset has no coordinate time of dates, and the model knows days as anomalies from "
                             "the climatology of their date; add it")
-        return Sample.of(normaliser.standardise(values, dates), dates)
+        return Sample.of(normaliser.standardise(values, dates), dates, given.follows)
 
 
 def load(path: str | os.PathLike[str], device: str = "auto") -> Model:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -243,6 +244,20 @@ def test_a_long_sparse_series_is_forecast_from_every_day_with_a_look_back(model,
         model.forecast(long.drop_isel(time=-3), leads=2)
     with pytest.raises(DataError, match="has no coordinate time of dates"):
         model.forecast(days.isel(time=0).drop_vars("time"))
+
+
+@pytest.mark.parametrize("calendar, start", [
+    ("noleap", "2004-02-10"), ("360_day", "2004-02-10"), ("360_day", "2004-07-01"), ("all_leap", "2004-12-20")])
+def test_days_follow_each_other_on_their_own_calendar(model, days, calendar, start):
+    """29 February, which noleap has not; dates that 360 days of a year leave out; two of 366 that fall on one."""
+    times = xr.date_range(start, periods=42, calendar=calendar, use_cftime=True)
+    long = xr.concat([days] * 7, "time").assign_coords(time=times)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the dataset has 1 to 2 moments a date")
+        whole = model.forecast(long, leads=1, every=1, quality_control=False).init_time
+        gap = model.forecast(long.drop_isel(time=20), leads=1, every=1, quality_control=False).init_time
+    assert whole.size == 42 - 2 - (calendar == "all_leap")
+    np.testing.assert_array_equal(np.setdiff1d(whole, gap), whole[18 - (calendar == "all_leap") :][:3])
 
 
 def test_wrong_numbers_get_one_sentence(model, days):

@@ -26,6 +26,8 @@ def prepare_command(words: Sequence[str]) -> None:
     parser.add_argument("--resolution", default="5.625", choices=URLS, help="grid spacing of the public store, degrees")
     parser.add_argument("--source", help="path or URL of another store, instead of a public one")
     parser.add_argument("--regrid", type=float, metavar="DEGREES", help="grid spacing to regrid to, conservatively")
+    parser.add_argument("--area", type=float, nargs=4, metavar=("NORTH", "WEST", "SOUTH", "EAST"),
+                        help="what to cut out of the globe, degrees; all, if left out")  # fmt: skip
     parser.add_argument("--target", help="the local store; data/era5_DEGREESdeg.zarr, if left out")
     _add_fields(parser)
     parser.add_argument("--scheduler", help="address of a dask scheduler whose workers read; else threads")
@@ -34,7 +36,7 @@ def prepare_command(words: Sequence[str]) -> None:
     spacing = options.resolution if options.regrid is None else options.regrid
     target = f"data/era5_{spacing}deg.zarr" if options.target is None else options.target
     made = prepare(options.source or URLS[options.resolution], target, options.variables, options.level,
-                   years, options.regrid, options.scheduler)  # fmt: skip
+                   years, options.regrid, options.scheduler, options.area)  # fmt: skip
     say(f"{made} is ready: python -m sparta_core --data {made} ...")
 
 

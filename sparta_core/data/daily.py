@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from sparta_core.data.grid import check_globe, named, ordered, select, static_fields
+from sparta_core.data.grid import Area, named, ordered, select, static_fields, within
 from sparta_core.data.regrid import regrid
 from sparta_core.data.remote import ReliableStore, cannot_open
 from sparta_core.errors import DataError, one_line
@@ -16,7 +16,7 @@ Years = tuple[int, int]
 
 
 def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: int,
-                years: Years | None = None, spacing: float | None = None) -> xr.Dataset:  # fmt: skip
+                years: Years | None = None, spacing: float | None = None, area: Area | None = None) -> xr.Dataset:
     """Average the fields of each day, lazily; days that lack a field are left out with a warning.
 
     Args:
@@ -25,11 +25,12 @@ def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: 
         variables: their names, as WeatherBench 2 has them.
         level: of those above the surface, hPa.
         years: the first and the last; None for all.
-        spacing: of the grid to regrid to, degrees; None for the store's own.
+        spacing: of the grid to regrid to, degrees, from a globe; None for the store's own.
+        area: what to cut out, degrees north, west, south and east; None for all.
 
     Returns:
-        The variables, float32 (time, latitude, longitude), and the static fields of the store. Latitude and longitude
-        (0 to 360 degrees) ascend, units are spelt as in CF.
+        The variables, float32 (time, latitude, longitude), and the static fields of the store, ordered as `ordered`
+        does it. Units are spelt as in CF.
 
     Raises:
         DataError: the store lacks what is asked for, or has other units, another grid, or unordered times.
@@ -40,9 +41,10 @@ def daily_means(store: xr.Dataset, where: str, variables: Sequence[str], level: 
     # Before the means: the other levels and variables would cost twenty times the work.
     fields = _of_years(select(store, variables, level, where), years, where)
     days = ordered(_means(fields, where).assign(dict(static_fields(store))), where)
-    check_globe(days, where)
     if spacing is not None:
         days = regrid(days, spacing, where)
+    if area is not None:
+        days = within(days, area, where)
     days = days.astype(np.float32).drop_encoding()
     source = "ERA5, WeatherBench 2" if where.startswith(BUCKET) else str(store.attrs.get("source", where))
     return days.drop_attrs(deep=False).assign_attrs(

@@ -86,7 +86,7 @@ class DayStore:
         """Lay out the store, unless that is done.
 
         Args:
-            days: all that it will hold, lazily: fields (time, latitude, longitude) and static ones.
+            days: all that it will hold, lazily: fields (time, latitude, longitude) or (time, y, x) and static ones.
 
         Returns:
             The blocks of days that are still to be written.
@@ -124,7 +124,7 @@ class DayStore:
         Raises:
             DataError: they cannot be written.
         """
-        fields = block[weather(block)].reset_coords(drop=True).drop_vars(block.coords)
+        fields = block[weather(block)].drop_vars(block.coords, errors="ignore")
         with self._writing():
             fields.to_zarr(self.part, region={"time": at}, consolidated=False)
             os.sync()  # the journal must not name what a power cut could take
@@ -169,7 +169,7 @@ class DayStore:
     def _laid_out(self, days: xr.Dataset) -> dict[str, Any]:
         """The journal of a store of metadata, coordinates and static fields; of the days themselves nothing yet."""
         shutil.rmtree(self.part, ignore_errors=True)
-        shape = (self._blocks(days)[0].stop, days.sizes["latitude"], days.sizes["longitude"])
+        shape = (self._blocks(days)[0].stop, *days[weather(days)[0]].shape[1:])
         encoding: dict[str, dict[str, Any]] = {name: {"chunks": shape} for name in weather(days)}
         encoding["time"] = {"units": "days since 1900-01-01", "dtype": "int64", "chunks": (days.sizes["time"],)}
         static = {name: days[name].load() for name in days.data_vars if name in STATIC}
@@ -182,7 +182,7 @@ class DayStore:
         return journal
 
     def _blocks(self, days: xr.Dataset) -> list[slice]:
-        count, points = days.sizes["time"], days.sizes["latitude"] * days.sizes["longitude"]
+        count, points = days.sizes["time"], days[weather(days)[0]][0].size
         length = max(1, min(self.block_days, BLOCK_BYTES // (4 * points), count))
         return [slice(start, min(start + length, count)) for start in range(0, count, length)]
 

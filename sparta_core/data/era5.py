@@ -18,7 +18,7 @@ from distributed import Client
 
 from sparta_core.data.daily import BUCKET, Years, daily_means, open_source
 from sparta_core.data.daystore import DayStore, weather
-from sparta_core.data.grid import DIMENSIONS, check_finite
+from sparta_core.data.grid import DIMENSIONS, PROJECTED, Area, check_finite
 from sparta_core.data.remote import ReliableStore
 from sparta_core.data.selection import sources_of
 from sparta_core.data.variables import WEATHERBENCH2_VARIABLES
@@ -44,6 +44,7 @@ def prepare(
     years: Years | None = None,
     spacing: float | None = None,
     scheduler: str | None = None,
+    area: Area | None = None,
 ) -> Path:
     """Write the daily means of a store of 6-hourly fields as a local Zarr store.
 
@@ -55,6 +56,7 @@ def prepare(
         years: the first and the last; None for all.
         spacing: of the grid to regrid to, degrees; None for the source's own.
         scheduler: the address of a dask scheduler whose workers read; None reads in threads.
+        area: what to cut out of the globe, degrees north, west, south and east; None for all.
 
     Returns:
         `target`, which `load_record` reads.
@@ -66,13 +68,14 @@ def prepare(
         >>> prepare(URLS["5.625"], "data/era5_5.625deg.zarr", years=(1979, 2022))  # doctest: +SKIP
     """
     order = {"source": str(source), "variables": sorted(variables), "level": level,
-             "years": list(years) if years else None, "spacing": spacing}  # fmt: skip
+             "years": list(years) if years else None, "spacing": spacing,
+             "area": list(map(float, area)) if area else None}  # fmt: skip
     store = DayStore(Path(target), order)
     if not store.finished:
         with store.alone(), _workers(scheduler):
             reader = ReliableStore.at(str(source))
             remote = open_source(reader)
-            days = daily_means(remote, str(source), variables, level, years, spacing)
+            days = daily_means(remote, str(source), variables, level, years, spacing, area)
             names = list(dict.fromkeys(sources_of(remote, variables, level, str(source)).values()))
             blocks = store.begin(days)
             reader.shared |= shared_chunks(remote, names, [days["time"].values[at] for at in blocks])
@@ -134,7 +137,7 @@ def bytes_per_day(remote: xr.Dataset, variables: Sequence[str]) -> float:
     total = 0
     for name in variables:
         field = remote[name]
-        lengths = [math.ceil(size / chunk) * chunk if dim in DIMENSIONS else chunk for dim, size, chunk
+        lengths = [math.ceil(size / chunk) * chunk if dim in (*DIMENSIONS, *PROJECTED) else chunk for dim, size, chunk
                    in zip(field.dims, field.shape, field.encoding["chunks"], strict=True) if dim != "time"]  # fmt: skip
         total += math.prod(lengths) * field.dtype.itemsize
     return total * round(np.timedelta64(1, "D") / np.median(np.diff(remote["time"].values)))

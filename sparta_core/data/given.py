@@ -38,6 +38,7 @@ class GivenDays(NamedTuple):
     dates: np.ndarray | None  # (T,) datetime64[D]; None: not known
     coords: dict[str, xr.DataArray]  # their coordinate time
     several: bool  # whether it was a dimension
+    follows: np.ndarray | None = None  # (T,) bool, which come next after the one before on their own calendar
     number: xr.DataArray | None = None  # (N,) the members of an ensemble; None: there is none
 
     @property
@@ -89,10 +90,11 @@ def given_days(given: Given, normaliser: Normaliser, training: Known, regrid: bo
             more = f" and {empty.sum() - 1} more days" if empty.sum() > 1 else ""
             raise DataError(f"{where} has nothing but NaN{first}{more}; leave such days out")
         coords, several = times.labels(days, when, groups), "time" in dataset.dims
+        follows = when and times.following(when, groups, normaliser.clock)
         if "number" not in days.dims:
-            return GivenDays(values[0], dates, coords, several)
+            return GivenDays(values[0], dates, coords, several, follows)
         number = dataset.get("number", xr.DataArray(np.arange(count), dims="number")).reset_coords(drop=True)
-        return GivenDays(values, dates, coords, several, number)
+        return GivenDays(values, dates, coords, several, follows, number)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sparta_core.data.units import normalised_units, said, way_of
 from sparta_core.data.variables import STATIC, base_name, variable
 from sparta_core.errors import DataError
 
+Area = tuple[float, float, float, float]  # degrees north, west, south and east, as the Climate Data Store has them
 DIMENSIONS = ("time", "latitude", "longitude")
 PLACES, PROJECTED = ("latitude", "longitude"), ("y", "x")
 
@@ -169,6 +170,32 @@ def eastward(longitude: np.ndarray) -> np.ndarray:
         return around if places.size > 1 else longitude
     west = np.roll(places, -1)[np.diff(places, append=places[0] + 360).argmax()]  # after the widest gap
     return (around - west) % 360 + (west - 360 * (west >= 180))
+
+
+def within(dataset: xr.Dataset, area: Area, where: str) -> xr.Dataset:
+    """Cut an area out of ordered fields along latitude and longitude, eastward from its west; lazily.
+
+    Raises:
+        DataError: the area is none, the fields are of a projection, or fewer than 2 x 2 points lie in it.
+
+    Example:
+        >>> globe = xr.Dataset(coords={"latitude": [-45.0, 0.0, 45.0], "longitude": [0.0, 90.0, 180.0, 270.0]})
+        >>> within(globe, (50, -100, -10, 10), "here")["longitude"].values.tolist()
+        [-90.0, 0.0]
+    """
+    north, west, south, east = area
+    said = f"the area {north:g} north, {west:g} west, {south:g} south, {east:g} east"
+    if not (-90 <= south < north <= 90 and west < east <= west + 360):
+        raise DataError(f"{said} is none; give degrees in that order, south below north and west below east, such as "
+                        "72 -25 34 45")
+    if dataset["latitude"].ndim == 2:
+        raise DataError(f"{where} is on a projection, of which no area can be cut; leave the area out")
+    latitude, longitude = dataset["latitude"].values, dataset["longitude"].values
+    rows = (latitude >= south - TINY) & (latitude <= north + TINY)
+    columns = (longitude - west + TINY) % 360 <= east - west + 2 * TINY
+    if rows.sum() < 2 or columns.sum() < 2:
+        raise DataError(f"{where} has {rows.sum()} x {columns.sum()} points in {said}; choose a larger one")
+    return ordered(dataset.isel(latitude=rows, longitude=columns), where)
 
 
 def _projected(dataset: xr.Dataset) -> xr.Dataset:

@@ -18,6 +18,8 @@ class Sample:
         values: (B, C, H, W), finite; they count where they are observed.
         observed: (B, C, H, W), 1 where a value is observed, else 0.
         time: (B,) int64, seconds since 1970, on the values' device.
+        follows: (B,) bool, whether a time comes next after the one before on its own calendar; None where that is the
+            record's, whose clock can tell.
 
     Example:
         >>> sample = Sample.of(torch.tensor([[[[1.0, torch.nan]]]]), np.array(["2001-01-01"], "M8[D]"))
@@ -28,12 +30,14 @@ class Sample:
     values: Tensor
     observed: Tensor
     time: Tensor
+    follows: Tensor | None = None
 
     @classmethod
-    def of(cls, values: Tensor, dates: np.ndarray | None = None) -> "Sample":
+    def of(cls, values: Tensor, dates: np.ndarray | None = None, follows: np.ndarray | None = None) -> "Sample":
         """Take NaN in values (B, C, H, W) as not observed; dates (B,), datetime64, None where they are not known."""
-        dates = np.full(len(values), UNKNOWN) if dates is None else dates
-        return cls(values.nan_to_num(0), (~values.isnan()).to(values.dtype), seconds(dates).to(values.device))
+        time = seconds(np.full(len(values), UNKNOWN) if dates is None else dates).to(values.device)
+        next_ones = None if follows is None else torch.from_numpy(follows).to(values.device)
+        return cls(values.nan_to_num(0), (~values.isnan()).to(values.dtype), time, next_ones)
 
     @classmethod
     def full(cls, values: Tensor, time: Tensor) -> "Sample":
@@ -44,7 +48,8 @@ class Sample:
         return len(self.values)
 
     def __getitem__(self, rows: slice | Tensor) -> "Sample":
-        return Sample(self.values[rows], self.observed[rows], self.time[rows])
+        follows = None if self.follows is None else self.follows[rows]
+        return Sample(self.values[rows], self.observed[rows], self.time[rows], follows)
 
     def split(self, size: int) -> Iterator["Sample"]:
         """Yield `size` times after the other, the last ones being fewer."""

@@ -5,6 +5,7 @@ such as the moments of a date where it knows daily means, is averaged, and said.
 """
 
 import warnings
+from dataclasses import replace
 from typing import NamedTuple
 
 import cftime
@@ -167,6 +168,20 @@ def _at_moments(when: When, numbers: np.ndarray, where: str, clock: Clock) -> Gr
     place = np.full(on.size, -1)
     place[on] = index
     return Grouped(clock.at(once), place)
+
+
+def following(when: When, groups: Grouped, clock: Clock) -> np.ndarray:
+    """Tell which times (D,) come next after the one before: on their own calendar, or on `clock`.
+
+    Example:
+        >>> dates = np.array(["2004-02-28", "2004-03-01"], "datetime64[us]")
+        >>> following(When(dates, True, "noleap"), Grouped(dates, np.arange(2)), Clock()).tolist()
+        [False, True]
+    """
+    numbers = replace(clock, calendar=when.calendar).count(when.moments)
+    of = pd.Series(numbers[groups.place >= 0]).groupby(groups.place[groups.place >= 0])
+    own, ours = of.min().to_numpy()[1:] - of.max().to_numpy()[:-1], np.diff(clock.count(groups.dates))
+    return np.concatenate([[False], (own == 1) | (ours == 1)])
 
 
 def labels(days: xr.Dataset, when: When | None, groups: Grouped) -> dict[str, xr.DataArray]:

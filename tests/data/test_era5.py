@@ -277,15 +277,6 @@ def test_letters_that_the_terminal_lacks_stop_nothing(source, tmp_path, monkeypa
     assert target.exists() and b"7 days to " in told.getvalue() and rb"donn\xe9es.zarr" in told.getvalue()
 
 
-def test_a_region_is_refused_before_anything_is_read(tmp_path):
-    region = remote(six_hourly()).assign_coords(longitude=-20 + 5.0 * np.arange(8))
-    where = write(region, tmp_path / "region.zarr")
-    for spacing in (None, 45.0):
-        with pytest.raises(DataError, match=r"longitude in .* goes from -20 to 15 degrees, not around the globe"):
-            era5.prepare(where, tmp_path / "days.zarr", spacing=spacing)
-    assert not [*tmp_path.glob("*days*part")]
-
-
 def test_one_flipped_bit_in_any_file_of_a_store_is_named(source, tmp_path):
     target = era5.prepare(source, tmp_path / "days.zarr", ("2m_temperature", "geopotential"))
     settings = {"data": str(target), "variables": ("2m_temperature", "geopotential"), "split": (0.4, 0.2),

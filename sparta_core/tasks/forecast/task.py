@@ -104,7 +104,7 @@ class Forecast(Task, name=TASK):
         kind, normaliser = model.experiment.of(Forecaster), model.normaliser
         clock = normaliser.clock
         look_back = kind.look_back_of(model.experiment, clock)
-        last = starts(days.dates, look_back, clock, every)
+        last = starts(days, look_back, clock, every)
         forecaster = restored(model, self.forecast_seeds[0], state)
         before = torch.arange(1 - look_back, 1, device=model.device)
         rows = torch.from_numpy(last).to(model.device)[:, None] + before

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from sparta_core.data.clock import Clock
 from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
@@ -35,22 +36,23 @@ def last_observed(experiment: Experiment, record: Record) -> Tensor:
     return (starts + record.clock.steps("look_back", experiment.look_back) - 1).to(record.device)
 
 
-def starts(dates: np.ndarray, look_back: int, clock: Clock, every: int | None) -> np.ndarray:
+def starts(days: Sample, look_back: int, clock: Clock, every: int | None) -> np.ndarray:
     """The last days of look-backs in a series of anybody's: numbers (N,) of its days.
 
     Args:
-        dates: (T,) of the series, rising.
+        days: The series (T, C, H, W).
         look_back: How many days in a row a look-back has.
-        clock: Of the series.
+        clock: Of the model, which tells what follows where the series does not.
         every: Take every so many of them; None: the last day's alone.
 
     Raises:
         DataError: Where there is none, or the last day has none.
     """
+    dates = days.dates
     if np.isnat(dates).any():
         raise DataError("the dataset has no coordinate time of dates, and a forecast needs days in a row; add it")
     numbers = clock.count(dates)
-    follows = np.concatenate([[False], np.diff(numbers) == 1])
+    follows = np.diff(numbers, prepend=numbers[0]) == 1 if days.follows is None else days.follows.cpu().numpy()
     behind = np.arange(len(dates)) - np.maximum.accumulate(np.where(follows, 0, np.arange(len(dates))))
     last = np.flatnonzero(behind >= look_back - 1)
     if every is not None and last.size:
