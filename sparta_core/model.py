@@ -13,6 +13,7 @@ import xarray as xr
 from sparta_core import __version__
 from sparta_core.card import card
 from sparta_core.data.given import Given, GivenDays, given_days, known
+from sparta_core.data.given_errors import Errors, errors_of
 from sparta_core.data.reports import gridded_reports
 from sparta_core.data.sample import Sample
 from sparta_core.data.stations import Table
@@ -67,7 +68,7 @@ class Model:
             ExperimentError: For a name that is no task's.
         """
         prepare_process()
-        chosen = [task_of(experiment, name) for name in names]
+        chosen = [task_of(experiment, name) for name in _with_needed(experiment, names)]
         sparta = representation(experiment)
         tensors = sparta.attached()
         for part in PARTS:
@@ -135,6 +136,35 @@ class Model:
         """
         return self.predict("forecast", days, leads=leads, members=members, every=every, seed=seed, **reading)
 
+    def assimilate(self, days: Given, cycle: str | os.PathLike[str] | None = None, errors: Errors | None = None,
+                   seed: int = 0, **reading: Any) -> xr.Dataset:  # fmt: skip
+        """Analyse sparse days one after the other, each from the days before it and what is observed.
+
+        Args:
+            days: As `predict` takes them, in their order; of some nothing may be observed, and dates may be left out.
+            cycle: The file of a cycle's state: it goes on from there, if it is there, and writes it in the end, so that
+                tomorrow's call goes on from today's with the same bits. None: the first day is analysed by itself.
+            errors: Standard deviations of the observations' errors in the model's units, by variable: a number, or a
+                DataArray like the days'. What the modes cannot hold of a field is reckoned as an error, too.
+            seed: Of the draws of a new cycle.
+            **reading: regrid and quality_control, as `predict` takes them; here the days before are among the others.
+
+        Returns:
+            Of each variable its analysis (time, latitude, longitude), with "_std" behind its name the standard
+            deviation of its error, with "_background" what was expected of the day, with "_innovation" what was
+            observed less that. `forecast` takes it as days.
+
+        Raises:
+            DataError: For days that cannot be read, without dates, or not after the cycle's last one.
+            ExperimentError: For a model that holds no assimilation, and errors that are none.
+            RunError: For a file that is not the state of a cycle of this model.
+
+        Example:
+            model.assimilate("today.nc", cycle="cycle.safetensors", errors={"2m_temperature": 0.5})
+        """
+        given = errors_of(errors or {}, self.sparta.normaliser)
+        return self.predict("assimilation", days, cycle=cycle, errors=given, seed=seed, **reading)
+
     def season(self, days: Given, **reading: Any) -> xr.Dataset:
         """Tell the season of days: the variable "probability" (time, season); Args as `predict`'s."""
         return self.predict("classification", days, **reading)
@@ -173,10 +203,14 @@ class Model:
         if needs_state and name not in self.state:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
-        given, aside = given_days(days, self.sparta.normaliser, self.known, regrid), ""
-        if quality_control:
+        given, aside = given_days(days, self.sparta.normaliser, self.known, regrid, task.empty_days), ""
+        if task.checks:
+            options["quality_control"] = quality_control
+        elif quality_control:
             given, aside = self._checked(given)
-        state = self.state.get(name, {})
+        state = self.state.get(name, {}).copy()
+        for other in task.takes:
+            state |= named(other, self.state[other])
         members = [task.predict(self.sparta, state, self._sample(member, task.full_fields), **options)
                    for member in given.members]  # fmt: skip
         made = members[0] if given.number is None else _ensemble(members, given.number)
@@ -276,6 +310,12 @@ def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
     half = tensor.half()
     small = tensor.dtype is torch.float32 and tensor.ndim > 1 and not name.startswith("normaliser.")
     return half.cpu() if small and bool(half.isfinite().all()) else tensor.cpu()
+
+
+def _with_needed(experiment: Experiment, names: Iterable[str]) -> list[str]:
+    """The names of tasks, before each those whose state it takes."""
+    every = (each for name in names for each in (*task_of(experiment, name).takes, name))
+    return list(dict.fromkeys(every))
 
 
 def _scores(experiment: Experiment) -> list[list[Any]]:

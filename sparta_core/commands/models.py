@@ -18,7 +18,8 @@ from sparta_core.presets import PRESETS
 from sparta_core.progress import say
 from sparta_core.tasks import task_of, tasks
 
-VERBS = {"embed": "latent", "reconstruct": "reconstruction", "season": "classification"}  # the tasks that are meant
+VERBS = {"embed": "latent", "reconstruct": "reconstruction", "season": "classification",
+         "assimilate": "assimilation"}  # the tasks that are meant
 
 
 def targets_command(words: Sequence[str]) -> None:
@@ -69,7 +70,7 @@ def predict_command(words: Sequence[str]) -> None:
     parser.add_argument("--quality_control", default="on", choices=("on", "off"), help="set gross errors aside")
     parser.add_argument("--regrid", default="off", choices=("on", "off"), help="move fields to the model's grid")
     for option in task.options:
-        parser.add_argument(f"--{option.name}", type=int, default=option.default, help=option.help)
+        parser.add_argument(f"--{option.name}", type=option.kind, default=option.default, help=option.help)
     options = vars(parsed(parser, words))
     source, output = options.pop("input"), Path(options.pop("output"))
     reading = {name: options.pop(name) == "on" for name in ("regrid", "quality_control")}

@@ -57,10 +57,12 @@ def known(normaliser: Normaliser) -> Known:
     return Known(normaliser.domain, normaliser.variables, normaliser.units, low, high, normaliser.std.cpu().numpy())
 
 
-def given_days(given: Given, normaliser: Normaliser, training: Known, regrid: bool = False) -> GivenDays:
+def given_days(given: Given, normaliser: Normaliser, training: Known, regrid: bool = False,
+               empty: bool = False) -> GivenDays:  # fmt: skip
     """Read days as `normaliser` knows fields: its variables, grid and units, each date the mean of its moments.
 
     Values are held against those of the `training` days. With `regrid`, those of another grid are moved to the model's.
+    With `empty`, there may be dates of which nothing was observed.
 
     Raises:
         DataError: For another grid, level or unit, for values that no training day comes near, and for a date with
@@ -84,10 +86,10 @@ def given_days(given: Given, normaliser: Normaliser, training: Known, regrid: bo
                 _check_values(training, normaliser.level, name, where, fields, moments)
                 values[member, :, normaliser.variables.index(name)] = times.step_mean(fields, groups)
         dates = None if when is None else groups.dates
-        empty = np.isnan(values).all((2, 3, 4))
-        if empty.any():
-            first = "" if dates is None else f" on {dates[np.argwhere(empty)[0][1]]}"
-            more = f" and {empty.sum() - 1} more days" if empty.sum() > 1 else ""
+        nothing = np.isnan(values).all((2, 3, 4))
+        if nothing.any() and not empty:
+            first = "" if dates is None else f" on {dates[np.argwhere(nothing)[0][1]]}"
+            more = f" and {nothing.sum() - 1} more days" if nothing.sum() > 1 else ""
             raise DataError(f"{where} has nothing but NaN{first}{more}; leave such days out")
         coords, several = times.labels(days, when, groups), "time" in dataset.dims
         follows = when and times.following(when, groups, normaliser.clock)

@@ -57,7 +57,9 @@ def nearest(name: str, missing: Collection[str]) -> str | None:
 
 
 def unused_variables(dataset: xr.Dataset, wanted: Collection[str]) -> list[str]:
-    """List the fields of a dataset that are none of the `wanted`, less bounds and what has no dimension."""
+    """List the fields of a dataset that are none of the `wanted`, less what belongs to these, and has no dimension."""
     aside = {*wanted, *STATIC, bounds_name(dataset)}
+    aside |= {other for name in wanted if name in dataset
+              for other in str(dataset[name].attrs.get("ancillary_variables", "")).split()}  # fmt: skip
     aside |= {dataset[name].attrs.get("bounds", "") for name in dataset.coords}
     return [str(name) for name, field in dataset.data_vars.items() if name not in aside and field.ndim]

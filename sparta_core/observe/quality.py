@@ -97,11 +97,11 @@ def _of_places(values: Tensor, days: Tensor, index: Tensor, background: Backgrou
     solved = scaled - (scaled @ basis) @ weights.T  # S^-1 d
     suspect = (solved.abs() > most * precision).any(1)
     for day, product in zip(days[suspect].tolist(), solved[suspect], strict=True):
-        for place, residual, deviations in _one_by_one(product, precision, inner, basis, most):
+        for place, residual, deviations in one_by_one(product, precision, inner, basis, most):
             yield Aside(day, int(index[place]), residual / float(root[place]), deviations)
 
 
-def _one_by_one(product: Tensor, precision: Tensor, inner: Tensor, basis: Tensor, most: Tensor
+def one_by_one(product: Tensor, precision: Tensor, inner: Tensor, basis: Tensor, most: Tensor
                 ) -> Iterator[tuple[int, float, float]]:  # fmt: skip
     """Places, residuals and deviations of the values that are set aside of a day, the least likely one after the other.
 
@@ -144,17 +144,23 @@ def set_aside(values: np.ndarray, dates: np.ndarray | None, background: Backgrou
         return values, ""
     kept = values.copy()
     kept.reshape(len(values), -1)[[one.day for one in found], [one.place for one in found]] = np.nan
+    return kept, told_of(found, values, int(np.isfinite(values).sum()), dates, normaliser)
+
+
+def told_of(found: Sequence[Aside], values: np.ndarray, count: int, dates: np.ndarray | None, normaliser: Normaliser
+            ) -> str:  # fmt: skip
+    """Warn of what is set aside of `count` values (T, C, H, W) in physical units; the JSON that `set_aside` returns."""
     worst = sorted(found, key=lambda one: -abs(one.deviations))
     told = [_told(one, values, dates, normaliser) for one in worst[:LISTED]]
     name, date, latitude, longitude, value, others = told[0]
     on = f"on {date} " if date else ""
-    several = f"{len(found)} of {np.isfinite(values).sum()} observed values are"
-    count = "1 observed value is" if len(found) == 1 else several
+    several = f"{len(found)} of {count} observed values are"
+    many = "1 observed value is" if len(found) == 1 else several
     kind = "a gross error," if len(found) == 1 else "gross errors, the worst"
-    warnings.warn(f"{count} set aside as {kind} {name} {on}at {latitude:g} north, {longitude:g} "
+    warnings.warn(f"{many} set aside as {kind} {name} {on}at {latitude:g} north, {longitude:g} "
                   f"east, which is {value:g} where the others say {others:g}; quality_control=False leaves all in",
                   stacklevel=4)  # fmt: skip
-    return kept, json.dumps(told, separators=(",", ":"))
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _told(one: Aside, values: np.ndarray, dates: np.ndarray | None, normaliser: Normaliser) -> Sequence[str | float]:

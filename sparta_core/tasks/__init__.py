@@ -26,11 +26,12 @@ from sparta_core.typed import check_choice
 
 
 class Option(NamedTuple):
-    """A whole number that says more of what `Task.predict` shall make."""
+    """A whole number, or a text, that says more of what `Task.predict` shall make."""
 
     name: str
     default: int | None
     help: str
+    kind: type[int] | type[str] = int
 
 
 class Training(NamedTuple):
@@ -74,6 +75,13 @@ class Task(Trained):
     benchmark: ClassVar[str] = ""  # the baseline that a model should beat
     options: ClassVar[tuple[Option, ...]] = ()  # that `predict` takes
     full_fields: ClassVar[bool] = False  # whether `predict` takes these instead of anomalies
+    empty_days: ClassVar[bool] = False  # whether it takes days of which nothing is observed
+    checks: ClassVar[bool] = False  # whether it sets gross errors aside itself, as `quality_control` says
+    takes: ClassVar[tuple[str, ...]] = ()  # other tasks whose state it takes, too, each under its name
+
+    def applies(self, experiment: Experiment) -> bool:
+        """Whether models of the experiment can have it."""
+        return True
 
     def needs(self, experiment: Experiment) -> tuple[str, ...]:
         return (experiment.representation,)
@@ -134,14 +142,18 @@ class Task(Trained):
 
 
 def tasks(experiment: Experiment) -> dict[str, Task]:
-    """The experiment's tasks by name."""
+    """The tasks that the experiment's models can have, by name."""
+    return {name: task for name, task in _all(experiment).items() if task.applies(experiment)}
+
+
+def _all(experiment: Experiment) -> dict[str, Task]:
     every = {name: experiment.trained(name) for name in trainings()}
     return {name: task for name, task in every.items() if isinstance(task, Task)}
 
 
 def task_of(experiment: Experiment, name: str) -> Task:
     """The task called `name`; ExperimentError, which lists the names, for any other."""
-    every = tasks(experiment)
+    every = _all(experiment)
     check_choice("task", name, tuple(every))
     return every[name]
 

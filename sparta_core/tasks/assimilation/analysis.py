@@ -1,0 +1,89 @@
+"""The analysis of a day: a background, corrected by what is observed in proportion to how wrong both may be.
+
+With L L' the covariance of the background's errors in the modes' scores, H the modes at the observed places, R the
+observations' error variances and U = R^-1/2 H' L, the gain is L (1 + U'U)^-1 U' R^-1/2, and the covariance of the
+analysis L (1 + U'U)^-1 L': the Kalman filter's (1960), by Woodbury's identity.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sparta_core.observe.quality import LIMIT, one_by_one
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What is observed of a day."""
+
+    values: Tensor  # (p,) anomalies
+    places: Tensor  # (p,) in a day (C, H, W), flat
+    variance: Tensor  # (p,) of their errors, of the instruments' and of what the modes do not hold
+
+    def __getitem__(self, kept: Tensor | slice) -> "Observed":
+        return Observed(self.values[kept], self.places[kept], self.variance[kept])
+
+    def alike(self, other: "Observed") -> bool:
+        """Whether the other is of the same places, with the same errors."""
+        return torch.equal(self.places, other.places) and torch.equal(self.variance, other.variance)
+
+
+class Gain:
+    """What observations at some places say of the scores.
+
+    Args:
+        root: (K, K) L.
+        patterns: (K, D) the modes.
+        observed: Places and errors; the values do not matter.
+    """
+
+    def __init__(self, root: Tensor, patterns: Tensor, observed: Observed) -> None:
+        self.root, self.observed = root, observed
+        self.at_places = patterns[:, observed.places]
+        self.scale = observed.variance.rsqrt()
+        self.basis = (root.T @ self.at_places).T * self.scale[:, None]
+        whole = self.basis.T @ self.basis
+        whole.diagonal().add_(1)
+        self.inner = torch.cholesky_inverse(torch.linalg.cholesky(whole))
+
+    def increments(self, departures: Tensor) -> Tensor:
+        """The corrections (N, K) of scores that departures (N, p) of observations from them ask for."""
+        return (departures * self.scale @ self.basis) @ self.inner @ self.root.T
+
+    @cached_property
+    def root_after(self) -> Tensor:
+        """(K, K), which times its transpose is the covariance of the analysis."""
+        return self.root @ torch.linalg.cholesky(self.inner.double()).to(self.root)
+
+    def gross_errors(self, departures: Tensor) -> list[tuple[int, float, float]]:
+        """Those of departures (p,) that the others contradict, as `observe.quality` judges.
+
+        Returns:
+            Of each the place in p, how far it is from what the others say, and in standard deviations of that.
+        """
+        known, weights = departures * self.scale, self.basis @ self.inner
+        precision = 1 - (weights * self.basis).sum(1)
+        product = known - (known @ self.basis) @ weights.T
+        most = LIMIT * (1 + self.basis.square().sum(1)).sqrt()
+        if not (product.abs() > most * precision).any():
+            return []
+        double = (each.double() for each in (product, precision, self.inner, self.basis, most))
+        found = one_by_one(*double)
+        return [(place, residual / float(self.scale[place]), apart) for place, residual, apart in found]
+
+
+class Analysis(NamedTuple):
+    """A day's analysis, and how it came about."""
+
+    mean: Tensor  # (K,) scores
+    background: Tensor  # (K,)
+    departures: Tensor  # (p,) observed values less the background
+    gain: Gain
+    aside: list[tuple[int, float, float]]  # places in the day of what was set aside, and how far from the others it is
+
+    def variance(self, patterns: Tensor) -> Tensor:
+        """The variance (D,) of the errors of its fields, as far as the modes hold them."""
+        return (self.gain.root_after.T @ patterns).square().sum(0)

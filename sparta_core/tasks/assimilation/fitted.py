@@ -1,0 +1,140 @@
+"""Systems of trained models: what filters need is measured once, and kept beside the forecaster."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparta_core.data.normaliser import Normaliser
+from sparta_core.data.record import Record
+from sparta_core.data.sample import Sample
+from sparta_core.errors import DataError, ExperimentError
+from sparta_core.experiment import Experiment
+from sparta_core.progress import say
+from sparta_core.tasks.assimilation.analysis import Observed
+from sparta_core.tasks.assimilation.cycle import Cycle
+from sparta_core.tasks.assimilation.ensemble import Ensemble
+from sparta_core.tasks.assimilation.model_errors import ModelErrors, covariance_of, step_errors, taper_of
+from sparta_core.tasks.assimilation.networks import points
+from sparta_core.tasks.assimilation.system import System
+from sparta_core.tasks.forecast import Forecaster, TrainedForecaster, trained_forecaster
+from sparta_core.tasks.forecast.dynamics import Dynamics
+from sparta_core.tasks.forecast.latent_dynamics import LatentDynamics
+from sparta_core.training.records import open_record, run_of
+
+TASK = "assimilation"
+FILE = "model-errors.safetensors"
+LENGTHS = (2500.0, 4000.0, 6000.0)  # km
+INFLATIONS = (1.0, 1.2, 1.44)
+SPIN_UP, DAYS = 15, 45  # validation days that a choice is made on
+EVERY = 5  # days between two whose spread is reckoned, which takes as long as an analysis
+STEPS = 64  # members whose step is computed at once
+
+
+def may_assimilate(experiment: Experiment) -> bool:
+    """Whether a model has dynamics in the scores of modes."""
+    return isinstance(experiment.of(Forecaster), Dynamics)
+
+
+def check_dynamics(experiment: Experiment) -> None:
+    """ExperimentError for a model that has none."""
+    if not may_assimilate(experiment):
+        raise ExperimentError(f"forecaster is {experiment.forecaster!r}, and assimilation takes the modes and dynamics "
+                              "of SPARTA-OI; set linear_path=True and forecaster='dynamics'")
+
+
+def trained_system(experiment: Experiment) -> System:
+    """The system of an experiment's first forecaster; trains and measures what is missing."""
+    check_dynamics(experiment)
+    record, forecaster = open_record(experiment), trained_forecaster(experiment, experiment.forecast_seeds[0])
+    return system_of(forecaster, trained_errors(experiment, record, forecaster))
+
+
+def trained_errors(experiment: Experiment, record: Record, forecaster: TrainedForecaster) -> ModelErrors:
+    """The errors of a forecaster, measured once."""
+    measured = run_of(experiment, TASK).once(FILE, lambda: measure(record, forecaster)._asdict())
+    return ModelErrors(**{name: x.to(record.device) for name, x in measured.items()})
+
+
+def system_of(forecaster: TrainedForecaster, errors: ModelErrors) -> System:
+    """The system of a forecaster whose errors are known."""
+    network, modes, normaliser = forecaster.network, forecaster.model.modes, forecaster.model.normaliser
+    assert isinstance(network, LatentDynamics) and modes is not None
+    factors = taper_of(normaliser, float(errors.length))
+    left_out = modes.error.repeat_interleave(modes.patterns.shape[1] // len(modes.error))
+    return System(modes.patterns, modes.variance, left_out, _Step(network, normaliser), network.lags, network.step,
+                  errors.inflation * errors.model_error, errors.linear_error, errors.damping, factors)  # fmt: skip
+
+
+class _Step:
+    """A step of the dynamics."""
+
+    def __init__(self, network: LatentDynamics, normaliser: Normaliser) -> None:
+        self.network, self.normaliser = network, normaliser
+
+    def __call__(self, past: Tensor, date: np.datetime64) -> Tensor:
+        made = []
+        for some in past.split(STEPS):
+            coming = self.normaliser.climatology_ahead(np.repeat(np.array([date]), len(some)), 1)
+            made.append(self.network(some, coming)[:, 0])
+        return torch.cat(made)
+
+
+def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
+    """Measure a forecaster's errors, then choose, on validation days, a taper's length and the errors' inflation.
+
+    The length has the least error of analyses, the inflation the spread that is nearest to it.
+    """
+    experiment, network = forecaster.model.experiment, forecaster.network
+    assert isinstance(network, LatentDynamics)
+    damping = forecaster.calibration(experiment.downstream_mask_ratio)["damping"][0]
+    one, patterns = torch.ones((), device=record.device), network.patterns
+    learned, linear = step_errors(record, forecaster.model, network)
+    tried: dict[float, ModelErrors] = {}
+    for length in LENGTHS:
+        covariance = covariance_of(learned, patterns, taper_of(record, length))
+        errors = ModelErrors(covariance, covariance, damping, length * one, one)
+        error, _ = _cycled(record, forecaster, errors)
+        tried[error] = errors
+        say(f"{TASK}: error {error:.4g} of the climate's variance with a taper of {length:g} km")
+    best = tried[min(tried)]
+    best = best._replace(linear_error=covariance_of(linear, patterns, taper_of(record, float(best.length))))
+    choices: dict[float, ModelErrors] = {}
+    for inflation in INFLATIONS:
+        errors = best._replace(inflation=inflation * one)
+        _, ratio = _cycled(record, forecaster, errors)
+        choices[abs(math.log(ratio))] = errors
+        say(f"{TASK}: spread {ratio:.3g} of the error with model errors times {inflation:g}")
+    return choices[min(choices)]
+
+
+@torch.no_grad()
+def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) -> tuple[float, float]:
+    """The error of analyses of validation days that are observed at some places, and their spread over it."""
+    system, area = system_of(forecaster, errors), record.cell_area.flatten()
+    days = record.split("validation")[: SPIN_UP + DAYS]
+    if len(days) <= SPIN_UP:
+        raise DataError(f"the validation days are {len(days)}, too few to choose how to assimilate by, which takes "
+                        f"{SPIN_UP + 1} at least; use more days")
+    cycle = Cycle(system, Ensemble(), record.clock, quality_control=False)
+    squares, spread = [], []
+    for number, (observed, truth, date) in enumerate(observed_days(record, system, days)):
+        analysis = cycle.analyse(observed, date)
+        if number < SPIN_UP:
+            continue
+        error = (analysis.mean @ system.patterns - truth).square()
+        squares.append([float((part.view(-1, len(area)) * area).mean()) for part in (error, truth.square())])
+        if number % EVERY == 0:
+            said = analysis.variance(system.patterns) + system.error
+            spread.append([float((part.view(-1, len(area)) * area).mean()) for part in (said, error)])
+    (wrong, usual), (said_so, was) = np.mean(squares, axis=0), np.mean(spread, axis=0)
+    return float(wrong / usual), float(said_so / was) ** 0.5
+
+
+def observed_days(record: Record, system: System, days: Sample) -> Iterator[tuple[Observed, Tensor, np.datetime64]]:
+    """Days that are observed at the same points: what is observed, all values (D,), and the date."""
+    places = points(record.domain, len(record.variables), np.random.default_rng(0))
+    for day, date in zip(days.values.flatten(1), days.dates, strict=True):
+        yield Observed(day[places], places, system.error[places]), day, date

@@ -1,0 +1,28 @@
+"""The Kalman filter of the linear inverse model: what a filter can do without anything learned (Penland, 1989)."""
+
+import numpy as np
+import torch
+
+from sparta_core.tasks.assimilation import Assimilator, Background, State
+from sparta_core.tasks.assimilation.analysis import Analysis
+from sparta_core.tasks.assimilation.covariances import root_of
+from sparta_core.tasks.assimilation.system import System
+
+
+class Kalman(Assimilator, name="kalman"):
+    """The linear inverse model forecasts the analysis and its covariance."""
+
+    def begin(self, system: System, first: Analysis, generator: torch.Generator) -> State:
+        return _state(first, 1)
+
+    def background(self, system: System, state: State, date: np.datetime64, generator: torch.Generator) -> Background:
+        covariance = system.linear.T @ state.errors @ system.linear + system.linear_error
+        return Background(state.past[0, -1] @ system.linear, root_of(covariance), state.past[:0, 0], state)
+
+    def proceed(self, system: System, before: Background, analysis: Analysis, generator: torch.Generator) -> State:
+        return _state(analysis, before.state.age + 1)
+
+
+def _state(analysis: Analysis, age: int) -> State:
+    after = analysis.gain.root_after
+    return State(analysis.mean[None, None], after @ after.T, age)

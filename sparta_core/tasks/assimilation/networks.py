@@ -1,0 +1,64 @@
+"""Networks of observations, by which filters are compared: which values of each day are observed."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparta_core.data.domain import Domain
+from sparta_core.observe.swaths import swath_places
+
+POINTS = 150  # of a globe's network
+SHARE = 0.1  # of a small domain's points, at most
+TRACKS = 14
+Network = Callable[[Domain, int, int, np.random.Generator], Iterator[Tensor]]
+
+
+def points(domain: Domain, variables: int, draws: np.random.Generator) -> Tensor:
+    """The places (p,) in a day (C, H, W) of POINTS points, of so many variables, evenly over the area."""
+    area = domain.area().double().flatten().numpy()
+    count = min(POINTS, int(SHARE * area.size))
+    chosen = np.sort(draws.choice(area.size, count, replace=False, p=area / area.sum()))
+    return torch.from_numpy((np.arange(variables)[:, None] * area.size + chosen).ravel())
+
+
+def fixed(variables: int | None) -> Network:
+    """The same points every day, of so many variables, the first ones; None: of all."""
+
+    def network(domain: Domain, channels: int, days: int, draws: np.random.Generator) -> Iterator[Tensor]:
+        places = points(domain, variables or channels, draws)
+        return (places for _ in range(days))
+
+    return network
+
+
+def scattered(share: float) -> Network:
+    """A share of all values, other ones each day."""
+
+    def network(domain: Domain, channels: int, days: int, draws: np.random.Generator) -> Iterator[Tensor]:
+        size = channels * int(np.prod(domain.shape))
+        return (torch.from_numpy(np.flatnonzero(draws.random(size) < share)) for _ in range(days))
+
+    return network
+
+
+def swaths(share: float) -> Network:
+    """A polar orbiter's swaths, which cover a share of the globe a day."""
+
+    def network(domain: Domain, channels: int, days: int, draws: np.random.Generator) -> Iterator[Tensor]:
+        across = swath_places(*domain.places(), TRACKS).numpy()
+        for _ in range(days):
+            seen = (across + draws.random()) % 1 >= 1 - share
+            yield torch.from_numpy(np.flatnonzero(np.broadcast_to(seen, (channels, *seen.shape))))
+
+    return network
+
+
+NETWORKS: dict[str, Network] = {
+    "points, one variable": fixed(1),
+    "points": fixed(None),
+    "3 % of the values": scattered(0.03),
+    "30 % of the values": scattered(0.3),
+    "swaths": swaths(0.4),
+}
