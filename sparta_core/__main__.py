@@ -24,7 +24,7 @@ from sparta_core.catalogue import described
 from sparta_core.commands import COMMANDS, VERBS, command_of
 from sparta_core.commands.words import parsed
 from sparta_core.errors import SpartaError
-from sparta_core.evaluation.plan import STAGES, costs, train
+from sparta_core.evaluation.plan import STAGES, check, costs, train
 from sparta_core.experiment import Experiment, defaults
 from sparta_core.presets import PRESETS
 from sparta_core.processes import first_process
@@ -56,6 +56,7 @@ def _train(words: Sequence[str]) -> None:
     only_cost = options.pop("cost")
     changes = {name: _value(name, text) for name, text in options.items() if text is not None}
     experiment = Experiment.from_preset(preset, **changes)
+    check(experiment, names)
     _announce(experiment, names)
     for name in [] if only_cost else experiment.ancestry(*names):
         train(experiment, name)

@@ -12,24 +12,23 @@ import xarray as xr
 
 from sparta_core import __version__
 from sparta_core.card import card
+from sparta_core.collected import collected
 from sparta_core.data.given import Given, GivenDays, given_days, known
 from sparta_core.data.given_errors import Errors, errors_of
 from sparta_core.data.reports import gridded_reports
 from sparta_core.data.sample import Sample
 from sparta_core.data.stations import Table
 from sparta_core.errors import DataError, ExperimentError, RunError
-from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
 from sparta_core.models.sparta import FORMAT, Sparta
-from sparta_core.observe.quality import Background, set_aside
-from sparta_core.tasks import Task, task_of, tasks
+from sparta_core.observe.quality import Background, checked
+from sparta_core.tasks import Task, task_of
 from sparta_core.tensors import Tensors, named, packed, under, unpacked
 from sparta_core.training.device import prepare_process
-from sparta_core.training.runs import RECORD, reading
-from sparta_core.training.stages import frozen, representation
+from sparta_core.training.runs import reading
+from sparta_core.training.stages import frozen
 
-PARTS = ("encoder", "decoder")  # of the representation: a projector serves training alone
 TASKS = ("forecast", "classification")  # that a model holds unless others are named
 
 
@@ -68,21 +67,7 @@ class Model:
             ExperimentError: For a name that is no task's.
         """
         prepare_process()
-        chosen = [task_of(experiment, name) for name in _with_needed(experiment, names)]
-        sparta = representation(experiment)
-        tensors = sparta.attached()
-        for part in PARTS:
-            tensors |= named(part, sparta.parts[part].state_dict())
-        for task in chosen:
-            tensors |= named(task.name, task.state(sparta))
-        about = sparta.about()
-        settings, fields = about["experiment"], about["fields"]
-        for said, name in ((settings, "data"), (settings, "stations"), (fields, "source")):
-            if said.get(name) in (experiment.data, experiment.stations):
-                said[name] = Path(said[name]).name  # the folder is nobody else's
-        about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
-                  "scores": _scores(experiment)}  # fmt: skip
-        return cls({name: _compact(name, x) for name, x in tensors.items()}, about, experiment)
+        return cls(*collected(experiment, names), experiment)
 
     @property
     def experiment(self) -> Experiment:
@@ -207,7 +192,7 @@ class Model:
         if task.checks:
             options["quality_control"] = quality_control
         elif quality_control:
-            given, aside = self._checked(given)
+            given, aside = checked(given, self.background, self.sparta.normaliser)
         state = self.state.get(name, {}).copy()
         for other in task.takes:
             state |= named(other, self.state[other])
@@ -245,17 +230,6 @@ class Model:
             raise DataError(f"observations takes a pandas DataFrame or the path of a CSV, no {type(table).__name__}; "
                             "its columns are lat, lon, time, and what was measured")
         return gridded_reports(table, self.known)
-
-    def _checked(self, given: GivenDays) -> tuple[GivenDays, str]:
-        """The days without gross errors, and these as JSON, "" if there are none or if they cannot be told."""
-        normaliser, dates = self.sparta.normaliser, given.dates
-        undated = normaliser.climatology is not None and (dates is None or np.isnat(dates).any())
-        if self.background is None or undated:
-            return given, ""
-        days = given.values.reshape(-1, *given.values.shape[-3:])  # of all members
-        each = None if dates is None else np.tile(dates, len(days) // len(dates))
-        values, aside = set_aside(days, each, self.background, normaliser)
-        return given._replace(values=values.reshape(given.values.shape)), aside
 
     def _sample(self, given: GivenDays, full: bool) -> Sample:
         normaliser = self.sparta.normaliser
@@ -303,23 +277,3 @@ def _ensemble(members: list[xr.Dataset], number: xr.DataArray) -> xr.Dataset:
     index = xr.DataArray(number.values, dims=name, name=name, attrs={"standard_name": "realization"})
     return xr.concat(members, index, data_vars="all", coords="minimal", compat="override", join="override",
                      combine_attrs="override")  # fmt: skip
-
-
-def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Matrices in half precision, where that can hold them; the fields' statistics as they are."""
-    half = tensor.half()
-    small = tensor.dtype is torch.float32 and tensor.ndim > 1 and not name.startswith("normaliser.")
-    return half.cpu() if small and bool(half.isfinite().all()) else tensor.cpu()
-
-
-def _with_needed(experiment: Experiment, names: Iterable[str]) -> list[str]:
-    """The names of tasks, before each those whose state it takes."""
-    every = (each for name in names for each in (*task_of(experiment, name).takes, name))
-    return list(dict.fromkeys(every))
-
-
-def _scores(experiment: Experiment) -> list[list[Any]]:
-    """What the tasks' kept scores say of it: rows of task, set-up, metric and value."""
-    every = [(name, run) for name, task in tasks(experiment).items() for run in task.runs(experiment)]
-    frames = [rows_of(run, name) for name, run in every if run.has(RECORD)]
-    return [[row.task, row.setup, row.metric, float(row.value)] for frame in frames for row in frame.itertuples()]

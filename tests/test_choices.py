@@ -23,7 +23,7 @@ KINDS = {
     "backbone": "resnet18, globe, none", "fusion": "early, attention, gnn, hybrid",
     "decoder_backbone": "same, globe, none, resnet18",
     "objective": "contrastive, autoencoder", "diffusion_of": "day, forecast", "forecaster": "lstm, dynamics",
-    "classifier": "mlp, date",
+    "classifier": "mlp, date", "assimilator": "ensemble, constant, kalman, single_day",
 }  # fmt: skip
 # What the names of a setting stand for, where each is less than a file.
 TABLES = {"device": [dict.fromkeys(device.DEVICES)], "precision": [device.PRECISIONS], "head": [resnet18.POOLED],

@@ -15,8 +15,8 @@ ROOT = Path(sparta_core.__file__).parent
 LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws", "modes", "localised",
           "optimal_interpolation", "processes", "settings", "catalogue", "experiment", "domain", "data", "observe",
           "views", "layers", "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics",
-          "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "model", "commands",
-          "__main__"]  # fmt: skip
+          "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "collected", "model",
+          "commands", "__main__"]  # fmt: skip
 # What is said of fields without days.
 DOMAIN = [["data", name] for name in ("domain", "sphere", "clock", "calendars", "sample")]
 NETWORKS = ("layers", "encoders", "fusions", "decoders")

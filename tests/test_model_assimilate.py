@@ -9,6 +9,8 @@ import xarray as xr
 
 from sparta_core import DataError, ExperimentError, Model, RunError, load
 from sparta_core.__main__ import main
+from sparta_core.tasks.assimilation import kept
+from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.fitted import trained_system
 from tests.conftest import made_up_weather
 
@@ -146,8 +148,39 @@ def test_a_file_that_is_no_cycle_of_this_model_is_refused(model, globe, days, tm
     other = Model(model.tensors, model.about, model.experiment.replace(assimilator="kalman"))
     with pytest.raises(RunError, match="is the state of a cycle of another assimilator; give that, or another file"):
         other.assimilate(days.isel(time=slice(2, 4)), cycle=cycle)
-    with pytest.raises(RunError, match=r"cannot write .*nowhere"):
-        model.assimilate(days.isel(time=slice(2, 4)), cycle=tmp_path / "nowhere" / "there" / "cycle.safetensors")
+    with pytest.raises(RunError, match=r"cannot write .*; choose another folder"):
+        model.assimilate(days.isel(time=slice(2, 4)), cycle=cycle / "cycle.safetensors")
+
+
+def test_what_is_stopped_goes_on_where_it_was(model, days, tmp_path, monkeypatch):
+    """With the same bits, and what is done is not done again; other days are."""
+    monkeypatch.setattr(kept, "BLOCK", 4)
+    whole, cycle, calls = model.assimilate(days), tmp_path / "cycle.safetensors", []
+    analyse = Cycle.analyse
+
+    def stopped(self, *given):
+        calls.append(given)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return analyse(self, *given)
+
+    monkeypatch.setattr(Cycle, "analyse", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        model.assimilate(days, cycle=cycle)
+    assert not cycle.exists()
+    made = model.assimilate(days, cycle=cycle)
+    assert len(calls) == 10 + 15 - 8 and cycle.exists() and [*tmp_path.iterdir()] == [cycle]
+    xr.testing.assert_identical(made, whole)
+
+    calls.clear()
+    cycle.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        model.assimilate(days, cycle=cycle)
+    other = days.copy(deep=True)
+    other[NAME][5] += 0.1
+    changed = model.assimilate(other, cycle=cycle)
+    assert len(calls) == 10 + 15 - 4
+    assert float(abs(changed[NAME][5:] - whole[NAME][5:]).max()) > 0.01
 
 
 def test_days_without_dates_are_refused(model, days):

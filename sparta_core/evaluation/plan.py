@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sparta_core.catalogue import trainings
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.processes import agreed
@@ -40,6 +41,13 @@ def train(experiment: Experiment, name: str) -> None:
         trained.train(experiment)
     else:
         train_stage(experiment, name)
+
+
+def check(experiment: Experiment, names: Sequence[str]) -> None:
+    """ExperimentError for a task that models of the experiment cannot have."""
+    for trained in map(experiment.trained, names):
+        if isinstance(trained, Task) and (lack := trained.lacks(experiment)):
+            raise ExperimentError(lack)
 
 
 def costs(experiment: Experiment, names: Sequence[str]) -> Iterator[Cost]:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparta_core.data.given import GivenDays
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.modes import Modes
 from sparta_core.optimal_interpolation import by_places
@@ -122,6 +123,20 @@ def one_by_one(product: Tensor, precision: Tensor, inner: Tensor, basis: Tensor,
         product, precision = product - share * product[place], precision - share * column
         inner += torch.outer(step, step) / column[place]
         precision[place], left[place] = 1, 0  # it is no more
+
+
+def checked(given: GivenDays, background: Background | None, normaliser: Normaliser) -> tuple[GivenDays, str]:
+    """Set aside the gross errors of days of one's own, of all members, and tell of them as `set_aside`.
+
+    Nothing is where they cannot be told: without modes, or for anomalies of days without dates.
+    """
+    undated = normaliser.climatology is not None and (given.dates is None or np.isnat(given.dates).any())
+    if background is None or undated:
+        return given, ""
+    days = given.values.reshape(-1, *given.values.shape[-3:])
+    each = None if given.dates is None else np.tile(given.dates, len(days) // len(given.dates))
+    values, aside = set_aside(days, each, background, normaliser)
+    return given._replace(values=values.reshape(given.values.shape)), aside
 
 
 def set_aside(values: np.ndarray, dates: np.ndarray | None, background: Background, normaliser: Normaliser

@@ -79,9 +79,9 @@ class Task(Trained):
     checks: ClassVar[bool] = False  # whether it sets gross errors aside itself, as `quality_control` says
     takes: ClassVar[tuple[str, ...]] = ()  # other tasks whose state it takes, too, each under its name
 
-    def applies(self, experiment: Experiment) -> bool:
-        """Whether models of the experiment can have it."""
-        return True
+    def lacks(self, experiment: Experiment) -> str:
+        """What models of the experiment lack for it, and what to set, in a sentence; "" for nothing."""
+        return ""
 
     def needs(self, experiment: Experiment) -> tuple[str, ...]:
         return (experiment.representation,)
@@ -143,7 +143,7 @@ class Task(Trained):
 
 def tasks(experiment: Experiment) -> dict[str, Task]:
     """The tasks that the experiment's models can have, by name."""
-    return {name: task for name, task in _all(experiment).items() if task.applies(experiment)}
+    return {name: task for name, task in _all(experiment).items() if not task.lacks(experiment)}
 
 
 def _all(experiment: Experiment) -> dict[str, Task]:

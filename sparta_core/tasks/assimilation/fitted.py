@@ -27,27 +27,28 @@ from sparta_core.training.records import open_record, run_of
 TASK = "assimilation"
 FILE = "model-errors.safetensors"
 LENGTHS = (2500.0, 4000.0, 6000.0)  # km
-INFLATIONS = (1.0, 1.2, 1.44)
+ROUNDS = 3  # in which the inflation is found
 SPIN_UP, DAYS = 15, 45  # validation days that a choice is made on
 EVERY = 5  # days between two whose spread is reckoned, which takes as long as an analysis
 STEPS = 64  # members whose step is computed at once
 
 
-def may_assimilate(experiment: Experiment) -> bool:
-    """Whether a model has dynamics in the scores of modes."""
-    return isinstance(experiment.of(Forecaster), Dynamics)
-
-
-def check_dynamics(experiment: Experiment) -> None:
-    """ExperimentError for a model that has none."""
-    if not may_assimilate(experiment):
-        raise ExperimentError(f"forecaster is {experiment.forecaster!r}, and assimilation takes the modes and dynamics "
-                              "of SPARTA-OI; set linear_path=True and forecaster='dynamics'")
+def lack_of_dynamics(experiment: Experiment) -> str:
+    """What to set for a model that has no dynamics in the scores of modes; "" for one that has."""
+    if isinstance(experiment.of(Forecaster), Dynamics):
+        return ""
+    return (f"forecaster is {experiment.forecaster!r}, and assimilation takes the modes and dynamics of SPARTA-OI; set "
+            "linear_path=True and forecaster='dynamics'")
 
 
 def trained_system(experiment: Experiment) -> System:
-    """The system of an experiment's first forecaster; trains and measures what is missing."""
-    check_dynamics(experiment)
+    """The system of an experiment's first forecaster; trains and measures what is missing.
+
+    Raises:
+        ExperimentError: For a model without dynamics.
+    """
+    if lack := lack_of_dynamics(experiment):
+        raise ExperimentError(lack)
     record, forecaster = open_record(experiment), trained_forecaster(experiment, experiment.forecast_seeds[0])
     return system_of(forecaster, trained_errors(experiment, record, forecaster))
 
@@ -101,12 +102,13 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
         say(f"{TASK}: error {error:.4g} of the climate's variance with a taper of {length:g} km")
     best = tried[min(tried)]
     best = best._replace(linear_error=covariance_of(linear, patterns, taper_of(record, float(best.length))))
-    choices: dict[float, ModelErrors] = {}
-    for inflation in INFLATIONS:
-        errors = best._replace(inflation=inflation * one)
+    choices, inflation = {}, one
+    for _ in range(ROUNDS):
+        errors = best._replace(inflation=inflation)
         _, ratio = _cycled(record, forecaster, errors)
         choices[abs(math.log(ratio))] = errors
-        say(f"{TASK}: spread {ratio:.3g} of the error with model errors times {inflation:g}")
+        say(f"{TASK}: spread {ratio:.3g} of the error with model errors times {float(inflation):.3g}")
+        inflation = inflation / ratio**2
     return choices[min(choices)]
 
 

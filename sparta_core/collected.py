@@ -1,0 +1,63 @@
+"""What a model's file holds, collected of an experiment's runs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sparta_core.evaluation.scorecard import rows_of
+from sparta_core.experiment import Experiment
+from sparta_core.tasks import Task, task_of, tasks
+from sparta_core.tensors import Tensors, named
+from sparta_core.training.runs import RECORD
+from sparta_core.training.stages import representation
+
+PARTS = ("encoder", "decoder")  # of the representation: a projector serves training alone
+
+
+def collected(experiment: Experiment, names: Iterable[str]) -> tuple[Tensors, dict[str, Any]]:
+    """Collect tensors by name, and what is said of them; trains what is missing.
+
+    Args:
+        experiment: The model's settings.
+        names: The tasks that it holds.
+
+    Raises:
+        ExperimentError: For a name that is no task's, or a task that the model cannot have.
+    """
+    chosen = _with_needed(experiment, names)
+    sparta = representation(experiment)
+    tensors = sparta.attached()
+    for part in PARTS:
+        tensors |= named(part, sparta.parts[part].state_dict())
+    for task in chosen:
+        tensors |= named(task.name, task.state(sparta))
+    about = sparta.about()
+    settings, fields = about["experiment"], about["fields"]
+    for said, name in ((settings, "data"), (settings, "stations"), (fields, "source")):
+        if said.get(name) in (experiment.data, experiment.stations):
+            said[name] = Path(said[name]).name  # the folder is nobody else's
+    about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
+              "scores": _scores(experiment)}  # fmt: skip
+    return {name: _compact(name, x) for name, x in tensors.items()}, about
+
+
+def _with_needed(experiment: Experiment, names: Iterable[str]) -> list[Task]:
+    """The tasks called so, before each those whose state it takes."""
+    every = dict.fromkeys(each for name in names for each in (*task_of(experiment, name).takes, name))
+    return [task_of(experiment, name) for name in every]
+
+
+def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Matrices in half precision, where that can hold them; the fields' statistics as they are."""
+    half = tensor.half()
+    small = tensor.dtype is torch.float32 and tensor.ndim > 1 and not name.startswith("normaliser.")
+    return half.cpu() if small and bool(half.isfinite().all()) else tensor.cpu()
+
+
+def _scores(experiment: Experiment) -> list[list[Any]]:
+    """What the tasks' kept scores say of it: rows of task, set-up, metric and value."""
+    every = [(name, run) for name, task in tasks(experiment).items() for run in task.runs(experiment)]
+    frames = [rows_of(run, name) for name, run in every if run.has(RECORD)]
+    return [[row.task, row.setup, row.metric, float(row.value)] for frame in frames for row in frame.itertuples()]
