@@ -1,8 +1,8 @@
 """The joints carry what comes next: sketches at toy size of methods that are not built yet, on the package's protocols.
 
 A nowcaster on sequences that never touch each other, with masks inside its encoder and maps beside the vector, which
-is pre-trained and then fine-tuned; and a filter that cycles through days of sparse observations. A generator with a
-critic, two optimisers and a finer grid, is in tests/training/test_optimisers.py.
+is pre-trained and then fine-tuned. A generator with a critic, two optimisers and a finer grid, is in
+tests/training/test_optimisers.py.
 """
 
 from typing import NamedTuple
@@ -16,13 +16,10 @@ from torch.nn import functional as F
 from sparta_core.data.clock import Clock
 from sparta_core.data.domain import Domain
 from sparta_core.data.sample import Sample
-from sparta_core.tasks.embeddings import decode
-from sparta_core.tasks.forecast import trained_forecaster
 from sparta_core.training.checkpoint import load_weights
 from sparta_core.training.fit import MODEL, Job, Objective, fabric_of, fit, seeded
-from sparta_core.training.records import open_record, run_of
+from sparta_core.training.records import run_of
 from sparta_core.training.schedules import Schedule
-from sparta_core.training.stages import representation
 
 PAST, FUTURE, EVERY = 12, 12, np.timedelta64(5, "m")
 
@@ -145,24 +142,3 @@ def test_a_nowcaster_is_pre_trained_and_fine_tuned_on_separate_sequences(tiny):
         assert losses[-1] < 0.9 * losses[0]
     fresh = trained(experiment, Nowcasting(record), "-fresh").history()["training_loss"]
     assert tuned.history()["training_loss"][0] != pytest.approx(fresh[0], rel=1e-6)  # it began elsewhere
-
-
-@torch.no_grad()
-def test_a_filter_cycles_through_days_of_sparse_observations(globe):
-    """Forecast from the last analysis, take up what is observed, and go on: nearer to the truth than without."""
-    experiment = globe()
-    record, model, forecaster = open_record(experiment), representation(experiment), trained_forecaster(experiment, 0)
-    days = record.take(range(500, 512))
-    generator, interpolation = torch.Generator().manual_seed(0), model.encoder.interpolation
-    errors = {"filter": 0.0, "climatology": 0.0}
-    past = torch.zeros(1, 3, experiment.embedding)  # the climatology, for want of anything better
-    for day in days.split(1):
-        yesterday = day.dates - record.clock.step
-        background = forecaster.forecasts(past, yesterday, 1, 0.7)[:, 0]
-        observed = model.views.observe(day, generator, 0.7)
-        innovation = (observed.values - decode(model, background)) * observed.observed
-        analysis = background + interpolation(innovation, observed.observed)
-        past = torch.cat([past[:, 1:], analysis[:, None]], 1)
-        errors["filter"] += float((decode(model, analysis) - day.values).square().mean())
-        errors["climatology"] += float(day.values.square().mean())
-    assert errors["filter"] < 0.8 * errors["climatology"]

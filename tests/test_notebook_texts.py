@@ -19,7 +19,7 @@ NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 KEPT = re.compile(r"^## In the run kept here \((seeds?) ([\d, and]+), (?:.* )?(\w+)\)$", re.MULTILINE)
 DECIMAL = re.compile(r"\d+(?:\.\d+)+")
 # Numbers with a point that come from no run: a version, the grid's spacing, a closed form of the paper's settings.
-GIVEN = {"01_data": {"3.0.0", "5.625"}, "03_pretrain": {"11.1"}, "13_own_data": {"2.5"}}
+GIVEN = {"01_data": {"3.0.0", "5.625"}, "03_pretrain": {"11.1"}, "13_own_data": {"2.5"}, "14_assimilation": {"0.5"}}
 SEEDS = {"09_ablation": "0 and 1", "10_fusion": "0 and 1", "12_beyond_the_paper": "0, 1 and 2",
          "15_objectives": "0, 1 and 2"}  # fmt: skip
 TRAINS_THE_PAPERS = ("03_pretrain", "04_blend", "09_ablation", "10_fusion")

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 IDS = [path.stem for path in NOTEBOOKS]
 MANY = ("05_decoder", "06_forecast", "07_diffusion", "08_classification", "09_ablation", "10_fusion", "11_latent_space",
-        "15_objectives")  # which train many models
+        "14_assimilation", "15_objectives")  # which train many models, or take long
 PRESET = '''
 """{based_on} on a coarse grid."""
 

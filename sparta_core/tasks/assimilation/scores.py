@@ -5,17 +5,18 @@ before them, where there are any.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.assimilation import Assimilator
-from sparta_core.tasks.assimilation.analysis import Observed
+from sparta_core.tasks.assimilation.analysis import Analysis, Observed
 from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.fitted import TASK, trained_system
 from sparta_core.tasks.assimilation.networks import NETWORKS
@@ -80,37 +81,53 @@ def _scored(experiment: Experiment, kind: Assimilator, networks: Sequence[str], 
 @torch.no_grad()
 def cycled(record: Record, system: System, kind: Assimilator, network: str, seed: int) -> xr.Dataset:
     """Scores (variable) of one cycle through the test days, and the climate's variance of these."""
-    test = record.splits["downstream_test"]
+    test, count = record.splits["downstream_test"], len(record.variables)
     days = range(max(0, test.start - SPIN_UP), test.stop)
-    draws, area = np.random.default_rng(seed), record.cell_area.flatten()
+    seen = NETWORKS[network](record.domain, count, len(days), np.random.default_rng(seed))
     cycle = Cycle(system, kind, record.clock, seed, quality_control=False)
-    count = len(record.variables)
-    sums = torch.zeros(4, count, dtype=torch.float64, device=record.device)
-    spread, spread_of, seconds = torch.zeros_like(sums[0]), torch.zeros_like(sums[0]), 0.0
-    for day, seen in zip(days, NETWORKS[network](record.domain, count, len(days), draws), strict=True):
-        sample, places = record.take(slice(day, day + 1)), seen.to(record.device)
-        truth = sample.values.flatten()
-        begun = time.process_time()
-        analysis = cycle.analyse(Observed(truth[places], places, system.error[places]), sample.dates[0])
-        seconds += time.process_time() - begun
+    sums, spread, begun = [], [], time.process_time()
+    for day, (truth, analysis) in zip(days, analyses(record, cycle, days, seen), strict=True):
         if day < test.start:
             continue
-
-        def by_variable(fields: torch.Tensor) -> torch.Tensor:
-            return (fields.view(count, -1).double() * area).mean(1)
-
-        error = (analysis.mean @ system.patterns - truth).square()
-        before = (analysis.background @ system.patterns - truth).square()
-        sums += torch.stack([by_variable(each) for each in (error, before, truth.square(), torch.ones_like(truth))])
+        error, before = ((each @ system.patterns - truth).square() for each in (analysis.mean, analysis.background))
+        sums.append(by_variable(record, torch.stack([error, before, truth.square()])))
         if (day - test.start) % EVERY == 0:
-            spread += by_variable(analysis.variance(system.patterns) + system.error)
-            spread_of += by_variable(error)
-    mse, before, usual = (sums[:3] / sums[3]).cpu().numpy()
+            said = analysis.variance(system.patterns) + system.error
+            spread.append(by_variable(record, torch.stack([said, error])))
+    seconds = time.process_time() - begun
+    mse, before, usual = torch.stack(sums).mean(0).cpu().numpy()
+    said, wrong = torch.stack(spread).mean(0).cpu().numpy()
     coords = {"variable": list(record.variables)}
     units = {"units": "training variance"}
     return xr.Dataset({"mse": ("variable", mse, units), "background_mse": ("variable", before, units),
-                       "spread_skill": ("variable", (spread / spread_of).sqrt().cpu().numpy()),
+                       "spread_skill": ("variable", (said / wrong) ** 0.5),
                        "climate": ("variable", usual, units), "seconds": seconds / len(days)}, coords)  # fmt: skip
+
+
+def analyses(record: Record, cycle: Cycle, days: Iterable[int], seen: Iterable[Tensor]
+             ) -> Iterator[tuple[Tensor, Analysis]]:  # fmt: skip
+    """Analyse days of a record, whose values are observed without errors at some places.
+
+    Args:
+        record: The days.
+        cycle: Where it begins.
+        days: Their numbers in the record.
+        seen: The places (p,) in a day (C, H, W) of each.
+
+    Yields:
+        All values of a day (D,) and its analysis.
+    """
+    error = cycle.system.error
+    for day, where in zip(days, seen, strict=True):
+        sample, places = record.take(slice(day, day + 1)), where.to(record.device)
+        truth = sample.values.flatten()
+        yield truth, cycle.analyse(Observed(truth[places], places, error[places]), sample.dates[0])
+
+
+def by_variable(record: Record, fields: Tensor) -> Tensor:
+    """The means (..., C), over the area, of fields (..., D), float64."""
+    flat = fields.unflatten(-1, (len(record.variables), -1)).double()
+    return (flat * record.cell_area.flatten()).mean(-1)
 
 
 def _rows(kind: str, scores: xr.Dataset) -> Rows:
