@@ -24,7 +24,8 @@ FIRST = 5  # days that the covariance of the beginning, which is the linear inve
 class Ensemble(Assimilator, name="ensemble"):
     """Members, each of which cycles."""
 
-    assimilation_members: Annotated[int, Field(ge=2, lt=LARGEST)] = setting(12, "of the ensemble that assimilates")
+    assimilation_members: Annotated[int, Field(ge=2, lt=LARGEST)] = setting(
+        12, "of the ensemble that assimilates", trains=False)
 
     def begin(self, system: System, first: Analysis, generator: torch.Generator) -> State:
         after = first.gain.root_after

@@ -92,7 +92,7 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
     assert isinstance(network, LatentDynamics)
     damping = forecaster.calibration(experiment.downstream_mask_ratio)["damping"][0]
     one, patterns = torch.ones((), device=record.device), network.patterns
-    learned, linear = step_errors(record, forecaster.model, network)
+    learned, linear = step_errors(record, network)
     tried: dict[float, ModelErrors] = {}
     for length in LENGTHS:
         covariance = covariance_of(learned, patterns, taper_of(record, length))

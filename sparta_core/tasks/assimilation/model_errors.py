@@ -15,11 +15,10 @@ from torch import Tensor
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
 from sparta_core.localised import taper_factors
-from sparta_core.models.sparta import Sparta
 from sparta_core.modes import EARTH_RADIUS
 from sparta_core.tasks.assimilation.covariances import localised
 from sparta_core.tasks.assimilation.system import scaled
-from sparta_core.tasks.embeddings import embed
+from sparta_core.tasks.embeddings import CHUNK
 from sparta_core.tasks.forecast.latent_dynamics import LatentDynamics
 
 FACTORS = 30  # leading ones of a taper
@@ -38,14 +37,14 @@ class ModelErrors(NamedTuple):
 
 
 @torch.no_grad()
-def step_errors(record: Record, model: Sparta, dynamics: LatentDynamics) -> tuple[Tensor, Tensor]:
+def step_errors(record: Record, dynamics: LatentDynamics) -> tuple[Tensor, Tensor]:
     """What is wrong with steps of the dynamics, and of the linear inverse model, from whole training days.
 
     Returns:
         Deviations (N, K) each, whose products summed over N are the covariance: at most K of them, and as large as what
         is wrong on validation days.
     """
-    parts = [_step_errors(record, model, dynamics, part) for part in ("train", "validation")]
+    parts = [_step_errors(record, dynamics, part) for part in ("train", "validation")]
     patterns, count = dynamics.patterns, len(record.variables)
 
     def sizes(errors: Tensor) -> Tensor:
@@ -58,9 +57,10 @@ def step_errors(record: Record, model: Sparta, dynamics: LatentDynamics) -> tupl
     return made[0], made[1]
 
 
-def _step_errors(record: Record, model: Sparta, dynamics: LatentDynamics, part: str) -> tuple[Tensor, Tensor]:
+def _step_errors(record: Record, dynamics: LatentDynamics, part: str) -> tuple[Tensor, Tensor]:
     """What is wrong with steps from a part's whole days (T, K)."""
-    whole, lags, first = embed(model, record.split(part)), dynamics.lags, record.splits[part].start
+    days, lags, first = record.split(part), dynamics.lags, record.splits[part].start
+    whole = torch.cat([some.values.flatten(1) @ dynamics.patterns.T for some in days.split(CHUNK)])
     errors = []
     for starts in torch.arange(len(whole) - lags, device=whole.device).split(AT_ONCE):
         past = whole[starts[:, None] + torch.arange(lags, device=whole.device)]
