@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sparta_core.observe.quality import LIMIT, one_by_one
+from sparta_core.tasks.assimilation.system import System
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,7 @@ class Analysis(NamedTuple):
     gain: Gain
     aside: list[tuple[int, float, float]]  # places in the day of what was set aside, and how far from the others it is
 
-    def variance(self, patterns: Tensor) -> Tensor:
-        """The variance (D,) of the errors of its fields, as far as the modes hold them."""
-        return (self.gain.root_after.T @ patterns).square().sum(0)
+    def variance(self, system: System) -> Tensor:
+        """The variance (D,) of the errors of its fields: of what the modes hold and of the rest, as large as found."""
+        said = (self.gain.root_after.T @ system.patterns).square().sum(0) + system.error
+        return (said.unflatten(0, (len(system.spread), -1)) * system.spread[:, None].square()).flatten()

@@ -48,7 +48,7 @@ def fields_of(analysis: Analysis, system: System, normaliser: Normaliser, date: 
     shape = (2, len(normaliser.variables), *normaliser.grid)
     scores = torch.stack([analysis.mean, analysis.background])
     made, before = normaliser.physical((scores @ system.patterns).view(shape), np.array([date, date]))
-    std = (analysis.variance(system.patterns) + system.error).sqrt()
+    std = analysis.variance(system).sqrt()
     innovation = torch.full_like(std, torch.nan)
     innovation[analysis.gain.observed.places] = analysis.departures
     deviations = torch.stack([std, innovation]).view(shape) * normaliser.std.view(-1, 1, 1)

@@ -1,6 +1,5 @@
 """Systems of trained models: what filters need is measured once, and kept beside the forecaster."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,7 +26,7 @@ from sparta_core.training.records import open_record, run_of
 TASK = "assimilation"
 FILE = "model-errors.safetensors"
 LENGTHS = (2500.0, 4000.0, 6000.0)  # km
-ROUNDS = 3  # in which the inflation is found
+INFLATIONS = (0.7, 1.4)  # of the errors, besides 1
 SPIN_UP, DAYS = 15, 45  # validation days that a choice is made on
 EVERY = 5  # days between two whose spread is reckoned, which takes as long as an analysis
 STEPS = 64  # members whose step is computed at once
@@ -66,7 +65,8 @@ def system_of(forecaster: TrainedForecaster, errors: ModelErrors) -> System:
     factors = taper_of(normaliser, float(errors.length))
     left_out = modes.error.repeat_interleave(modes.patterns.shape[1] // len(modes.error))
     return System(modes.patterns, modes.variance, left_out, _Step(network, normaliser), network.lags, network.step,
-                  errors.inflation * errors.model_error, errors.linear_error, errors.damping, factors)  # fmt: skip
+                  errors.inflation * errors.model_error, errors.linear_error, errors.damping, errors.spread,
+                  factors)  # fmt: skip
 
 
 class _Step:
@@ -84,9 +84,10 @@ class _Step:
 
 
 def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
-    """Measure a forecaster's errors, then choose, on validation days, a taper's length and the errors' inflation.
+    """Measure a forecaster's errors, then choose, on validation days, what makes the best analyses of them.
 
-    The length has the least error of analyses, the inflation the spread that is nearest to it.
+    That are the taper's length, then the errors' inflation; in the end it is found how wrong the analyses are beside
+    what the filter says.
     """
     experiment, network = forecaster.model.experiment, forecaster.network
     assert isinstance(network, LatentDynamics)
@@ -94,27 +95,26 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
     one, patterns = torch.ones((), device=record.device), network.patterns
     learned, linear = step_errors(record, network)
     tried: dict[float, ModelErrors] = {}
+
+    def attempt(errors: ModelErrors) -> None:
+        error, said = _cycled(record, forecaster, errors)
+        tried[error] = errors._replace(spread=said)
+        say(f"{TASK}: error {error:.4g} of the climate's variance with a taper of {float(errors.length):g} km and "
+            f"model errors times {float(errors.inflation):g}")  # fmt: skip
+
     for length in LENGTHS:
         covariance = covariance_of(learned, patterns, taper_of(record, length))
-        errors = ModelErrors(covariance, covariance, damping, length * one, one)
-        error, _ = _cycled(record, forecaster, errors)
-        tried[error] = errors
-        say(f"{TASK}: error {error:.4g} of the climate's variance with a taper of {length:g} km")
+        attempt(ModelErrors(covariance, covariance, damping, length * one, one, torch.ones_like(damping)))
     best = tried[min(tried)]
-    best = best._replace(linear_error=covariance_of(linear, patterns, taper_of(record, float(best.length))))
-    choices, inflation = {}, one
-    for _ in range(ROUNDS):
-        errors = best._replace(inflation=inflation)
-        _, ratio = _cycled(record, forecaster, errors)
-        choices[abs(math.log(ratio))] = errors
-        say(f"{TASK}: spread {ratio:.3g} of the error with model errors times {float(inflation):.3g}")
-        inflation = inflation / ratio**2
-    return choices[min(choices)]
+    for inflation in INFLATIONS:
+        attempt(best._replace(inflation=inflation * one, spread=torch.ones_like(damping)))
+    best = tried[min(tried)]
+    return best._replace(linear_error=covariance_of(linear, patterns, taper_of(record, float(best.length))))
 
 
 @torch.no_grad()
-def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) -> tuple[float, float]:
-    """The error of analyses of validation days that are observed at some places, and their spread over it."""
+def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) -> tuple[float, Tensor]:
+    """The error of analyses of validation days that are observed at some places, and (C,) over their spread."""
     system, area = system_of(forecaster, errors), record.cell_area.flatten()
     days = record.split("validation")[: SPIN_UP + DAYS]
     if len(days) <= SPIN_UP:
@@ -127,12 +127,12 @@ def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) 
         if number < SPIN_UP:
             continue
         error = (analysis.mean @ system.patterns - truth).square()
-        squares.append([float((part.view(-1, len(area)) * area).mean()) for part in (error, truth.square())])
+        squares.append(torch.stack([(part.view(-1, len(area)) * area).mean() for part in (error, truth.square())]))
         if number % EVERY == 0:
-            said = analysis.variance(system.patterns) + system.error
-            spread.append([float((part.view(-1, len(area)) * area).mean()) for part in (said, error)])
-    (wrong, usual), (said_so, was) = np.mean(squares, axis=0), np.mean(spread, axis=0)
-    return float(wrong / usual), float(said_so / was) ** 0.5
+            both = torch.stack([error, analysis.variance(system)]).unflatten(1, (-1, len(area)))
+            spread.append((both * area).mean(2))
+    (wrong, usual), (was, said) = torch.stack(squares).mean(0), torch.stack(spread).mean(0)
+    return float(wrong / usual), (was / said).sqrt()
 
 
 def observed_days(record: Record, system: System, days: Sample) -> Iterator[tuple[Observed, Tensor, np.datetime64]]:

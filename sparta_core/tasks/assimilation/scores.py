@@ -92,8 +92,7 @@ def cycled(record: Record, system: System, kind: Assimilator, network: str, seed
         error, before = ((each @ system.patterns - truth).square() for each in (analysis.mean, analysis.background))
         sums.append(by_variable(record, torch.stack([error, before, truth.square()])))
         if (day - test.start) % EVERY == 0:
-            said = analysis.variance(system.patterns) + system.error
-            spread.append(by_variable(record, torch.stack([said, error])))
+            spread.append(by_variable(record, torch.stack([analysis.variance(system), error])))
     seconds = time.process_time() - begun
     mse, before, usual = torch.stack(sums).mean(0).cpu().numpy()
     said, wrong = torch.stack(spread).mean(0).cpu().numpy()

@@ -31,7 +31,8 @@ def system(seed=0, left_out=0.1, **changes):
     patterns, linear, noise = vectors.T @ patterns, vectors.T @ linear @ vectors, vectors.T @ noise @ vectors
     made = System(patterns, variance, torch.full((SIZE,), left_out, dtype=torch.float64),
                   lambda past, date: past[:, -1] @ linear, 2, linear, noise, noise,
-                  torch.ones(CHANNELS, dtype=torch.float64), torch.ones(1, PLACES, dtype=torch.float64))  # fmt: skip
+                  torch.ones(CHANNELS, dtype=torch.float64), torch.ones(CHANNELS, dtype=torch.float64),
+                  torch.ones(1, PLACES, dtype=torch.float64))  # fmt: skip
     return replace(made, **changes)
 
 
