@@ -58,7 +58,8 @@ class Cycle:
                 self._step(observed[:0])
             analysis = self._step(observed)
         self.date = date
-        return analysis
+        members = self.state.past[:, -1]
+        return analysis._replace(apart=members - analysis.mean) if len(members) > 1 else analysis
 
     def _steps_to(self, date: np.datetime64) -> int:
         assert self.date is not None
@@ -88,7 +89,7 @@ class Cycle:
             observed, departures = observed[kept], departures[kept]
             gain = self._gain(before.root, observed)
         mean = before.mean + gain.increments(departures[None])[0]
-        return Analysis(mean, before.mean, departures, gain, aside)
+        return Analysis(mean, before.mean, departures, gain, before.apart[:0], aside)
 
     def _gain(self, root: Tensor, observed: Observed) -> Gain:
         """The gain, the last one where nothing has changed."""

@@ -10,12 +10,13 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from sparta_core.settings import LARGEST, setting
 from sparta_core.tasks.assimilation import Assimilator, Background, State
 from sparta_core.tasks.assimilation.analysis import Analysis
 from sparta_core.tasks.assimilation.covariances import centred, localised, root_of
-from sparta_core.tasks.assimilation.system import System
+from sparta_core.tasks.assimilation.system import System, scaled
 
 MEMORY = 30  # days over which the members' covariance is averaged
 FIRST = 5  # days that the covariance of the beginning, which is the linear inverse model's, counts as
@@ -38,6 +39,7 @@ class Ensemble(Assimilator, name="ensemble"):
         members = system.step(state.past, date)
         mean, count = members.mean(0), len(members)
         apart = members - mean
+        mean = scaled(mean[None], system.patterns, _shares(system, mean, apart))[0]
         age = min(state.age + 1, MEMORY)
         today = localised(apart / (count - 1) ** 0.5, system.patterns, system.factors)
         memory = state.errors + (today - state.errors) / age
@@ -51,3 +53,13 @@ class Ensemble(Assimilator, name="ensemble"):
         errors = centred(len(apart), len(gain.scale), apart, generator) / gain.scale
         after = analysis.mean + apart + gain.increments(errors - apart @ gain.at_places)
         return before.state._replace(past=torch.cat([before.state.past[:, 1:], after[:, None]], 1))
+
+
+def _shares(system: System, mean: Tensor, apart: Tensor) -> Tensor:
+    """Of the mean of members the share (C,) that is no chance: its square less that of the mean of as many draws.
+
+    Long without observations members have nothing in common, and the mean of a dozen would be worse than the climate.
+    """
+    squares = (torch.cat([mean[None], apart]) @ system.patterns).unflatten(1, (len(system.spread), -1)).square().mean(2)
+    chance = squares[1:].sum(0) / (len(apart) - 1) / len(apart)
+    return (1 - chance / squares[0]).clamp_min(0)

@@ -34,7 +34,7 @@ class ModelErrors(NamedTuple):
     damping: Tensor  # (C,) share of forecast anomalies that come true a step ahead
     length: Tensor  # () km, of the taper
     inflation: Tensor  # () of the dynamics' errors
-    spread: Tensor  # (C,) errors of analyses over those that a filter reckons with
+    spread: Tensor  # (C,) errors of analyses over what the members of an ensemble say
 
 
 @torch.no_grad()
