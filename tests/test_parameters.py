@@ -110,6 +110,7 @@ WRONG = {
     "12": ALL | {"seeds": ("0,0", "seeds is '0,0'; each may be named once"), "data": ("", "data is ''; it must be"),
                  "epochs": ("many", "epochs is 'many'; it must be of type int")},
     "13": ALL | SEED,
+    "14": ALL | SEED,
     "15": ALL | {"seeds": ("x", f"seeds is 'x'; {SEEDS}"), "data": ("", "data is ''; it must be"),
                  "objectives": ("Foo", "objectives is 'Foo'; choose one of: SimCLR, + hard negatives, + cycle, all")},
 }  # fmt: skip
