@@ -147,7 +147,6 @@ BAD = {
     "short": (lambda d: d.isel(time=slice(3)), "no whole day of 4 fields"),
     "one": (lambda d: d.isel(time=[0]), "no time axis with two dates"),
     "units": (lambda d: with_units(d, "2m_temperature", "m"), "2m_temperature in .* is in 'm'; .* 'K'"),
-    "region": (lambda d: d.assign_coords(longitude=-20 + 5.0 * np.arange(8)), "longitude in .* goes from -20 to 15 "),
     "no units": (lambda d: with_units(d, "geopotential", None), "geopotential in .* no units; .* 'm2 s-2'"),
     "no variable": (lambda d: d.drop_vars("geopotential"), "has no geopotential; .* 2m_temperature, .*wind"),
     "no level": (lambda d: d.sel(level=[500, 1000]), "no level 850 hPa; .* levels: 500, 1000$"),
