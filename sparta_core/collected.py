@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from sparta_core.evaluation.plan import check
 from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.tasks import Task, task_of, tasks
@@ -27,6 +28,7 @@ def collected(experiment: Experiment, names: Iterable[str]) -> tuple[Tensors, di
         ExperimentError: For a name that is no task's, or a task that the model cannot have.
     """
     chosen = _with_needed(experiment, names)
+    check(experiment, [task.name for task in chosen])
     sparta = representation(experiment)
     tensors = sparta.attached()
     for part in PARTS:

@@ -29,3 +29,8 @@ def one_line(error: BaseException) -> str:
         ('no route', 'TimeoutError')
     """
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def cannot_write(path: object, error: OSError) -> RunError:
+    """Make the error of a file that cannot be written where a person wants it."""
+    return RunError(f"cannot write {path} ({error.strerror or error}); choose another folder")

@@ -18,7 +18,7 @@ from sparta_core.data.given_errors import Errors, errors_of
 from sparta_core.data.reports import gridded_reports
 from sparta_core.data.sample import Sample
 from sparta_core.data.stations import Table
-from sparta_core.errors import DataError, ExperimentError, RunError
+from sparta_core.errors import DataError, ExperimentError, RunError, cannot_write
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
 from sparta_core.models.sparta import FORMAT, Sparta
@@ -88,7 +88,7 @@ class Model:
             replace(path, packed(self.tensors, dict(self.about)))
             replace(path.with_suffix(".md"), card(path.name, path.stat().st_size, self.about).encode())
         except OSError as error:
-            raise RunError(f"cannot write {path} ({error.strerror or error}); choose another folder") from error
+            raise cannot_write(path, error) from error
         return path
 
     def embed(self, days: Given, **reading: Any) -> xr.Dataset:

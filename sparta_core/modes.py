@@ -30,6 +30,12 @@ def eofs(x: Tensor, count: int) -> Tensor:
     return vectors.T.to(x) if tall else (vectors / values.sqrt()).T.to(x) @ x
 
 
+def scaled(scores: Tensor, patterns: Tensor, shares: Tensor) -> Tensor:
+    """Scores (..., K) of fields each variable of which is multiplied with its share, (..., C)."""
+    fields = (scores @ patterns).unflatten(-1, (shares.shape[-1], -1)) * shares[..., None]
+    return fields.flatten(-2) @ patterns.T
+
+
 def inverse_step(days: Tensor, ridge: float) -> Tensor:
     """The step (K, K) that takes days (T, K) into those after them best: a linear inverse model (Penland, 1989).
 

@@ -38,6 +38,21 @@ def say(line: str) -> None:
         print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
+class Told:
+    """Says a line now and then, with the time left of a `total`, for what has no epochs."""
+
+    def __init__(self, total: float) -> None:
+        self.total = total
+        self.begun = self.said = time.monotonic()
+
+    def __call__(self, done: float, line: str) -> None:
+        """After so much of the total."""
+        now = time.monotonic()
+        if now - self.said > QUIET:
+            self.said = now
+            say(f"{line}, {time_left(now - self.begun, done, self.total)}")
+
+
 class Progress:
     """Prints plain lines, which notebooks, papermill's log and a cluster's log file all keep.
 

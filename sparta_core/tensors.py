@@ -34,7 +34,7 @@ def under(name: str, tensors: Mapping[str, Tensor]) -> Tensors:
 def packed(tensors: Tensors, record: dict[str, Any]) -> bytes:
     """The content of such a file; the same bytes for the same tensors and record."""
     tensors = {key: value.detach().contiguous().cpu() for key, value in tensors.items()}
-    seal = sealed_json({"record": record, "tensors": _checksum(tensors)})
+    seal = sealed_json({"record": record, "tensors": checksum(tensors)})
     return save(tensors, metadata={"sealed": seal.decode()})  # one entry: safetensors shuffles them
 
 
@@ -45,7 +45,7 @@ def unpacked(path: Path) -> tuple[Tensors, dict[str, Any]]:
         seal = _seal(file)
         # Copies: products of matrices depend in their last bits on where in memory they begin, by chance in a file.
         tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
-    if seal["tensors"] != _checksum(tensors):
+    if seal["tensors"] != checksum(tensors):
         raise ValueError(CHANGED)
     return tensors, seal["record"]
 
@@ -53,8 +53,8 @@ def unpacked(path: Path) -> tuple[Tensors, dict[str, Any]]:
 def checksum_of(path: Path) -> str:
     """The checksum that such a file says its tensors have, without reading these; errors as `unpacked`'s."""
     with safe_open(path, framework="pt") as file:
-        checksum: str = _seal(file)["tensors"]
-    return checksum
+        said: str = _seal(file)["tensors"]
+    return said
 
 
 def _seal(file: Any) -> dict[str, Any]:
@@ -62,11 +62,11 @@ def _seal(file: Any) -> dict[str, Any]:
     return seal
 
 
-def _checksum(tensors: Tensors) -> str:
+def checksum(tensors: Tensors) -> str:
     """The sha256 of tensors, by name."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(value.cpu().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

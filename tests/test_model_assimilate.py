@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +193,9 @@ def test_a_model_without_dynamics_has_no_assimilation(tiny, days):
     experiment = tiny()
     with pytest.raises(ExperimentError, match="forecaster is 'lstm', and assimilation takes the modes and dyn"):
         trained_system(experiment)
+    with pytest.raises(ExperimentError, match="forecaster is 'lstm', and assimilation takes the modes and dyn"):
+        Model.of(experiment, ["assimilation"])
+    assert not Path(experiment.runs).exists()  # nothing was trained before
 
 
 def test_the_command_line_assimilates(path, days, tmp_path, model):

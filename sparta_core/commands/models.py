@@ -8,7 +8,7 @@ import xarray as xr
 
 from sparta_core.commands.words import parsed, parser_of
 from sparta_core.data.tables import TABLES
-from sparta_core.errors import ExperimentError, RunError
+from sparta_core.errors import ExperimentError, cannot_write
 from sparta_core.evaluation.targets import check_targets
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
@@ -88,4 +88,4 @@ def _write(made: xr.Dataset, path: Path) -> None:
     try:
         replace(path, bytes(made.to_netcdf(engine="h5netcdf")))
     except OSError as error:
-        raise RunError(f"cannot write {path} ({error.strerror or error}); choose another folder") from error
+        raise cannot_write(path, error) from error

@@ -89,20 +89,41 @@ def gross_errors(anomalies: Tensor, observed: Tensor, background: Background, li
 def _of_places(values: Tensor, days: Tensor, index: Tensor, background: Background, limit: float) -> Iterator[Aside]:
     """The gross errors among values (T, p) that were observed at the same places, `index` (p,)."""
     root = background.error[index].rsqrt()
-    basis, scaled, most = background.spread[index] * root[:, None], values * root, limit * background.std[index] * root
+    basis = background.spread[index] * root[:, None]
+    for one in contradicted(values * root, basis, posterior(basis), limit):
+        yield Aside(int(days[one.day]), int(index[one.place]), one.residual / float(root[one.place]), one.deviations)
+
+
+def posterior(basis: Tensor) -> Tensor:
+    """The covariance (K, K) of scores of variance 1 once they are observed with errors of variance 1, basis (p, K)."""
     whole = basis.T @ basis
     whole.diagonal().add_(1)
-    inner = torch.cholesky_inverse(torch.linalg.cholesky(whole))
+    return torch.cholesky_inverse(torch.linalg.cholesky(whole))
+
+
+def contradicted(scaled: Tensor, basis: Tensor, inner: Tensor, limit: float = LIMIT) -> Iterator[Aside]:
+    """Find the values that the others of their day contradict.
+
+    Args:
+        scaled: (T, p) values of days at the same places, less what is expected, in units of their errors.
+        basis: (p, K) what scores of variance 1 make of them, in these units.
+        inner: (K, K) `posterior` of the basis.
+        limit: of a residual, in standard deviations of what is expected.
+
+    Yields:
+        Those of each day one after the other; days, places and residuals are as in `scaled`.
+    """
     weights = basis @ inner
-    precision = 1 - (weights * basis).sum(1)  # of S^-1, in units of the errors, the diagonal
+    precision = 1 - (weights * basis).sum(1)  # of S^-1, the diagonal
     solved = scaled - (scaled @ basis) @ weights.T  # S^-1 d
-    suspect = (solved.abs() > most * precision).any(1)
-    for day, product in zip(days[suspect].tolist(), solved[suspect], strict=True):
-        for place, residual, deviations in one_by_one(product, precision, inner, basis, most):
-            yield Aside(day, int(index[place]), residual / float(root[place]), deviations)
+    most = limit * (1 + basis.square().sum(1)).sqrt()
+    for day in (solved.abs() > most * precision).any(1).nonzero()[:, 0].tolist():
+        double = (each.double() for each in (solved[day], precision, inner, basis, most))
+        for place, residual, deviations in _one_by_one(*double):
+            yield Aside(day, place, residual, deviations)
 
 
-def one_by_one(product: Tensor, precision: Tensor, inner: Tensor, basis: Tensor, most: Tensor
+def _one_by_one(product: Tensor, precision: Tensor, inner: Tensor, basis: Tensor, most: Tensor
                 ) -> Iterator[tuple[int, float, float]]:  # fmt: skip
     """Places, residuals and deviations of the values that are set aside of a day, the least likely one after the other.
 

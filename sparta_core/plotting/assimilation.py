@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike
+
+from sparta_core.plotting.panels import panels
 
 COLOURS = {"background": "C0", "analysis": "C3"}
 
@@ -24,8 +25,8 @@ def plane(states: Mapping[str, tuple[ArrayLike, ArrayLike]], direction: ArrayLik
         truth: (2,) scores.
         title: Above.
     """
-    fig, ax = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
-    plt.close(fig)
+    fig, axes = panels(1, lambda *_: (6.5, 4.8))
+    ax = axes[0, 0]
     across = np.asarray(direction, float)
     size = float(np.linalg.norm(across))
     foot, along = across * value / size**2, np.array([-across[1], across[0]]) / size
@@ -65,14 +66,14 @@ def errors_by_day(errors: Mapping[str, ArrayLike], days: ArrayLike, xlabel: str,
         ylabel: What the errors are, with their unit.
         title: Above.
     """
-    fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
-    plt.close(fig)
+    fig, axes = panels(1, lambda *_: (9, 3.6))
+    ax = axes[0, 0]
     for number, (name, values) in enumerate(errors.items()):
         series = np.asarray(values, float)
         ax.plot(np.asarray(days), series, color=f"C{number}", linewidth=1.3, label=f"{name} ({series.mean():.3g})")
         ax.axhline(series.mean(), color=f"C{number}", linewidth=0.6)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None))
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.margins(x=0.01)
-    ax.legend(frameon=False, fontsize=9, ncols=len(errors), loc="upper left", bbox_to_anchor=(0, 1.0))
+    ax.legend(frameon=False, fontsize=9, ncols=len(errors), loc="upper left")
     ax.set_ylim(0, 1.2 * max(float(np.max(np.asarray(values, float))) for values in errors.values()))
     return fig

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from pathlib import Path
 
 from torch import Tensor
@@ -13,7 +12,7 @@ from sparta_core.experiment import Experiment
 from sparta_core.localised import localised_eofs
 from sparta_core.modes import EARTH_RADIUS, Modes, eofs
 from sparta_core.processes import first_process
-from sparta_core.progress import QUIET, say, time_left
+from sparta_core.progress import Told
 from sparta_core.tensors import Tensors
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
@@ -70,14 +69,11 @@ def fit_modes(record: Record, count: int, length: float) -> Modes:
 
 
 def _localised(record: Record, days: Tensor, count: int, length: float) -> tuple[Tensor, Tensor]:
-    begun = said = time.monotonic()
+    progress = Told(1)
 
     def told(share: float) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said > QUIET and first_process():
-            said = now
-            say(f"modes: {share:.0%} of the products, {time_left(now - begun, share, 1)}")
+        if first_process():
+            progress(share, f"modes: {share:.0%} of the products")
 
     places = record.domain.positions().flatten(0, 1)
     return localised_eofs(days, count, places, length / EARTH_RADIUS, told)

@@ -56,6 +56,10 @@ DRAWN = {
     "planes": (lambda _: {"points": {"SPARTA-OI": POINTS}, "day_of_year": DAYS}, False),
     "trajectories": (lambda _: {"points": POINTS, "day_of_year": DAYS, "starts": [1], "length": 4,
                                 "dates": ["2001-01-02"]}, False),
+    "plane": (lambda _: {"states": {name: (np.zeros(2), np.eye(2)) for name in ("background", "analysis")},
+                         "direction": [1.0, 0.5], "value": 1.0, "std": 0.5, "truth": [1.0, 0.0]}, False),
+    "errors_by_day": (lambda _: {"errors": {"cycle": POINTS[:, 0] ** 2}, "days": DAYS, "xlabel": "day",
+                                 "ylabel": "mean squared error (1)"}, False),
 }  # fmt: skip
 
 

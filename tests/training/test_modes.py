@@ -12,7 +12,7 @@ import pytest
 import torch
 import xarray as xr
 
-from sparta_core import localised
+from sparta_core import localised, progress
 from sparta_core.data.record import load_record
 from sparta_core.errors import DataError, ExperimentError, RunError
 from sparta_core.localised import localised_eofs
@@ -154,7 +154,7 @@ def test_a_grid_too_large_for_its_covariance_has_the_same_modes(experiment, reco
 
 @pytest.mark.parametrize("rank", ["0", "1"])
 def test_the_first_process_says_how_long_it_takes(record, monkeypatch, capsys, rank):
-    monkeypatch.setattr(made, "QUIET", -1.0)
+    monkeypatch.setattr(progress, "QUIET", -1.0)
     monkeypatch.setenv("RANK", rank)
     fit_modes(record, 16, 8000.0)
     lines = capsys.readouterr().out.splitlines()

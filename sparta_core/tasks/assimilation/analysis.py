@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sparta_core.observe.quality import LIMIT, one_by_one
+from sparta_core.observe.quality import contradicted, posterior
 from sparta_core.tasks.assimilation.system import System
 
 
@@ -46,9 +46,7 @@ class Gain:
         self.at_places = patterns[:, observed.places]
         self.scale = observed.variance.rsqrt()
         self.basis = (root.T @ self.at_places).T * self.scale[:, None]
-        whole = self.basis.T @ self.basis
-        whole.diagonal().add_(1)
-        self.inner = torch.cholesky_inverse(torch.linalg.cholesky(whole))
+        self.inner = posterior(self.basis)
 
     def increments(self, departures: Tensor) -> Tensor:
         """The corrections (N, K) of scores that departures (N, p) of observations from them ask for."""
@@ -65,15 +63,8 @@ class Gain:
         Returns:
             Of each the place in p, how far it is from what the others say, and in standard deviations of that.
         """
-        known, weights = departures * self.scale, self.basis @ self.inner
-        precision = 1 - (weights * self.basis).sum(1)
-        product = known - (known @ self.basis) @ weights.T
-        most = LIMIT * (1 + self.basis.square().sum(1)).sqrt()
-        if not (product.abs() > most * precision).any():
-            return []
-        double = (each.double() for each in (product, precision, self.inner, self.basis, most))
-        found = one_by_one(*double)
-        return [(place, residual / float(self.scale[place]), apart) for place, residual, apart in found]
+        found = contradicted((departures * self.scale)[None], self.basis, self.inner)
+        return [(one.place, one.residual / float(self.scale[one.place]), one.deviations) for one in found]
 
 
 class Analysis(NamedTuple):

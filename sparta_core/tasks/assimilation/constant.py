@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from sparta_core.modes import scaled
 from sparta_core.tasks.assimilation import Assimilator, Background, State
 from sparta_core.tasks.assimilation.analysis import Analysis, Gain
 from sparta_core.tasks.assimilation.covariances import root_of
@@ -22,8 +23,7 @@ class Constant(Assimilator, name="constant"):
     def begin(self, system: System, first: Analysis, generator: torch.Generator) -> State:
         gain, before = first.gain, torch.inf
         for _ in range(ROUNDS):
-            moved = system.linear.T @ gain.root_after
-            covariance = moved @ moved.T + system.model_error
+            covariance = system.forecast(gain.root_after) + system.model_error
             size = float(covariance.trace())
             if abs(size - before) < SETTLED * size:
                 break
@@ -31,9 +31,9 @@ class Constant(Assimilator, name="constant"):
         return State(first.mean.expand(1, system.lags, -1), gain.root, 1)
 
     def background(self, system: System, state: State, date: np.datetime64, generator: torch.Generator) -> Background:
-        mean = system.damped(system.step(state.past, date))[0]
+        mean = scaled(system.step(state.past, date), system.patterns, system.damping)[0]
         return Background(mean, state.errors, state.past[:0, 0], state)
 
     def proceed(self, system: System, before: Background, analysis: Analysis, generator: torch.Generator) -> State:
         past = torch.cat([before.state.past[:, 1:], analysis.mean[None, None]], 1)
-        return before.state._replace(past=past, age=before.state.age + 1)
+        return before.state._replace(past=past)

@@ -12,11 +12,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from sparta_core.modes import scaled
 from sparta_core.settings import LARGEST, setting
 from sparta_core.tasks.assimilation import Assimilator, Background, State
 from sparta_core.tasks.assimilation.analysis import Analysis
 from sparta_core.tasks.assimilation.covariances import centred, localised, root_of
-from sparta_core.tasks.assimilation.system import System, scaled
+from sparta_core.tasks.assimilation.system import System
 
 MEMORY = 30  # days over which the members' covariance is averaged
 FIRST = 5  # days that the covariance of the beginning, which is the linear inverse model's, counts as
@@ -31,9 +32,8 @@ class Ensemble(Assimilator, name="ensemble"):
     def begin(self, system: System, first: Analysis, generator: torch.Generator) -> State:
         after = first.gain.root_after
         drawn = centred(self.assimilation_members, len(after), after, generator) @ after.T
-        moved = system.linear.T @ after
         past = (first.mean + drawn)[:, None].expand(-1, system.lags, -1)
-        return State(past, moved @ moved.T, FIRST)
+        return State(past, system.forecast(after), FIRST)
 
     def background(self, system: System, state: State, date: np.datetime64, generator: torch.Generator) -> Background:
         members = system.step(state.past, date)

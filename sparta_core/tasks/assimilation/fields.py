@@ -1,6 +1,5 @@
 """Analyses as fields: in physical units, by the names of the CF conventions."""
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,27 +10,11 @@ from torch import Tensor
 from sparta_core.data.labelled import TIME, labelled
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.sample import Sample
-from sparta_core.progress import QUIET, say, time_left
 from sparta_core.tasks.assimilation.analysis import Analysis, Observed
 from sparta_core.tasks.assimilation.cycle import Cycle
-from sparta_core.tasks.assimilation.fitted import TASK
 from sparta_core.tasks.assimilation.system import System
 
 SIGMA, BEFORE, INNOVATION = "_std", "_background", "_innovation"  # behind a variable's name
-
-
-class Told:
-    """Says now and then, day by day, how many of some days are done and how long the others will take."""
-
-    def __init__(self, days: int) -> None:
-        self.days, self.done = days, 0
-        self.begun = self.said = time.monotonic()
-
-    def __call__(self) -> None:
-        self.done, now = self.done + 1, time.monotonic()
-        if now - self.said > QUIET:
-            self.said = now
-            say(f"{TASK}: day {self.done} of {self.days}, {time_left(now - self.begun, self.done, self.days)}")
 
 
 def analysed(cycle: Cycle, days: Sample, variance: Tensor) -> Iterator[Analysis]:

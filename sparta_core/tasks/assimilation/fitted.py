@@ -1,6 +1,6 @@
 """Systems of trained models: what filters need is measured once, and kept beside the forecaster."""
 
-from collections.abc import Iterator
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -8,15 +8,14 @@ from torch import Tensor
 
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
-from sparta_core.data.sample import Sample
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.progress import say
-from sparta_core.tasks.assimilation.analysis import Observed
 from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.ensemble import Ensemble
 from sparta_core.tasks.assimilation.model_errors import ModelErrors, covariance_of, step_errors, taper_of
 from sparta_core.tasks.assimilation.networks import points
+from sparta_core.tasks.assimilation.observed import analyses, by_variable
 from sparta_core.tasks.assimilation.system import System
 from sparta_core.tasks.forecast import Forecaster, TrainedForecaster, trained_forecaster
 from sparta_core.tasks.forecast.dynamics import Dynamics
@@ -41,7 +40,12 @@ def lack_of_dynamics(experiment: Experiment) -> str:
 
 
 def trained_system(experiment: Experiment) -> System:
-    """The system of an experiment's first forecaster; trains and measures what is missing.
+    """The system of an experiment's first forecaster; errors as `trained_errors`'."""
+    return system_of(*trained_errors(experiment))
+
+
+def trained_errors(experiment: Experiment) -> tuple[TrainedForecaster, ModelErrors]:
+    """The first forecaster of an experiment, and its errors; trains and measures what is missing.
 
     Raises:
         ExperimentError: For a model without dynamics.
@@ -49,13 +53,8 @@ def trained_system(experiment: Experiment) -> System:
     if lack := lack_of_dynamics(experiment):
         raise ExperimentError(lack)
     record, forecaster = open_record(experiment), trained_forecaster(experiment, experiment.forecast_seeds[0])
-    return system_of(forecaster, trained_errors(experiment, record, forecaster))
-
-
-def trained_errors(experiment: Experiment, record: Record, forecaster: TrainedForecaster) -> ModelErrors:
-    """The errors of a forecaster, measured once."""
     measured = run_of(experiment, TASK).once(FILE, lambda: measure(record, forecaster)._asdict())
-    return ModelErrors(**{name: x.to(record.device) for name, x in measured.items()})
+    return forecaster, ModelErrors(**{name: x.to(record.device) for name, x in measured.items()})
 
 
 def system_of(forecaster: TrainedForecaster, errors: ModelErrors) -> System:
@@ -115,28 +114,19 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
 @torch.no_grad()
 def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) -> tuple[float, Tensor]:
     """The error of analyses of validation days that are observed at some places, and (C,) over their spread."""
-    system, area = system_of(forecaster, errors), record.cell_area.flatten()
-    days = record.split("validation")[: SPIN_UP + DAYS]
+    system, days = system_of(forecaster, errors), record.splits["validation"][: SPIN_UP + DAYS]
     if len(days) <= SPIN_UP:
         raise DataError(f"the validation days are {len(days)}, too few to choose how to assimilate by, which takes "
                         f"{SPIN_UP + 1} at least; use more days")
+    places = points(record.domain, len(record.variables), np.random.default_rng(0))
     cycle = Cycle(system, Ensemble(), record.clock, quality_control=False)
     squares, spread = [], []
-    for number, (observed, truth, date) in enumerate(observed_days(record, system, days)):
-        analysis = cycle.analyse(observed, date)
+    for number, (truth, analysis) in enumerate(analyses(record, cycle, days, repeat(places, len(days)))):
         if number < SPIN_UP:
             continue
         error = (analysis.mean @ system.patterns - truth).square()
-        squares.append(torch.stack([(part.view(-1, len(area)) * area).mean() for part in (error, truth.square())]))
+        squares.append(by_variable(record, torch.stack([error, truth.square()])).mean(1))
         if number % EVERY == 0:
-            both = torch.stack([error, analysis.variance(system)]).unflatten(1, (-1, len(area)))
-            spread.append((both * area).mean(2))
+            spread.append(by_variable(record, torch.stack([error, analysis.variance(system)])))
     (wrong, usual), (was, said) = torch.stack(squares).mean(0), torch.stack(spread).mean(0)
-    return float(wrong / usual), (was / said).sqrt()
-
-
-def observed_days(record: Record, system: System, days: Sample) -> Iterator[tuple[Observed, Tensor, np.datetime64]]:
-    """Days that are observed at the same points: what is observed, all values (D,), and the date."""
-    places = points(record.domain, len(record.variables), np.random.default_rng(0))
-    for day, date in zip(days.values.flatten(1), days.dates, strict=True):
-        yield Observed(day[places], places, system.error[places]), day, date
+    return float(wrong / usual), (was / said).sqrt().to(errors.damping)

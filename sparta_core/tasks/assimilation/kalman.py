@@ -13,16 +13,16 @@ class Kalman(Assimilator, name="kalman"):
     """The linear inverse model forecasts the analysis and its covariance."""
 
     def begin(self, system: System, first: Analysis, generator: torch.Generator) -> State:
-        return _state(first, 1)
+        return _state(first)
 
     def background(self, system: System, state: State, date: np.datetime64, generator: torch.Generator) -> Background:
-        covariance = system.linear.T @ state.errors @ system.linear + system.linear_error
+        covariance = system.forecast(state.errors) + system.linear_error
         return Background(state.past[0, -1] @ system.linear, root_of(covariance), state.past[:0, 0], state)
 
     def proceed(self, system: System, before: Background, analysis: Analysis, generator: torch.Generator) -> State:
-        return _state(analysis, before.state.age + 1)
+        return _state(analysis)
 
 
-def _state(analysis: Analysis, age: int) -> State:
-    after = analysis.gain.root_after
-    return State(analysis.mean[None, None], after @ after.T, age)
+def _state(analysis: Analysis) -> State:
+    """The analysis, and the root of its covariance."""
+    return State(analysis.mean[None, None], analysis.gain.root_after, 1)

@@ -1,20 +1,18 @@
 """What is kept of cycles on a disk: their state, and of long ones what is done until all of it is."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from sparta_core.data.sample import Sample
-from sparta_core.errors import RunError
+from sparta_core.errors import RunError, cannot_write
 from sparta_core.files import replace
 from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.system import System
-from sparta_core.tensors import Tensors, packed, unpacked
+from sparta_core.tensors import Tensors, checksum, packed, unpacked
 from sparta_core.training.runs import reading
 
 BLOCK = 30  # days in a part
@@ -36,22 +34,24 @@ def in_parts(cycle: Cycle, days: Sample, variance: Tensor, analyse: Callable[[Sa
     Raises:
         RunError: Where the folder cannot be written.
     """
-    before = _state(cycle)
-    for number, (block, errors) in enumerate(zip(days.split(BLOCK), variance.split(BLOCK), strict=True)):
-        content = (block.values, block.observed, block.time, errors)
-        before = hashlib.sha256(before + b"".join(_bytes(each) for each in content)).digest()
-        path = None if folder is None else folder / f"{number:05d}.safetensors"
-        if path is not None and path.exists():
-            with reading(path, f"delete {path.parent}"):
+    blocks = zip(days.split(BLOCK), variance.split(BLOCK), strict=True)
+    if folder is None:
+        yield from (analyse(block, errors) for block, errors in blocks)
+        return
+    before = _beginning(cycle)
+    for number, (block, errors) in enumerate(blocks):
+        content = {"values": block.values, "observed": block.observed, "time": block.time, "errors": errors}
+        before, path = [*before, checksum(content)], folder / f"{number:05d}.safetensors"
+        if path.exists():
+            with reading(path, f"delete {folder}"):
                 tensors, about = unpacked(path)
-            if about["of"] == before.hex():
+            if about["of"] == before:
                 cycle.resume({name: tensors[name] for name in ("past", "errors", "draws")}, about["cycle"])
                 yield tensors["fields"].to(days.values), [tuple(one) for one in about["aside"]]
                 continue
         fields, aside = analyse(block, errors)
-        if path is not None:
-            tensors, about = cycle.kept()
-            _write(path, tensors | {"fields": fields}, {"cycle": about, "aside": aside, "of": before.hex()})
+        tensors, about = cycle.kept()
+        _write(path, tensors | {"fields": fields}, {"cycle": about, "aside": aside, "of": before})
         yield fields, aside
 
 
@@ -60,22 +60,19 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _state(cycle: Cycle) -> bytes:
+def _beginning(cycle: Cycle) -> list[str]:
     """What tells where a cycle begins from where others do."""
-    settings = f"{cycle.assimilator!r} {cycle.quality_control} {cycle.date} ".encode()
-    tensors = [cycle.system.model_error, cycle.generator.get_state(), *(cycle.state[:2] if cycle.state else [])]
-    return settings + b"".join(map(_bytes, tensors))
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.contiguous().cpu().view(torch.uint8).numpy().tobytes()
+    tensors = {"model": cycle.system.model_error, "draws": cycle.generator.get_state()}
+    if cycle.state is not None:
+        tensors |= {"past": cycle.state.past, "errors": cycle.state.errors}
+    return [f"{cycle.assimilator!r} {cycle.quality_control} {cycle.date}", checksum(tensors)]
 
 
 def resume(cycle: Cycle, path: Path) -> None:
     """Go on from a file; RunError for one that is of another model or kind, or damaged."""
     with reading(path, "delete it to begin a new cycle"):
         tensors, about = unpacked(path)
-    wanted = {"model": fingerprint(cycle.system), "assimilator": cycle.assimilator.name}
+    wanted = {"model": _model(cycle.system), "assimilator": cycle.assimilator.name}
     for name, own in wanted.items():
         if about.get(name) != own:
             raise RunError(f"{path} is the state of a cycle of another {name}; give that, or another file to begin "
@@ -86,18 +83,17 @@ def resume(cycle: Cycle, path: Path) -> None:
 def keep(cycle: Cycle, path: Path) -> None:
     """Write what `resume` reads, whole or not at all."""
     tensors, about = cycle.kept()
-    _write(path, tensors, about | {"model": fingerprint(cycle.system)})
+    _write(path, tensors, about | {"model": _model(cycle.system)})
 
 
-def fingerprint(system: System) -> str:
+def _model(system: System) -> str:
     """What tells a model's cycles from another's."""
-    return hashlib.sha256(system.model_error.cpu().numpy().tobytes()).hexdigest()[:16]
+    return checksum({"model": system.model_error})
 
 
 def _write(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
-    """Write a file whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, packed(tensors, about))
     except OSError as error:
-        raise RunError(f"cannot write {path} ({error.strerror or error}); choose another folder") from error
+        raise cannot_write(path, error) from error

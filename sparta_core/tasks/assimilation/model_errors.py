@@ -15,9 +15,8 @@ from torch import Tensor
 from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
 from sparta_core.localised import taper_factors
-from sparta_core.modes import EARTH_RADIUS
+from sparta_core.modes import EARTH_RADIUS, scaled
 from sparta_core.tasks.assimilation.covariances import localised
-from sparta_core.tasks.assimilation.system import scaled
 from sparta_core.tasks.embeddings import CHUNK
 from sparta_core.tasks.forecast.latent_dynamics import LatentDynamics
 

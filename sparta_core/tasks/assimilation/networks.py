@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.domain import Domain
-from sparta_core.observe.swaths import swath_places
+from sparta_core.observe import Observation
+from sparta_core.observe.points import PointsChoice
+from sparta_core.observe.swaths import SwathsChoice
 
 POINTS = 150  # of a globe's network
 SHARE = 0.1  # of a small domain's points, at most
-TRACKS = 14
 Network = Callable[[Domain, int, int, np.random.Generator], Iterator[Tensor]]
 
 
@@ -33,24 +34,13 @@ def fixed(variables: int | None) -> Network:
     return network
 
 
-def scattered(share: float) -> Network:
-    """A share of all values, other ones each day."""
+def drawn(kind: Observation, share: float) -> Network:
+    """A share of all values, other ones each day, as a kind of sparsity draws them."""
 
     def network(domain: Domain, channels: int, days: int, draws: np.random.Generator) -> Iterator[Tensor]:
-        size = channels * int(np.prod(domain.shape))
-        return (torch.from_numpy(np.flatnonzero(draws.random(size) < share)) for _ in range(days))
-
-    return network
-
-
-def swaths(share: float) -> Network:
-    """A polar orbiter's swaths, which cover a share of the globe a day."""
-
-    def network(domain: Domain, channels: int, days: int, draws: np.random.Generator) -> Iterator[Tensor]:
-        across = swath_places(*domain.places(), TRACKS).numpy()
+        masks, generator = kind.build(domain), torch.Generator().manual_seed(int(draws.integers(2**31)))
         for _ in range(days):
-            seen = (across + draws.random()) % 1 >= 1 - share
-            yield torch.from_numpy(np.flatnonzero(np.broadcast_to(seen, (channels, *seen.shape))))
+            yield masks((1, channels, *domain.shape), 1 - share, generator).flatten().nonzero()[:, 0]
 
     return network
 
@@ -58,7 +48,7 @@ def swaths(share: float) -> Network:
 NETWORKS: dict[str, Network] = {
     "points, one variable": fixed(1),
     "points": fixed(None),
-    "3 % of the values": scattered(0.03),
-    "30 % of the values": scattered(0.3),
-    "swaths": swaths(0.4),
+    "3 % of the values": drawn(PointsChoice(), 0.03),
+    "30 % of the values": drawn(PointsChoice(), 0.3),
+    "swaths": drawn(SwathsChoice(), 0.4),
 }

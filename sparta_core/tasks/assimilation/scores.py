@@ -5,21 +5,20 @@ before them, where there are any.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 
 from sparta_core.data.record import Record
 from sparta_core.experiment import Experiment
 from sparta_core.tasks.assimilation import Assimilator
-from sparta_core.tasks.assimilation.analysis import Analysis, Observed
 from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.fitted import TASK, trained_system
 from sparta_core.tasks.assimilation.networks import NETWORKS
+from sparta_core.tasks.assimilation.observed import analyses, by_variable
 from sparta_core.tasks.assimilation.system import System
 from sparta_core.training.cached import Rows, cached
 from sparta_core.training.records import open_record, run_of
@@ -101,32 +100,6 @@ def cycled(record: Record, system: System, kind: Assimilator, network: str, seed
     return xr.Dataset({"mse": ("variable", mse, units), "background_mse": ("variable", before, units),
                        "spread_skill": ("variable", (said / wrong) ** 0.5),
                        "climate": ("variable", usual, units), "seconds": seconds / len(days)}, coords)  # fmt: skip
-
-
-def analyses(record: Record, cycle: Cycle, days: Iterable[int], seen: Iterable[Tensor]
-             ) -> Iterator[tuple[Tensor, Analysis]]:  # fmt: skip
-    """Analyse days of a record, whose values are observed without errors at some places.
-
-    Args:
-        record: The days.
-        cycle: Where it begins.
-        days: Their numbers in the record.
-        seen: The places (p,) in a day (C, H, W) of each.
-
-    Yields:
-        All values of a day (D,) and its analysis.
-    """
-    error = cycle.system.error
-    for day, where in zip(days, seen, strict=True):
-        sample, places = record.take(slice(day, day + 1)), where.to(record.device)
-        truth = sample.values.flatten()
-        yield truth, cycle.analyse(Observed(truth[places], places, error[places]), sample.dates[0])
-
-
-def by_variable(record: Record, fields: Tensor) -> Tensor:
-    """The means (..., C), over the area, of fields (..., D), float64."""
-    flat = fields.unflatten(-1, (len(record.variables), -1)).double()
-    return (flat * record.cell_area.flatten()).mean(-1)
 
 
 def _rows(kind: str, scores: xr.Dataset) -> Rows:

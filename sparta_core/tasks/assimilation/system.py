@@ -51,12 +51,7 @@ class System:
         """(K, K), which times its transpose is the covariance of the model's errors."""
         return root_of(self.model_error)
 
-    def damped(self, scores: Tensor) -> Tensor:
-        """Scores (N, K) of fields whose variables are damped."""
-        return scaled(scores, self.patterns, self.damping)
-
-
-def scaled(scores: Tensor, patterns: Tensor, shares: Tensor) -> Tensor:
-    """Scores (N, K) of fields each variable of which is multiplied with its share (C,)."""
-    fields = (scores @ patterns).unflatten(1, (len(shares), -1)) * shares[:, None]
-    return fields.flatten(1) @ patterns.T
+    def forecast(self, root: Tensor) -> Tensor:
+        """What the linear inverse model makes (K, K) of the covariance root @ root.T of errors a step before."""
+        moved = self.linear.T @ root
+        return moved @ moved.T

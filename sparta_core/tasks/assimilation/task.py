@@ -14,11 +14,12 @@ from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.quality import Aside, told_of
+from sparta_core.progress import Told
 from sparta_core.settings import Uses
 from sparta_core.tasks import Measure, Option, Task
 from sparta_core.tasks.assimilation import Assimilator
 from sparta_core.tasks.assimilation.cycle import Cycle
-from sparta_core.tasks.assimilation.fields import Told, analysed, dataset_of, fields_of
+from sparta_core.tasks.assimilation.fields import analysed, dataset_of, fields_of
 from sparta_core.tasks.assimilation.fitted import (
     TASK,
     lack_of_dynamics,
@@ -29,9 +30,9 @@ from sparta_core.tasks.assimilation.fitted import (
 from sparta_core.tasks.assimilation.kept import Block, in_parts, keep, remove, resume
 from sparta_core.tasks.assimilation.model_errors import ModelErrors
 from sparta_core.tasks.assimilation.scores import BASELINES, assimilation_scores, baseline_assimilation, baselines_run
-from sparta_core.tasks.forecast import Forecaster, restored, trained_forecaster
+from sparta_core.tasks.forecast import Forecaster, restored
 from sparta_core.tensors import Tensors, under
-from sparta_core.training.records import open_record, run_of
+from sparta_core.training.records import run_of
 from sparta_core.training.runs import Run
 
 
@@ -73,9 +74,8 @@ class Assimilation(Task, name=TASK):
 
     def state(self, model: Sparta) -> Tensors:
         """How wrong the dynamics are, which the state of forecasts holds."""
-        experiment = model.experiment
-        forecaster = trained_forecaster(experiment, experiment.forecast_seeds[0])
-        return trained_errors(experiment, open_record(experiment), forecaster)._asdict()
+        _, errors = trained_errors(model.experiment)
+        return errors._asdict()
 
     @torch.no_grad()
     def predict(self, model: Sparta, state: Tensors, days: Sample, cycle: str | os.PathLike[str] | None = None,
@@ -123,7 +123,7 @@ class Assimilation(Task, name=TASK):
             for day, analysis in enumerate(analysed(going, block, variances)):
                 fields.append(fields_of(analysis, system, normaliser, block.dates[day]))
                 aside += [(day, *one) for one in analysis.aside]
-                told()
+                told(done + day + 1, f"{TASK}: day {done + day + 1} of {len(days)}")
             return torch.stack(fields), aside
 
         parts = None if path is None else path.with_name(f"{path.name}.parts")

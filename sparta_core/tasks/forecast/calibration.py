@@ -14,6 +14,7 @@ from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
 from sparta_core.errors import DataError
 from sparta_core.models.sparta import Sparta
+from sparta_core.modes import scaled
 from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.forecast.latent_dynamics import LAGS, LatentDynamics
 
@@ -34,7 +35,7 @@ def damped_forecasts(model: LatentDynamics, calibration: Calibration, normaliser
                      dates: np.ndarray, leads: int) -> Tensor:  # fmt: skip
     """Damped embeddings (N, leads, E) after look-backs (N, L, E) that end on dates (N,); 0 beyond the calibration."""
     damping = calibration.damping[:leads]
-    near = _scaled(model, _rollouts(model, normaliser, past, dates, len(damping)), damping)
+    near = scaled(_rollouts(model, normaliser, past, dates, len(damping)), model.patterns, damping)
     return torch.cat([near, near.new_zeros(len(past), leads - len(damping), near.shape[2])], 1)
 
 
@@ -69,7 +70,7 @@ def measured(record: Record, model: Sparta, dynamics: LatentDynamics, ratio: flo
         fields = dynamics.fields(forecast, truth)
         products += torch.stack([(fields * other * area).sum((2, 3)).double() for other in (truth, fields)])
     share = (products[0] / products[1]).clamp(0, 1).cummin(0).values.float()
-    forecasts, errors = _scaled(dynamics, rollouts, share), []
+    forecasts, errors = scaled(rollouts, dynamics.patterns, share), []
     squares = torch.zeros_like(products[0])
     for day, forecast in zip(last_days, forecasts, strict=True):
         truth = _coming(record, day, horizon)
@@ -90,7 +91,7 @@ def _as_large(model: LatentDynamics, errors: Tensor, squares: Tensor, record: Re
     for _ in range(ROUNDS):
         large = torch.einsum("lu,lvuw,lw->lv", scale, products, scale)
         scale = scale * (squares / large).sqrt()
-    return _scaled(model, errors, scale.to(errors))
+    return scaled(errors, model.patterns, scale.to(errors))
 
 
 def _grams(model: LatentDynamics, record: Record) -> tuple[Tensor, Tensor]:
@@ -125,12 +126,6 @@ def _validation_look_backs(record: Record, model: Sparta, ratio: float, horizon:
 def _coming(record: Record, day: Tensor, horizon: int) -> Tensor:
     """The days after a day of the record, (horizon, C, H, W)."""
     return record.take(slice(int(day) + 1, int(day) + 1 + horizon)).values
-
-
-def _scaled(model: LatentDynamics, embeddings: Tensor, shares: Tensor) -> Tensor:
-    """Embeddings (N, L, E) of fields whose variables are multiplied with `shares` (L, C)."""
-    fields = (embeddings @ model.patterns).unflatten(2, (shares.shape[1], -1)) * shares[:, :, None]
-    return fields.flatten(2) @ model.patterns.T
 
 
 def _rollouts(model: LatentDynamics, normaliser: Normaliser, past: Tensor, dates: np.ndarray, leads: int) -> Tensor:
