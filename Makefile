@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo comparisons smoke test test-other test-browser bench lab notebooks clean
+.PHONY: quickstart demo comparisons smoke test test-other test-browser bench lab notebooks clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, e.g. make PYTHON=python3.12")'
@@ -12,6 +12,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
+
+quickstart: $(INSTALLED)  ## 150 stations to fields, analyses and a forecast, with the model that comes with the package
+	cd notebooks && ../$(BIN)/python run.py --only 00_quickstart --show
 
 demo: $(INSTALLED)  ## the notebooks on the bundled climate, figures/, and the table of scores; 09, 10, 12 and 15 apart
 	cd notebooks && ../$(BIN)/python run.py --preset demo --figures ../figures

@@ -2,8 +2,8 @@
 
 Executed notebooks go to ../runs/notebooks/<preset>/, figures beside the runs. A notebook whose text,
 code and parameters have not changed since it last ran to the end is not run again. `--figures DIR`
-copies the figures there, `--keep` the outputs back into the notebooks of this folder. Four notebooks that
-train many models run with `--all`, or named after `--only`.
+copies the figures there, `--keep` the outputs back into the notebooks of this folder, `--show` prints what
+they printed. Four notebooks that train many models run with `--all`, or named after `--only`.
 """
 
 import argparse
@@ -34,6 +34,8 @@ RUNS = Path("../runs")  # as seen from this folder, where the notebooks run
 EPOCH = ": epoch "  # in every line of the training loop
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WHEN_ASKED = ("09_ablation", "10_fusion", "12_beyond_the_paper", "15_objectives")  # many models each
+TIMED = "demo"  # the preset of whose run the notebooks keep how long they took
+QUICKSTART = "quickstart"  # whose model comes with the package: the folder of its figures
 FORECAST = "06_forecast"  # after which the table of scores is printed
 LEADS = (1, 2, 3, 5, 10, 25, 50, 75, 100)
 
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, help="copy the notebooks' figures into this folder")
     parser.add_argument("--only", nargs="+", choices=there, metavar="NAME", help="these notebooks")
     parser.add_argument("--all", action="store_true", help=f"{', '.join(WHEN_ASKED)}, too")
+    parser.add_argument("--show", action="store_true", help="print what the notebooks printed, and name their figures")
     parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
     options = parser.parse_args()
     for folder in (RUNS, *([options.figures] if options.figures else [])):  # before hours of work
@@ -62,15 +65,18 @@ def main() -> None:
     took: dict[Path, float] = {}
     for number, source in enumerate(notebooks, 1):
         head = f"[{number}/{len(notebooks)}] {source.stem}"
-        left = remaining(notebooks[number - 1 :], took)
+        left = remaining(notebooks[number - 1 :], took) if took or options.preset == TIMED else None
         ran = time.monotonic()
         if run(source, options.preset, head, left):
             took[source] = time.monotonic() - ran
+        if options.show:
+            show(executed_copy(source, options.preset))
         if options.keep:
             keep(executed_copy(source, options.preset), source)
     experiment = Experiment.from_preset(options.preset, runs=str(RUNS))
     if options.figures:
-        folders = {RUNS / "figures" / one.name("decoder") for one in models(experiment).values()}
+        names = {one.name("decoder") for one in models(experiment).values()} | {QUICKSTART}
+        folders = [RUNS / "figures" / name for name in names]
         for figure in sorted(figure for folder in folders for figure in folder.glob("[0-9][0-9]_*.png")):
             shutil.copy(figure, options.figures)
     if FORECAST in [path.stem for path in notebooks]:
@@ -98,21 +104,22 @@ def executed_copy(source: Path, preset: str) -> Path:
     return RUNS / "notebooks" / preset / source.name
 
 
-def run(source: Path, preset: str, head: str, left: float) -> bool:
+def run(source: Path, preset: str, head: str, left: float | None) -> bool:
     """Execute `source` unless its copy is up to date; says whether it did.
 
-    `left` is the time in seconds until all notebooks are done, as far as is known.
+    `left` is the time in seconds until all notebooks are done; None if it is not known.
     """
     target = executed_copy(source, preset)
     digest = _digest(source)
     if target.exists() and nbformat.read(target, 4).metadata.get("sparta_digest") == digest:
         print(f"{head}: up to date", flush=True)
         return False
-    print(f"{head}: running, about {duration(left)} left for all", flush=True)
+    print(f"{head}: running" + ("" if left is None else f", about {duration(left)} left for all"), flush=True)
     begun = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
-    papermill.execute_notebook(source, target, {"preset": preset}, cwd=str(HERE), kernel_name="python3",
-                               progress_bar=False, log_output=True,
+    given = {"preset": preset} if "preset" in papermill.inspect_notebook(str(source)) else {}
+    papermill.execute_notebook(source, target, given, cwd=str(HERE), kernel_name="python3", progress_bar=False,
+                               log_output=True,
                                extra_arguments=["--log-level=40"])  # the kernel's own errors only; fmt: skip
     executed = nbformat.read(target, 4)
     seconds = time.monotonic() - begun
@@ -121,6 +128,14 @@ def run(source: Path, preset: str, head: str, left: float) -> bool:
     nbformat.write(executed, target)
     print(f"{head}: done in {duration(seconds)}", flush=True)
     return True
+
+
+def show(executed: Path) -> None:
+    """Print what the cells of `executed` printed, and say where its figures are."""
+    for cell in nbformat.read(executed, 4).cells:
+        print("".join(out.text for out in cell.get("outputs", []) if out.get("name") == "stdout"), end="")
+    figures = sorted(RUNS.glob(f"figures/*/{executed.stem[:2]}_*.png"))
+    print("\n".join(f"figure: {figure.resolve()}" for figure in figures))
 
 
 def keep(executed: Path, source: Path) -> None:

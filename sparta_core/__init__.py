@@ -6,7 +6,7 @@ from typing import Any
 __version__ = "0.1.0"
 # What a user types, and where it is found: imported when it is asked for, so that a part does not import the rest.
 _HERE = {
-    "Experiment": "experiment", "Model": "model", "load": "model", "open_record": "training.records",
+    "Experiment": "experiment", "Model": "model", "load": "loading", "open_record": "training.records",
     "train": "evaluation.plan", "SpartaError": "errors", "ExperimentError": "errors", "DataError": "errors",
     "RunError": "errors",
 }  # fmt: skip

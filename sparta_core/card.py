@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from sparta_core.data.variables import variable
 from sparta_core.experiment import Experiment
 
@@ -41,10 +44,23 @@ def _lines(name: str, size: int, about: Mapping[str, Any]) -> Iterator[str]:
     yield "## Settings that are not the paper's\n"
     yield from (f"- `{setting}`: {value!r}" for setting, value in experiment.changed(experiment.flat).items())
     yield "\n## Scores\n"
-    if about.get("scores"):
-        yield "| task | set-up | metric | value |\n| --- | --- | --- | --- |"
-        yield from (f"| {task} | {setup} | {metric} | {value:.4g} |" for task, setup, metric, value in about["scores"])
-    else:
-        yield "None: it was saved before it was scored."
+    yield from _scores(about)
     yield "\n## Use\n\n```python\nfrom sparta_core import load\n"
     yield f"load({name!r}).reconstruct(\"days.nc\")\n```"
+
+
+def _scores(about: Mapping[str, Any]) -> Iterator[str]:
+    """A table a task: its set-ups and metrics, this model, and the baselines that are scored alike."""
+    rows = [[task, "this model", *row] for task, *row in about.get("scores", ())]
+    every = pd.DataFrame([*rows, *about.get("baselines", ())], columns=["task", "model", "setup", "metric", "value"])
+    if every.empty:
+        yield "None: it was saved before it was scored."
+    for task, own in every.groupby("task", sort=False):
+        wide = own.pivot_table(index=["setup", "metric"], columns="model", values="value", sort=False)
+        yield f"### {task}\n"
+        yield " | ".join(["| set-up | metric", *wide.columns]) + " |"
+        yield "| --- " * (2 + len(wide.columns)) + "|"
+        for (setup, metric), values in wide.iterrows():
+            told = ["" if np.isnan(value) else f"{value:.4g}" for value in values]
+            yield " | ".join([f"| {setup} | {metric}", *told]) + " |"
+        yield ""

@@ -1,6 +1,6 @@
 """What a model's file holds, collected of an experiment's runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from sparta_core.evaluation.scorecard import rows_of
 from sparta_core.experiment import Experiment
 from sparta_core.tasks import Task, task_of, tasks
 from sparta_core.tensors import Tensors, named
-from sparta_core.training.runs import RECORD
+from sparta_core.training.runs import RECORD, Run
 from sparta_core.training.stages import representation
 
 PARTS = ("encoder", "decoder")  # of the representation: a projector serves training alone
@@ -41,7 +41,7 @@ def collected(experiment: Experiment, names: Iterable[str]) -> tuple[Tensors, di
         if said.get(name) in (experiment.data, experiment.stations):
             said[name] = Path(said[name]).name  # the folder is nobody else's
     about |= {"stage": experiment.representation, "parts": list(PARTS), "tasks": [task.name for task in chosen],
-              "scores": _scores(experiment)}  # fmt: skip
+              **_scores(experiment)}  # fmt: skip
     return {name: _compact(name, x) for name, x in tensors.items()}, about
 
 
@@ -58,8 +58,16 @@ def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
     return half.cpu() if small and bool(half.isfinite().all()) else tensor.cpu()
 
 
-def _scores(experiment: Experiment) -> list[list[Any]]:
-    """What the tasks' kept scores say of it: rows of task, set-up, metric and value."""
-    every = [(name, run) for name, task in tasks(experiment).items() for run in task.runs(experiment)]
-    frames = [rows_of(run, name) for name, run in every if run.has(RECORD)]
-    return [[row.task, row.setup, row.metric, float(row.value)] for frame in frames for row in frame.itertuples()]
+def _scores(experiment: Experiment) -> dict[str, list[list[Any]]]:
+    """What kept scores say of it: rows of task, set-up, metric and value, and those of baselines, with their names."""
+    own = [(name, run) for name, task in tasks(experiment).items() for run in task.runs(experiment)]
+    others = [(name, task.baselines(experiment)) for name, task in tasks(experiment).items()]
+    return {"scores": [[row.task, row.setup, row.metric, float(row.value)] for row in _kept(own)],
+            "baselines": [[row.task, row.model, row.setup, row.metric, float(row.value)] for row in _kept(others)]}
+
+
+def _kept(runs: Iterable[tuple[str, Run]]) -> Iterator[Any]:
+    """The rows of tasks' scores beside runs."""
+    for name, run in runs:
+        if run.has(RECORD):
+            yield from rows_of(run, name).itertuples()

@@ -9,24 +9,25 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from sparta_core import __version__
 from sparta_core.card import card
 from sparta_core.collected import collected
 from sparta_core.data.given import Given, GivenDays, given_days, known
 from sparta_core.data.given_errors import Errors, errors_of
+from sparta_core.data.labelled import TIME, labelled
 from sparta_core.data.reports import gridded_reports
 from sparta_core.data.sample import Sample
 from sparta_core.data.stations import Table
-from sparta_core.errors import DataError, ExperimentError, RunError, cannot_write
+from sparta_core.errors import DataError, ExperimentError, cannot_write
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
-from sparta_core.models.sparta import FORMAT, Sparta
+from sparta_core.models.sparta import Sparta
 from sparta_core.observe.quality import Background, checked
 from sparta_core.tasks import Task, task_of
-from sparta_core.tensors import Tensors, named, packed, under, unpacked
+from sparta_core.tensors import Tensors, named, packed, under
 from sparta_core.training.device import prepare_process
-from sparta_core.training.runs import reading
 from sparta_core.training.stages import frozen
 
 TASKS = ("forecast", "classification")  # that a model holds unless others are named
@@ -154,6 +155,20 @@ class Model:
         """Tell the season of days: the variable "probability" (time, season); Args as `predict`'s."""
         return self.predict("classification", days, **reading)
 
+    def climatology(self, times: ArrayLike) -> xr.Dataset:
+        """What is normal on dates: the climatology of the training days, or where the model knows none their mean.
+
+        Args:
+            times: (T,) dates.
+
+        Returns:
+            Fields (time, latitude, longitude) in physical units: what a forecast or a reconstruction has to beat.
+        """
+        normaliser, dates = self.sparta.normaliser, np.atleast_1d(np.asarray(times, "datetime64[ns]"))
+        usual = normaliser.mean.new_zeros(len(dates), len(normaliser.variables), *normaliser.grid)
+        fields = normaliser.made(usual, dates)
+        return labelled(normaliser, fields, {"time": ("time", dates, TIME)}, "Climatology of the training days")
+
     def predict(self, name: str, days: Given, *, regrid: bool = False, quality_control: bool = True,
                 **options: Any) -> xr.Dataset:  # fmt: skip
         """Make of days what a task makes of them.
@@ -241,34 +256,6 @@ class Model:
             raise DataError("the dataset has no coordinate time of dates, and the model knows days as anomalies from "
                             "the climatology of their date; add it")
         return Sample.of(normaliser.standardise(values, dates), dates, given.follows)
-
-
-def load(path: str | os.PathLike[str], device: str = "auto") -> Model:
-    """Load a model from its file, or the representation from a run's.
-
-    Args:
-        path: What `Model.save` wrote, or a stage's model.safetensors.
-        device: What computes.
-
-    Raises:
-        RunError: For a file that is missing, cut short, changed, of another version, or of a task alone.
-    """
-    prepare_process()
-    path = Path(path)
-    if not path.exists():
-        raise RunError(f"there is no model at {path}; make one with Model.of(experiment).save(path)")
-    with reading(path, "copy it again, or save it again where it was trained"):
-        tensors, about = unpacked(path)
-    if about.get("format") != FORMAT:
-        raise RunError(f"{path} is no model that this version of sparta-core can read; save it again where it was "
-                       "trained, with Model.of(experiment).save(path)")
-    try:
-        experiment = Experiment(**about["experiment"], device=device)
-    except ExperimentError as error:
-        raise RunError(f"{path} was saved by sparta-core {about.get('version', 'of another version')}, whose settings "
-                       f"this version does not take ({error}); install that version, or save it again") from error
-    with reading(path, "save it again where it was trained"):
-        return Model(tensors, about, experiment)
 
 
 def _ensemble(members: list[xr.Dataset], number: xr.DataArray) -> xr.Dataset:

@@ -103,7 +103,7 @@ def test_importing_changes_nothing_and_one_call_what_it_says():
 @pytest.mark.parametrize("entry", [
     "from sparta_core.parameters import check_parameters as run", "from sparta_core.__main__ import main as run",
     "from benchmarks.__main__ import main as run", "from sparta_core.model import Model; run = Model.of",
-    "from sparta_core.model import load as run"])
+    "from sparta_core.loading import load as run"])
 def test_every_program_prepares_its_process(entry):
     """Called without a word, or with one that it refuses."""
     words = "" if "parameters" in entry else "['nothing']"

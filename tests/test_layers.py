@@ -16,7 +16,7 @@ LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tenso
           "optimal_interpolation", "processes", "settings", "catalogue", "experiment", "domain", "data", "observe",
           "views", "layers", "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics",
           "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "collected", "model",
-          "commands", "__main__"]  # fmt: skip
+          "loading", "commands", "__main__"]  # fmt: skip
 # What is said of fields without days.
 DOMAIN = [["data", name] for name in ("domain", "sphere", "clock", "calendars", "sample")]
 NETWORKS = ("layers", "encoders", "fusions", "decoders")

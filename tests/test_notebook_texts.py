@@ -22,6 +22,7 @@ DECIMAL = re.compile(r"\d+(?:\.\d+)+")
 GIVEN = {"01_data": {"3.0.0", "5.625"}, "03_pretrain": {"11.1"}, "13_own_data": {"2.5"}, "14_assimilation": {"0.5"}}
 SEEDS = {"09_ablation": "0 and 1", "10_fusion": "0 and 1", "12_beyond_the_paper": "0, 1 and 2",
          "15_objectives": "0, 1 and 2"}  # fmt: skip
+PRESET = {"00_quickstart": "quickstart"}
 TRAINS_THE_PAPERS = ("03_pretrain", "04_blend", "09_ablation", "10_fusion")
 
 
@@ -42,8 +43,8 @@ def test_numbers_of_a_run_stand_under_its_name(path):
     texts = sources(path, "markdown")
     (said,) = [KEPT.search(text).groups() for text in texts if KEPT.search(text)]
     seeds = SEEDS.get(path.stem, "0")
-    assert said == ("seeds" if "and" in seeds else "seed", seeds,
-                    PAPERS["demo"] if path.stem in TRAINS_THE_PAPERS else "demo")  # fmt: skip
+    preset = PAPERS["demo"] if path.stem in TRAINS_THE_PAPERS else PRESET.get(path.stem, "demo")
+    assert said == ("seeds" if "and" in seeds else "seed", seeds, preset)
     assert said[-1] in PRESETS
     assert results_told_as_facts(texts, GIVEN.get(path.stem, ())) == []
     assert not [text for text in texts if "What we saw" in text]

@@ -8,7 +8,8 @@ import torch
 import xarray as xr
 
 from sparta_core.experiment import Experiment
-from sparta_core.model import Model, load
+from sparta_core.loading import load
+from sparta_core.model import Model
 from sparta_core.tasks import tasks
 from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation

@@ -12,11 +12,13 @@ from sparta_core.errors import ExperimentError, cannot_write
 from sparta_core.evaluation.targets import check_targets
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
-from sparta_core.model import TASKS, Model, load
+from sparta_core.loading import load
+from sparta_core.model import TASKS, Model
 from sparta_core.parameters import names_of, seeds_of
 from sparta_core.presets import PRESETS
 from sparta_core.progress import say
 from sparta_core.tasks import task_of, tasks
+from sparta_core.tasks.reconstruction.scores import TASK as RECONSTRUCTION
 
 VERBS = {"embed": "latent", "reconstruct": "reconstruction", "season": "classification",
          "assimilate": "assimilation"}  # the tasks that are meant
@@ -49,11 +51,19 @@ def export_command(words: Sequence[str]) -> None:
     parser.add_argument("--data", help="path of a Zarr store or NetCDF file; the preset's, if left out")
     parser.add_argument("--runs", default="runs", help="folder of all runs")
     parser.add_argument("--tasks", default=",".join(TASKS), help="that it holds, with commas between them")
+    parser.add_argument("--scores", default="off", choices=("on", "off"), help="score it, and baselines, for its card")
     parser.add_argument("--output", default="model.safetensors", help="the file")
     options = parsed(parser, words)
     given = {} if options.data is None else {"data": options.data}
     experiment = Experiment.from_preset(options.preset, runs=options.runs, **given)
-    names = names_of("tasks", options.tasks, tasks(experiment)) if options.tasks else []
+    every = tasks(experiment)
+    names = names_of("tasks", options.tasks, every) if options.tasks else []
+    if options.scores == "on":
+        for task in (every[name] for name in dict.fromkeys([RECONSTRUCTION, *names])):
+            say(f"scoring {task.name}")
+            task.score(experiment)
+            if task.benchmark:
+                task.score_baselines(experiment)
     path = Model.of(experiment, names).save(options.output)
     say(f"{path} is ready, {path.stat().st_size / 1e6:.1f} MB; its card is {path.with_suffix('.md')}")
 

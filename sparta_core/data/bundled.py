@@ -1,8 +1,9 @@
-"""The climate that comes with the package: SIMULATED by JCM 3.0.0, not observed.
+"""What comes with the package: a climate, SIMULATED by JCM 3.0.0, not observed, and a small model of it.
 
 Eleven years (2001-01-01..2011-12-28, 4,014 days) of daily means on a 5.625 degree grid, 32 x 64,
 with the paper's five variables, so that everything runs on a fresh clone without a download. The
-dates are the model's calendar: no day of it is the weather of that day.
+dates are the model's calendar: no day of it is the weather of that day. The model is that of the preset
+`quickstart`, as `python -m sparta_core export --preset quickstart` writes it.
 """
 
 from importlib.resources import files
@@ -16,13 +17,23 @@ NAME = "bundled"  # by which the setting data asks for it
 FILE = "jcm_t31_daily_5.625deg.nc"
 SOURCE = "simulated by JCM 3.0.0, not observed"
 LEVEL = 850
+MODEL = "quickstart.safetensors"
 
 
 def path() -> Path:
     """Find the bundled NetCDF file; DataError if the installation lacks it."""
-    found = Path(str(files("sparta_core.data") / FILE))
+    return _found(FILE, "simulated climate")
+
+
+def model_path() -> Path:
+    """Find the bundled model, which `load` reads; DataError if the installation lacks it."""
+    return _found(MODEL, "model")
+
+
+def _found(name: str, what: str) -> Path:
+    found = Path(str(files("sparta_core.data") / name))
     if not found.is_file():
-        raise DataError(f"the bundled simulated climate is missing at {found}; install sparta_core again")
+        raise DataError(f"the bundled {what} is missing at {found}; install sparta_core again")
     return found
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from sparta_core.data.climatology import climatology_at
 from sparta_core.data.clock import Clock
 from sparta_core.data.domain import Domain
+from sparta_core.data.variables import variable
 from sparta_core.errors import DataError
 
 N = TypeVar("N", bound="Normaliser")
@@ -75,6 +76,12 @@ class Normaliser:
         """Standardised anomalies (..., C, H, W) in physical units; of dates that broadcast to (...), if they count."""
         full = anomalies + self.climatology_of(dates)
         return full * self.std.view(-1, 1, 1) + self.mean.view(-1, 1, 1)
+
+    def made(self, anomalies: Tensor, dates: np.ndarray | None = None) -> Tensor:
+        """The same of what a model makes, which may be too dry: variables that are never negative are held at 0."""
+        fields = self.physical(anomalies, dates)
+        least = [0.0 if variable(name).positive else -torch.inf for name in self.variables]
+        return fields.clamp_min(fields.new_tensor(least).view(-1, 1, 1))
 
     def standardise(self, physical: Tensor, dates: np.ndarray | None = None) -> Tensor:
         """Fields (..., C, H, W) in physical units as standardised anomalies: the inverse of `physical`."""

@@ -132,3 +132,14 @@ def test_static_fields_are_latitude_and_land():
     np.testing.assert_allclose(made.static_fields(), expected, atol=1e-6)
     assert made.static_fields().dtype == torch.float32
     assert len(normaliser(without=("land_sea_mask",)).static_fields()) == 2
+
+
+def test_what_a_model_makes_is_never_too_dry():
+    """Humidity is held at 0, where a model has it below; everything else is as it was."""
+    units = normaliser(torch.float32)
+    humid = dataclasses.replace(units, variables=("2m_temperature", "specific_humidity"), units=("K", "kg kg-1"),
+                                mean=torch.tensor([0.0, 4e-3]), std=torch.tensor([20.0, 3e-3]))  # fmt: skip
+    anomalies = torch.randn(3, 2, *GRID, generator=torch.Generator().manual_seed(0))
+    fields, made = humid.physical(anomalies, DATES), humid.made(anomalies, DATES)
+    assert (fields < 0).flatten(2).any(2).all() and torch.equal(made[:, 0], fields[:, 0])
+    assert torch.equal(made[:, 1], fields[:, 1].clamp_min(0))

@@ -78,18 +78,19 @@ class Analysis(NamedTuple):
     aside: list[tuple[int, float, float]]  # places in the day of what was set aside, and how far from the others it is
 
     def variance(self, system: System) -> Tensor:
-        """The variance (D,) of the errors of its fields: of what the modes hold and of the rest.
+        """The variance (D,) of the errors of its fields: of what the modes hold and of the rest."""
+        return self.held(system) + system.error
+
+    def held(self, system: System) -> Tensor:
+        """The variance (D,) of the errors of what the modes hold.
 
         Where there are members it is as large as theirs, variable by variable, and by as much larger or smaller as
         was found on validation days: the gain takes its background's covariance for the true one, and these do not.
         """
-
-        def by_variable(fields: Tensor) -> Tensor:
-            return fields.unflatten(-1, (len(system.spread), -1))
-
-        held = by_variable((self.gain.root_after.T @ system.patterns).square().sum(0))
+        said = (self.gain.root_after.T @ system.patterns).square().sum(0)
         if not len(self.apart):
-            return held.flatten() + system.error
-        theirs = by_variable((self.apart @ system.patterns).square().sum(0) / (len(self.apart) - 1))
-        larger = theirs.mean(1) / held.mean(1)
-        return ((held * larger[:, None] + by_variable(system.error)) * system.spread[:, None].square()).flatten()
+            return said
+        theirs = (self.apart @ system.patterns).square().sum(0) / (len(self.apart) - 1)
+        size, wanted = (fields.unflatten(-1, (len(system.spread), -1)).mean(1) for fields in (said, theirs))
+        larger = system.spread.square() * wanted / size
+        return said * larger.repeat_interleave(len(said) // len(larger))

@@ -13,7 +13,13 @@ from sparta_core.experiment import Experiment
 from sparta_core.progress import say
 from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.ensemble import Ensemble
-from sparta_core.tasks.assimilation.model_errors import ModelErrors, covariance_of, step_errors, taper_of
+from sparta_core.tasks.assimilation.model_errors import (
+    ModelErrors,
+    covariance_of,
+    step_errors,
+    taper_of,
+    variance_left_out,
+)
 from sparta_core.tasks.assimilation.networks import points
 from sparta_core.tasks.assimilation.observed import analyses, by_variable
 from sparta_core.tasks.assimilation.system import System
@@ -23,10 +29,11 @@ from sparta_core.tasks.forecast.latent_dynamics import LatentDynamics
 from sparta_core.training.records import open_record, run_of
 
 TASK = "assimilation"
-FILE = "model-errors.safetensors"
+FILE = "errors.safetensors"
 LENGTHS = (2500.0, 4000.0, 6000.0)  # km
 INFLATIONS = (0.7, 1.4)  # of the errors, besides 1
 SPIN_UP, DAYS = 15, 45  # validation days that a choice is made on
+LEAST = 0.1  # of what the members say of the errors' variance is kept
 EVERY = 5  # days between two whose spread is reckoned, which takes as long as an analysis
 STEPS = 64  # members whose step is computed at once
 
@@ -62,10 +69,9 @@ def system_of(forecaster: TrainedForecaster, errors: ModelErrors) -> System:
     network, modes, normaliser = forecaster.network, forecaster.model.modes, forecaster.model.normaliser
     assert isinstance(network, LatentDynamics) and modes is not None
     factors = taper_of(normaliser, float(errors.length))
-    left_out = modes.error.repeat_interleave(modes.patterns.shape[1] // len(modes.error))
-    return System(modes.patterns, modes.variance, left_out, _Step(network, normaliser), network.lags, network.step,
-                  errors.inflation * errors.model_error, errors.linear_error, errors.damping, errors.spread,
-                  factors)  # fmt: skip
+    return System(modes.patterns, modes.variance, errors.left_out, _Step(network, normaliser), network.lags,
+                  network.step, errors.inflation * errors.model_error, errors.linear_error, errors.damping,
+                  errors.spread, factors)  # fmt: skip
 
 
 class _Step:
@@ -92,7 +98,7 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
     assert isinstance(network, LatentDynamics)
     damping = forecaster.calibration(experiment.downstream_mask_ratio)["damping"][0]
     one, patterns = torch.ones((), device=record.device), network.patterns
-    learned, linear = step_errors(record, network)
+    learned, linear, left_out = *step_errors(record, network), variance_left_out(record, patterns)
     tried: dict[float, ModelErrors] = {}
 
     def attempt(errors: ModelErrors) -> None:
@@ -103,7 +109,7 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
 
     for length in LENGTHS:
         covariance = covariance_of(learned, patterns, taper_of(record, length))
-        attempt(ModelErrors(covariance, covariance, damping, length * one, one, torch.ones_like(damping)))
+        attempt(ModelErrors(left_out, covariance, covariance, damping, length * one, one, torch.ones_like(damping)))
     best = tried[min(tried)]
     for inflation in INFLATIONS:
         attempt(best._replace(inflation=inflation * one, spread=torch.ones_like(damping)))
@@ -113,7 +119,10 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
 
 @torch.no_grad()
 def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) -> tuple[float, Tensor]:
-    """The error of analyses of validation days that are observed at some places, and (C,) over their spread."""
+    """Of analyses of validation days that are observed at some places the error, and over their spread (C,).
+
+    Of the latter what the modes cannot hold is left out, in either.
+    """
     system, days = system_of(forecaster, errors), record.splits["validation"][: SPIN_UP + DAYS]
     if len(days) <= SPIN_UP:
         raise DataError(f"the validation days are {len(days)}, too few to choose how to assimilate by, which takes "
@@ -127,6 +136,6 @@ def _cycled(record: Record, forecaster: TrainedForecaster, errors: ModelErrors) 
         error = (analysis.mean @ system.patterns - truth).square()
         squares.append(by_variable(record, torch.stack([error, truth.square()])).mean(1))
         if number % EVERY == 0:
-            spread.append(by_variable(record, torch.stack([error, analysis.variance(system)])))
+            spread.append(by_variable(record, torch.stack([error - system.error, analysis.held(system)])))
     (wrong, usual), (was, said) = torch.stack(squares).mean(0), torch.stack(spread).mean(0)
-    return float(wrong / usual), (was / said).sqrt().to(errors.damping)
+    return float(wrong / usual), (was / said).clamp_min(LEAST).sqrt().to(errors.damping)

@@ -28,12 +28,20 @@ AT_ONCE = 64  # days
 class ModelErrors(NamedTuple):
     """What a filter must know of a model besides its modes and dynamics."""
 
+    left_out: Tensor  # (D,) variance of what the modes cannot hold
     model_error: Tensor  # (K, K) covariance of what is wrong with a step of the dynamics
     linear_error: Tensor  # (K, K) of the linear inverse model
     damping: Tensor  # (C,) share of forecast anomalies that come true a step ahead
     length: Tensor  # () km, of the taper
     inflation: Tensor  # () of the dynamics' errors
-    spread: Tensor  # (C,) errors of analyses over what the members of an ensemble say
+    spread: Tensor  # (C,) errors of analyses over what the members of an ensemble say, of what the modes hold
+
+
+def variance_left_out(record: Record, patterns: Tensor) -> Tensor:
+    """The variance (D,) of what the modes cannot hold of the validation days: more where there are storms."""
+    days = record.split("validation")
+    rests = [x - x @ patterns.T @ patterns for x in (some.values.flatten(1) for some in days.split(CHUNK))]
+    return torch.stack([rest.square().sum(0) for rest in rests]).sum(0) / len(days)
 
 
 @torch.no_grad()

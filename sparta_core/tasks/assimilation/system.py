@@ -25,7 +25,7 @@ class System:
         model_error: (K, K) covariance of what is wrong with a step from days that are known.
         linear_error: (K, K) the same of the linear inverse model.
         damping: (C,) share of a forecast's anomalies that come true a step ahead.
-        spread: (C,) errors of analyses over what the members of an ensemble say.
+        spread: (C,) errors of analyses over what the members of an ensemble say, of what the modes hold.
         factors: (J, P) of the taper, as `localised` takes them.
     """
 

@@ -122,7 +122,7 @@ class Forecast(Task, name=TASK):
             forecasts = forecaster.members(forecasts, ratio, members, generator).transpose(1, 2)
             coords["number"] = ("number", np.arange(members), {"standard_name": "realization"})
             valid = valid[..., None]
-        fields = normaliser.physical(decode(model, forecasts), valid)
+        fields = normaliser.made(decode(model, forecasts), valid)
         return labelled(normaliser, fields, coords, f"Forecasts by the forecaster {kind.name}")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:

@@ -31,7 +31,7 @@ class Reconstruction(Task, name=TASK):
     def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
         """The full fields (time, latitude, longitude), in physical units."""
         normaliser = model.normaliser
-        fields = normaliser.physical(decode(model, embed(model, days)), days.dates)
+        fields = normaliser.made(decode(model, embed(model, days)), days.dates)
         return labelled(normaliser, fields, {"time": ("time", days.dates, TIME)}, "Days reconstructed from sparse ones")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:

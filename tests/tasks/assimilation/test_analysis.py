@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sparta_core.tasks.assimilation.analysis import Gain, Observed
+from sparta_core.tasks.assimilation.analysis import Analysis, Gain, Observed
 from sparta_core.tasks.assimilation.covariances import centred, localised
 from tests.tasks.assimilation.toys import MODES, PLACES, SIZE, system
 
@@ -59,6 +59,25 @@ def test_everything_observed_without_error_is_the_truth():
     seen = observed(range(SIZE), scores @ world.patterns, 1e-10)
     torch.testing.assert_close(Gain(root(), world.patterns, seen).increments(seen.values[None])[0], scores, atol=1e-7,
                                rtol=0)  # fmt: skip
+
+
+def test_the_variance_is_that_of_the_scores_and_of_what_no_mode_holds():
+    """Dense, place by place; where there are members as large as theirs, times what was found, in each variable."""
+    left_out = torch.rand(SIZE, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    world = system(error=left_out, spread=torch.tensor([0.5, 2.0], dtype=torch.float64))
+    gain, none = Gain(root(), world.patterns, observed([0, 5, 7])), torch.zeros(0, MODES, dtype=torch.float64)
+    covariance = world.patterns.T @ gain.root_after @ gain.root_after.T @ world.patterns
+
+    def analysis(apart):
+        return Analysis(none.sum(0), none.sum(0), torch.zeros(3), gain, apart, [])
+
+    torch.testing.assert_close(analysis(none).variance(world), covariance.diagonal() + left_out)
+    apart = torch.randn(4, MODES, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    apart -= apart.mean(0)
+    members = np.var((apart @ world.patterns).numpy(), axis=0, ddof=1).reshape(2, PLACES).mean(1)
+    said = covariance.diagonal().view(2, PLACES)
+    larger = torch.tensor([0.25, 4.0]) * torch.from_numpy(members) / said.mean(1)
+    torch.testing.assert_close(analysis(apart).variance(world), (said * larger[:, None]).flatten() + left_out)
 
 
 def test_a_gross_error_is_what_all_others_contradict():

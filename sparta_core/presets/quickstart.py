@@ -1,0 +1,5 @@
+"""`demo` in 256 modes instead of 1,000: the model that comes with the package, small enough to."""
+
+BASED_ON = "demo"
+PAPER = "paper_demo"
+SETTINGS = {"embedding": 256}
