@@ -3,16 +3,20 @@
 Executed notebooks go to ../runs/notebooks/<preset>/, figures beside the runs. A notebook whose text,
 code and parameters have not changed since it last ran to the end is not run again. `--figures DIR`
 copies the figures there, `--keep` the outputs back into the notebooks of this folder, `--show` prints what
-they printed. Four notebooks that train many models run with `--all`, or named after `--only`.
+they printed, `--jobs 2` runs two at once. Four notebooks that train many models run with `--all`, or named after
+`--only`.
 """
 
 import argparse
 import hashlib
 import logging
+import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
@@ -46,10 +50,13 @@ def main() -> None:
     parser.add_argument("--preset", default="demo", choices=PRESETS)
     parser.add_argument("--figures", type=Path, help="copy the notebooks' figures into this folder")
     parser.add_argument("--only", nargs="+", choices=there, metavar="NAME", help="these notebooks")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many notebooks at once share the cores; 1")
     parser.add_argument("--all", action="store_true", help=f"{', '.join(WHEN_ASKED)}, too")
     parser.add_argument("--show", action="store_true", help="print what the notebooks printed, and name their figures")
     parser.add_argument("--keep", action="store_true", help="write the outputs back into the notebooks here")
     options = parser.parse_args()
+    if options.jobs < 1:
+        parser.error("--jobs must be 1 or more")
     for folder in (RUNS, *([options.figures] if options.figures else [])):  # before hours of work
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -63,9 +70,11 @@ def main() -> None:
                  if (name in options.only if options.only else options.all or name not in WHEN_ASKED)]  # fmt: skip
     begun = time.monotonic()
     took: dict[Path, float] = {}
-    for number, source in enumerate(notebooks, 1):
+
+    def execute(number: int, source: Path) -> None:
         head = f"[{number}/{len(notebooks)}] {source.stem}"
-        left = remaining(notebooks[number - 1 :], took) if took or options.preset == TIMED else None
+        known = took or options.preset == TIMED
+        left = remaining(notebooks[number - 1 :], took) / options.jobs if known else None
         ran = time.monotonic()
         if run(source, options.preset, head, left):
             took[source] = time.monotonic() - ran
@@ -73,6 +82,8 @@ def main() -> None:
             show(executed_copy(source, options.preset))
         if options.keep:
             keep(executed_copy(source, options.preset), source)
+
+    in_turn(execute, notebooks, options.jobs)
     experiment = Experiment.from_preset(options.preset, runs=str(RUNS))
     if options.figures:
         names = {one.name("decoder") for one in models(experiment).values()} | {QUICKSTART}
@@ -88,6 +99,22 @@ def main() -> None:
         print(table(scores, LEADS))
     whole = duration(time.monotonic() - begun)
     print(f"\nAll notebooks in {whole}; executed copies in runs/notebooks/{options.preset}/")
+
+
+def in_turn(execute: Callable[[int, Path], None], notebooks: list[Path], jobs: int) -> None:
+    """Execute the notebooks, from 1, in their order, `jobs` of them at once; what one trains the others wait for."""
+    if jobs == 1:
+        for number, source in enumerate(notebooks, 1):
+            execute(number, source)
+        return
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))  # of each kernel
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for done in as_completed([pool.submit(execute, number, source) for number, source in enumerate(notebooks, 1)]):
+            done.result()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # kernels end with the process that started them; waiting for the others could take an hour
 
 
 def remaining(notebooks: list[Path], took: dict[Path, float]) -> float:

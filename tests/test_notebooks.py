@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
@@ -159,3 +160,22 @@ def test_time_left_follows_the_pace(run, tmp_path):
     assert run.remaining(paths, {}) == 60
     assert run.remaining(paths[1:], {paths[0]: 20.0}) == 100
     assert run.remaining(paths[1:], {}) == 50  # the first was up to date: its pace is unknown
+
+
+def test_two_at_once_meet(run, monkeypatch):
+    """Each waits for the other; the cores are shared out."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    both, order = threading.Barrier(2, timeout=30), []
+    run.in_turn(lambda number, source: order.append((number, source, both.wait())), [Path("a"), Path("b")], 2)
+    assert sorted(each[:2] for each in order) == [(1, Path("a")), (2, Path("b"))]
+    assert os.environ["OMP_NUM_THREADS"] == "4"
+
+
+def test_a_notebook_that_fails_ends_those_beside_it():
+    script = ("import run, time\nfrom pathlib import Path\n"
+              "run.in_turn(lambda number, source: time.sleep(600) if number == 1 else open('no such file'),\n"
+              "            [Path('a'), Path('b'), Path('c')], 2)")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", script], cwd=FOLDER, capture_output=True, text=True, check=False,
+                          timeout=120)  # fmt: skip
+    assert done.returncode == 1 and "no such file" in done.stderr
