@@ -13,7 +13,7 @@ from sparta_core.training.records import run_of
 from tests.faults.children import UNTOUCHED, die, start, with_faults
 from tests.faults.works import WORKS, contents
 
-KILLS = 28  # of each work, at least
+KILLS = 25  # of each work, at least
 TOTAL = 200
 
 
