@@ -16,8 +16,9 @@ HEAD = ("measured", "ours", "compared with", "ratio (rounds)", "goal")
 PREAMBLE = """# Results
 
 Written by `make bench` and, of other people's methods, by `python -m benchmarks.peers`, which replace the tables of
-their own machine and keep the others. For `make bench` ours and what it is compared with took turns in one run; a ratio is the median of the rounds, with the lowest and the highest. The
-comparison is a plain per-sample version of the same views and steps, `per_sample.py`, unless a row says otherwise.
+their own machine and keep the others. For `make bench` ours and what it is compared with took turns in one run; a
+ratio is the median of the rounds, with the lowest and the highest. The comparison is a plain per-sample version of
+the same views and steps, `per_sample.py`, unless a row says otherwise.
 Our steps make their own views; the plain step alone is handed them. FLOPs are those of the model, counted by torch.
 Nothing is known of machines that are not below: until a GPU is among them, its goals are neither met nor missed.
 """
