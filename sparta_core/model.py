@@ -163,8 +163,15 @@ class Model:
 
         Returns:
             Fields (time, latitude, longitude) in physical units: what a forecast or a reconstruction has to beat.
+
+        Raises:
+            DataError: For what is no date.
         """
-        normaliser, dates = self.sparta.normaliser, np.atleast_1d(np.asarray(times, "datetime64[ns]"))
+        normaliser = self.sparta.normaliser
+        try:
+            dates = np.atleast_1d(np.asarray(times, "datetime64[ns]"))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"times are {times!r}; give dates, such as '2011-07-01'") from error
         usual = normaliser.mean.new_zeros(len(dates), len(normaliser.variables), *normaliser.grid)
         fields = normaliser.made(usual, dates)
         return labelled(normaliser, fields, {"time": ("time", dates, TIME)}, "Climatology of the training days")

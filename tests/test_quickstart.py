@@ -81,6 +81,12 @@ def test_the_climatology_is_the_regression_of_the_training_days_on_the_year(mode
         assert made[name][:, row, column].values == pytest.approx(basis(dates) @ weights, abs=0.01 * series.std())
 
 
+@pytest.mark.parametrize("times", ["yesterday", ["2011-13-01"], object()])
+def test_what_is_no_date_has_no_climatology(model, times):
+    with pytest.raises(DataError, match=r"^times are .*; give dates, such as '2011-07-01'$"):
+        model.climatology(times)
+
+
 def test_its_reconstruction_errs_as_its_card_says(model, climate):
     """70 % masked, on other days of the last part and with other masks."""
     (said,) = [row[3] for row in model.about["scores"] if row[:3] == ["reconstruction", "native_mask0.7", "mse"]]
