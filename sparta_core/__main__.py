@@ -2,8 +2,8 @@
 
 Before that, `prepare` makes a store of ERA5's days, `simulate` one of JCM's, and `audit` says what is in one;
 `targets` holds a model against its baselines, `export` writes it as one file. `forecast --model model.safetensors
---input days.nc --output forecast.nc` uses that file on your days, as do `reconstruct`, `embed` and `season`. Each tells
-more with --help.
+--input days.nc --output forecast.nc` uses that file on your days, as do `reconstruct`, `assimilate`, `embed` and
+`season`; without a model they take the small one that comes with the package. Each tells more with --help.
 
 Says what is still to do and what that will cost, then trains it, with a line an epoch. Stopped at any
 moment, the same command goes on after the last whole epoch. Every setting of Experiment is a flag: numbers,

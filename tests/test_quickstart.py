@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from sparta_core import DataError, Experiment, load
+from sparta_core.__main__ import main
 from sparta_core.card import card
 from sparta_core.data import bundled
 from sparta_core.tensors import unpacked
@@ -109,6 +110,14 @@ def test_a_month_of_stations_is_worth_more_than_each_of_its_days(model, month):
     forecast = model.forecast(analyses.isel(time=slice(27)), leads=3).isel(init_time=0, drop=True)
     made = forecast.rename(lead_time="time").assign_coords(time=coming.time)
     assert (squares(made, coming) < squares(model.climatology(coming.time.values), coming)).all()
+
+
+def test_a_command_takes_it_where_none_is_named(model, month, tmp_path, capsys):
+    observed = stations(month.isel(time=slice(2)))
+    observed.to_netcdf(tmp_path / "days.nc", engine="h5netcdf")
+    main(["reconstruct", "--input", str(tmp_path / "days.nc"), "--output", str(tmp_path / "fields.nc")])
+    assert "fields.nc is ready" in capsys.readouterr().out
+    xr.testing.assert_allclose(xr.load_dataset(tmp_path / "fields.nc"), model.reconstruct(observed), rtol=1e-5)
 
 
 def test_the_season_of_a_month_of_stations(model, month):

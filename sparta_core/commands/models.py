@@ -73,7 +73,7 @@ def predict_command(words: Sequence[str]) -> None:
     name, *words = words
     task = task_of(Experiment(), VERBS.get(name, name))
     parser = parser_of(name, predict_command)
-    parser.add_argument("--model", required=True, help="the file that export wrote")
+    parser.add_argument("--model", help="the file that export wrote; if left out, the small one of the package")
     parser.add_argument("--input", required=True, help="NetCDF file, Zarr store, or table of stations, NaN unobserved")
     parser.add_argument("--output", required=True, help="the NetCDF file to write")
     parser.add_argument("--device", default="auto", help="what computes")
