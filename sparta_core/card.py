@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sparta_core.data.variables import variable
@@ -61,6 +60,6 @@ def _scores(about: Mapping[str, Any]) -> Iterator[str]:
         yield " | ".join(["| set-up | metric", *wide.columns]) + " |"
         yield "| --- " * (2 + len(wide.columns)) + "|"
         for (setup, metric), values in wide.iterrows():
-            told = ["" if np.isnan(value) else f"{value:.4g}" for value in values]
+            told = ["" if pd.isna(value) else f"{value:.4g}" for value in values]
             yield " | ".join([f"| {setup} | {metric}", *told]) + " |"
         yield ""

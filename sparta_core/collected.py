@@ -60,8 +60,9 @@ def _compact(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 def _scores(experiment: Experiment) -> dict[str, list[list[Any]]]:
     """What kept scores say of it: rows of task, set-up, metric and value, and those of baselines, with their names."""
-    own = [(name, run) for name, task in tasks(experiment).items() for run in task.runs(experiment)]
-    others = [(name, task.baselines(experiment)) for name, task in tasks(experiment).items()]
+    every = tasks(experiment).items()
+    own = [(name, run) for name, task in every for run in task.runs(experiment)]
+    others = [(name, task.baselines(experiment)) for name, task in every]
     return {"scores": [[row.task, row.setup, row.metric, float(row.value)] for row in _kept(own)],
             "baselines": [[row.task, row.model, row.setup, row.metric, float(row.value)] for row in _kept(others)]}
 

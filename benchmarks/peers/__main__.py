@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         run(options)
     except SpartaError as error:
-        sys.exit(f"{error}")
+        sys.exit(str(error))
 
 
 def run(options: argparse.Namespace) -> None:

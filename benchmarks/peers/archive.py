@@ -1,6 +1,6 @@
 """What methods are given: training and validation days, and sparse days as kinds of observations show them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sparta_core.data.record import Record
-from sparta_core.tasks.assimilation.networks import NETWORKS
+from sparta_core.tasks.assimilation.networks import NETWORKS, scattered
 
 KINDS = ("points", "30 % of the values", "3 % of the values")
 TRIED = 24  # validation days on which a method chooses
@@ -49,10 +49,7 @@ class Sparse:
     @cached_property
     def values(self) -> np.ndarray:
         """(N, C, H, W) the same, NaN where nothing is observed."""
-        seen = np.full_like(self.truth, np.nan).reshape(len(self.truth), -1)
-        for number, day in enumerate(self.scored):
-            seen[number, self.places[day]] = self.truth[number].reshape(-1)[self.places[day]]
-        return seen.reshape(self.truth.shape)
+        return shown(self.truth, [self.places[day] for day in self.scored])
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +94,11 @@ class Archive:
         return self.record.domain.positions().double().numpy().reshape(-1, 3)
 
     @cached_property
+    def std(self) -> np.ndarray:
+        """(C, 1, 1) standard deviations of the training days, of all places alike, float64."""
+        return np.sqrt(np.square(self.train, dtype=np.float64).mean((0, 2, 3)))[:, None, None]
+
+    @cached_property
     def scale(self) -> np.ndarray:
         """(C, H, W) standard deviations of the training days, place by place, float32."""
         return np.sqrt(np.square(self.train, dtype=np.float64).mean(0)).astype(np.float32)
@@ -114,13 +116,19 @@ class Archive:
 
     def points(self, count: int, seed: int = 0) -> np.ndarray:
         """So many grid points (p,), flat, drawn as densely as the area is; all of them where there are not more."""
-        share = self.area.reshape(-1) / self.area.sum()
-        drawn = np.random.default_rng(seed).choice(share.size, min(count, share.size), replace=False, p=share)
-        return np.sort(drawn)
+        return scattered(self.record.domain, min(count, self.area.size), np.random.default_rng(seed))
 
     def error(self, made: np.ndarray, sparse: Sparse) -> float:
         """Area-weighted mean squared error of filled days, the mean of the variables."""
         return float(errors(made, sparse, self.area)[0].mean())
+
+
+def shown(days: np.ndarray, places: Sequence[np.ndarray]) -> np.ndarray:
+    """Days (N, C, H, W), of each the values at some places (p,), flat, NaN elsewhere."""
+    seen = np.full_like(days, np.nan).reshape(len(days), -1)
+    for number, where in enumerate(places):
+        seen[number, where] = days[number].reshape(-1)[where]
+    return seen.reshape(days.shape)
 
 
 def fields(record: Record, days: range) -> np.ndarray:

@@ -12,7 +12,7 @@ from deepsensor.data.task import Task
 from deepsensor.model import ConvNP
 
 from benchmarks.peers import Method
-from benchmarks.peers.archive import KINDS, Archive, Sparse
+from benchmarks.peers.archive import KINDS, Archive, Sparse, shown
 from sparta_core.files import replace
 from sparta_core.progress import Told
 from sparta_core.tasks.assimilation.networks import NETWORKS
@@ -39,7 +39,7 @@ class ConvolutionalProcess(Method):
 
     def fit(self, archive: Archive) -> str:
         torch.manual_seed(0)
-        self.std = np.sqrt(np.square(archive.train, dtype=np.float64).mean((0, 2, 3))).astype(np.float32)[:, None, None]
+        self.std = archive.std.astype(np.float32)
         self.days = archive.train / self.std
         channels, height, width = self.days.shape[1:]
         self.wrap = round(WRAP * width) if archive.record.domain.periodic_x else 0
@@ -109,9 +109,6 @@ class ConvolutionalProcess(Method):
 
 def drawn(archive: Archive, days: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     """Days (B, C, H, W), of which a kind of observations, another for each, shows some values; the rest is NaN."""
-    seen = np.full_like(days, np.nan).reshape(len(days), -1)
-    for number, day in enumerate(days.reshape(len(days), -1)):
-        network = NETWORKS[KINDS[draws.integers(len(KINDS))]]
-        (places,) = network(archive.record.domain, days.shape[1], 1, draws)
-        seen[number, places] = day[places]
-    return seen.reshape(days.shape)
+    networks = (NETWORKS[KINDS[draws.integers(len(KINDS))]] for _ in days)
+    return shown(days, [places.numpy() for network in networks
+                        for places in network(archive.record.domain, days.shape[1], 1, draws)])  # fmt: skip

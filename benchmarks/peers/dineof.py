@@ -34,7 +34,7 @@ class Dineof(Method):
     packages: ClassVar[tuple[str, ...]] = ("pyDINEOF",)
 
     def fit(self, archive: Archive) -> str:
-        self.std = np.sqrt(np.square(archive.train, dtype=np.float64).mean((0, 2, 3)))[:, None, None]
+        self.std = archive.std
         self.weight = np.sqrt(archive.area) / self.std
         self.complete = archive.some(COMPLETE)
         return (f"beside {len(self.complete)} complete training days; at most {MODES} EOFs, their number in each run "

@@ -27,7 +27,7 @@ class LeastSquares(Method):
     packages: ClassVar[tuple[str, ...]] = ("xeofs",)
 
     def fit(self, archive: Archive) -> str:
-        self.std = np.sqrt(np.square(archive.train, dtype=np.float64).mean((0, 2, 3)))[:, None, None]
+        self.std = archive.std
         say("eofs: EOFs of the training days")
         self.patterns = patterns(archive, self.std, MODES)
         self.count: dict[str, int] = {}

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sparta_core.baselines.climatology import Climatology
 from sparta_core.data.domain import Domain
+from sparta_core.data.normaliser import Normaliser
 from sparta_core.data.record import Record
 from sparta_core.data.sample import Sample
 from sparta_core.errors import DataError
@@ -37,7 +38,7 @@ def fit_methods(record: Record, modes: int) -> dict[str, Method]:
         EofInterpolation(climatology, record, modes)), strict=True))  # fmt: skip
 
 
-def nearest(observed: Sample, views: Views, record: Record) -> Tensor:
+def nearest(observed: Sample, views: Views, record: Normaliser) -> Tensor:
     """Every grid point takes the value observed nearest to it on the sphere."""
     sources, targets = (domain.positions().numpy() for domain in (views.observed_on, record.domain))
     fields = np.empty((*observed.values.shape[:2], *record.grid), dtype=np.float32)
@@ -47,7 +48,7 @@ def nearest(observed: Sample, views: Views, record: Record) -> Tensor:
     return torch.from_numpy(fields).to(record.device)
 
 
-def linear(observed: Sample, views: Views, record: Record) -> Tensor:
+def linear(observed: Sample, views: Views, record: Normaliser) -> Tensor:
     """Linear interpolation between the values observed, round the date line on a globe; the nearest beyond them."""
     domain = views.observed_on
     points, targets = (plane(each, record.domain) for each in (domain, record.domain))
@@ -84,7 +85,7 @@ def plane(domain: Domain, around: Domain) -> np.ndarray:
     return flat
 
 
-def _points(observed: Sample, record: Record) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:
+def _points(observed: Sample, record: Normaliser) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:
     """Of each day and variable: its place, the mask (h, w) and the values that are observed."""
     values, masks = observed.values.cpu().numpy(), observed.observed.cpu().numpy() > 0
     for place in np.ndindex(*values.shape[:2]):

@@ -3,7 +3,8 @@
 Eleven years (2001-01-01..2011-12-28, 4,014 days) of daily means on a 5.625 degree grid, 32 x 64,
 with the paper's five variables, so that everything runs on a fresh clone without a download. The
 dates are the model's calendar: no day of it is the weather of that day. The model is that of the preset
-`quickstart`, as `python -m sparta_core export --preset quickstart` writes it.
+`quickstart`, as `python -m sparta_core export --preset quickstart --tasks forecast,classification,assimilation
+--scores on --output quickstart.safetensors` writes it, with its card.
 """
 
 from importlib.resources import files

@@ -18,10 +18,15 @@ Network = Callable[[Domain, int, int, np.random.Generator], Iterator[Tensor]]
 
 def points(domain: Domain, variables: int, draws: np.random.Generator) -> Tensor:
     """The places (p,) in a day (C, H, W) of POINTS points, of so many variables, evenly over the area."""
+    size = domain.area().numel()
+    chosen = scattered(domain, min(POINTS, int(SHARE * size)), draws)
+    return torch.from_numpy((np.arange(variables)[:, None] * size + chosen).ravel())
+
+
+def scattered(domain: Domain, count: int, draws: np.random.Generator) -> np.ndarray:
+    """So many grid points (count,) of a domain, flat and rising, drawn as densely as the area is."""
     area = domain.area().double().flatten().numpy()
-    count = min(POINTS, int(SHARE * area.size))
-    chosen = np.sort(draws.choice(area.size, count, replace=False, p=area / area.sum()))
-    return torch.from_numpy((np.arange(variables)[:, None] * area.size + chosen).ravel())
+    return np.sort(draws.choice(area.size, count, replace=False, p=area / area.sum()))
 
 
 def fixed(variables: int | None) -> Network:
