@@ -15,6 +15,8 @@ class Modes(NamedTuple):
     patterns: Tensor  # (K, C H W), orthonormal rows
     variance: Tensor  # (K,) of the days' scores
     error: Tensor  # (C,) mean square of the rest
+    left_out: Tensor | None = None  # (C H W,) variance of the rest; None where it is not rebuilt
+    correlation: Tensor | None = None  # (C, E) of the rest at pairs of places
 
 
 def eofs(x: Tensor, count: int) -> Tensor:

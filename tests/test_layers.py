@@ -13,7 +13,8 @@ ROOT = Path(sparta_core.__file__).parent
 # A layer may import those before it in this list, and itself. Networks know no data but the domain that fields are on,
 # views no more than that and samples; what is observed knows no network; training knows no objective and no task.
 LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws", "modes", "localised",
-          "optimal_interpolation", "processes", "settings", "catalogue", "experiment", "domain", "data", "observe",
+          "optimal_interpolation", "residuals", "processes", "settings", "catalogue", "experiment", "domain", "data",
+          "observe",
           "views", "layers", "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics",
           "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "collected", "model",
           "loading", "commands", "__main__"]  # fmt: skip

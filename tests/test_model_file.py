@@ -90,7 +90,8 @@ def test_the_file_holds_tensors_and_words_and_every_tensor_once(path, experiment
     tensors = load_file(path)
     large = [name for name, x in tensors.items() if x.numel() >= 24 * 5 * 16 * 32]
     errors = [f"forecast.calibration.{ratio}.errors" for ratio in (0.0, 0.7)]
-    assert large == [*errors, "modes.patterns"] and all(tensors[name].dtype == torch.float16 for name in large)
+    assert large == [*errors, "modes.correlation", "modes.patterns"]
+    assert all(tensors[name].dtype == torch.float16 for name in large)
     assert path.stat().st_size < 1.02 * sum(x.nbytes for x in tensors.values()) + 40000
     told = json.dumps(about)
     for word in (*experiment.variables, "m s-1", "0.1.0", "850"):

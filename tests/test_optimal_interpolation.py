@@ -12,7 +12,7 @@ from tests.sparse import some_modes, sparse_days
 
 def dense(modes, values, seen):
     """The normal equations of each day, solved by numpy: (P' diag(m/R) P + diag(1/v)) z = P' diag(m/R) y."""
-    patterns, variance, error = (x.double().numpy() for x in modes)
+    patterns, variance, error = (x.double().numpy() for x in modes[:3])
     trust = np.repeat(1 / error, patterns.shape[1] // len(error))
     made = []
     for y, m in zip(values.flatten(1).double().numpy(), seen.flatten(1).double().numpy(), strict=True):
@@ -37,7 +37,7 @@ def way(request, monkeypatch):
 
 def energy(modes, scores, seen):
     """Of scores (T, K) where days are observed, mean over the days, by mode: 1 is a posterior's (float64)."""
-    patterns, variance, error = (x.double() for x in modes)
+    patterns, variance, error = (x.double() for x in modes[:3])
     fields = (scores.double() @ patterns).square() * seen.flatten(1) / error.repeat_interleave(seen[0, 0].numel())
     return float((fields.sum(1) + (scores.double().square() / variance).sum(1)).mean()) / len(variance)
 
@@ -131,7 +131,7 @@ def test_it_is_the_mean_of_the_joint_gaussian_given_what_is_seen(to_the_end, way
     """The other way round, in the space of observations: B H' (H B H' + R)^-1 y, B = P' diag(v) P."""
     modes, (values, seen) = some_modes(), sparse_days()
     made = OptimalInterpolation(modes)(values, seen) @ modes.patterns
-    patterns, variance, error = (x.double() for x in modes)
+    patterns, variance, error = (x.double() for x in modes[:3])
     b, trust = patterns.T @ (variance[:, None] * patterns), error.repeat_interleave(128)
     for day in (0, 5, 9, 13, 17, 24):
         mask = seen[day].flatten().bool()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 class LinearPath(Section):
     linear_path: bool = setting(False, "start the embedding as optimal interpolation, and the decoder as modes")
+    residual_reach: Amount = setting(4000.0, "distance within which observations correct what the modes leave out",
+                                     "km")  # fmt: skip
     localisation: Amount = setting(8000.0, "length over which the linear path believes in covariances; 0: any", "km")
 
     def used(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """SPARTA: the encoder, the projector that contrast is measured in, and the decoder."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,10 +18,11 @@ from sparta_core.fusions import Fusion
 from sparta_core.fusions.early import EarlyChoice
 from sparta_core.layers.globe import around
 from sparta_core.modes import Modes
+from sparta_core.residuals import Residuals
 from sparta_core.tensors import named, under
 from sparta_core.views.augment import Views, view_size_of
 
-FORMAT = 2  # of a file that holds a representation
+FORMAT = 3  # of a file that holds a representation
 
 
 class Projector(nn.Sequential):
@@ -113,10 +115,19 @@ class Sparta(nn.Module):
         """What computes."""
         return self.normaliser.device
 
+    @cached_property
+    def residuals(self) -> Residuals | None:
+        """What is known of that which the modes of the linear path leave out."""
+        if self.modes is None:
+            return None
+        return Residuals(self.modes, self.normaliser.domain.positions(), self.experiment.residual_reach)
+
     def attached(self) -> dict[str, Tensor]:
         """What a file keeps of it beside the weights, so that nobody needs the days that it learned from."""
-        modes = {} if self.modes is None else named("modes", self.modes._asdict())
-        return modes | named("normaliser", self.normaliser.tensors())
+        modes = {} if self.modes is None else self.modes._asdict()
+        return named("modes", {name: x for name, x in modes.items() if x is not None}) | named(
+            "normaliser", self.normaliser.tensors()
+        )
 
     def about(self) -> dict[str, Any]:
         """What a file says of it: settings, parts, and the fields that it knows."""
@@ -149,3 +160,11 @@ class Sparta(nn.Module):
         assert self.decoder is not None
         decoded: Tensor = self.decoder(self.encoder(view))
         return decoded
+
+    def reconstructed(self, view: Tensor) -> Tensor:
+        """The same, and with a linear path corrected by what the view shows beyond it."""
+        fields = self(view)
+        if self.residuals is None:
+            return fields
+        values, observed = view.chunk(2, dim=1)
+        return self.residuals.corrected(fields, values, observed)

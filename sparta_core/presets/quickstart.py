@@ -2,4 +2,4 @@
 
 BASED_ON = "demo"
 PAPER = "paper_demo"
-SETTINGS = {"embedding": 256}
+SETTINGS = {"embedding": 256, "residual_reach": 2500.0}

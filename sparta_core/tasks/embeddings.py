@@ -58,6 +58,12 @@ class Embedder:
 
 
 @torch.no_grad()
+def reconstruct(model: Sparta, days: Sample) -> Tensor:
+    """Make of sparse days whole fields (T, C, H, W), standardised, by a frozen representation."""
+    return torch.cat([model.reconstructed(model.views.shown(chunk)) for chunk in days.split(CHUNK)])
+
+
+@torch.no_grad()
 def decode(model: Sparta, embeddings: Tensor) -> Tensor:
     """Decode embeddings (..., E) to standardised fields (..., C, H, W)."""
     assert model.decoder is not None

@@ -13,6 +13,7 @@ from sparta_core.localised import localised_eofs
 from sparta_core.modes import EARTH_RADIUS, Modes, eofs
 from sparta_core.processes import first_process
 from sparta_core.progress import Told
+from sparta_core.residuals import residual_moments
 from sparta_core.tensors import Tensors
 from sparta_core.training.fit import MODEL
 from sparta_core.training.runs import Run
@@ -26,7 +27,8 @@ def modes_of(experiment: Experiment, record: Record) -> Modes:
 
     def fit() -> Tensors:
         print(f"fitting {experiment.embedding} modes of the training days, once", flush=True)
-        return fit_modes(record, experiment.embedding, experiment.localisation)._asdict()
+        made = fit_modes(record, experiment.embedding, experiment.localisation, experiment.residual_reach)
+        return {name: x for name, x in made._asdict().items() if x is not None}
 
     tensors = _run(experiment, record).once(MODEL, fit)
     return Modes(**{name: tensors[name].to(record.device) for name in Modes._fields})
@@ -35,20 +37,20 @@ def modes_of(experiment: Experiment, record: Record) -> Modes:
 def _run(experiment: Experiment, record: Record) -> Run:
     """Where the modes are kept."""
     days = record.fingerprint
-    settings = {name: plain(getattr(experiment, name)) for name in ("data", "split", "anomalies",
-                                                                "embedding", "localisation")}  # fmt: skip
+    settings = {name: plain(getattr(experiment, name))
+                for name in ("data", "split", "anomalies", "embedding", "localisation", "residual_reach")}  # fmt: skip
     if experiment.localisation:
         settings["method"] = METHOD
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     return Run(Path(experiment.runs) / "modes" / f"{experiment.embedding}-{days}-{digest}", "modes", settings, days)
 
 
-def fit_modes(record: Record, count: int, length: float) -> Modes:
+def fit_modes(record: Record, count: int, length: float, reach: float) -> Modes:
     """`count` modes of the training days, of their covariance damped over `length` km, or as it is where that is 0.
 
     The covariance is of standardised anomalies, not weighted by area, as the losses are. What the modes leave
-    unexplained is measured on the validation days, because they fit the training days too well. ExperimentError for
-    more modes than there are, DataError for days with gaps.
+    unexplained, and how that is correlated over less than `reach` km, is measured on the validation days, because they
+    fit the training days too well. ExperimentError for more modes than there are, DataError for days with gaps.
     """
     parts = record.split("train"), record.split("validation")
     if not all(part.observed.all() for part in parts):
@@ -65,7 +67,8 @@ def fit_modes(record: Record, count: int, length: float) -> Modes:
                               "choose a smaller one, or use more days")
     flat = held_out.flatten(1)
     rest = (flat - flat @ patterns.T @ patterns).view_as(held_out)
-    return Modes(patterns, variance, rest.square().mean((0, 2, 3)))
+    positions = record.domain.positions().flatten(0, 1)
+    return Modes(patterns, variance, rest.square().mean((0, 2, 3)), *residual_moments(rest, positions, reach))
 
 
 def _localised(record: Record, days: Tensor, count: int, length: float) -> tuple[Tensor, Tensor]:

@@ -106,7 +106,7 @@ def climate(tmp_path_factory):
     """Validation days of a small sample of the bundled climate, what is expected of them, and stds in units."""
     experiment = Experiment.from_preset("smoke", runs=str(tmp_path_factory.mktemp("runs")))
     record = load_record(experiment).anomalies
-    return record.split("validation"), Background.of(fit_modes(record, 48, 0)), record.std
+    return record.split("validation"), Background.of(fit_modes(record, 48, 0, 0)), record.std
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3, 0.02])

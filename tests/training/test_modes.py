@@ -57,17 +57,19 @@ def never(monkeypatch):
 @pytest.mark.parametrize("length", [0.0, 8000.0])
 def test_the_error_is_what_is_left_of_validation_days(record, length):
     """Least squares of each day on the patterns, in float64."""
-    modes = fit_modes(record, 16, length)
+    modes = fit_modes(record, 16, length, 4000.0)
     days = record.split("validation").values.double().numpy()
     flat, patterns = days.reshape(len(days), -1), modes.patterns.double().numpy()
     scores = np.linalg.lstsq(patterns.T, flat.T, rcond=None)[0]
     rest = (flat - scores.T @ patterns).reshape(days.shape)
     for variable in range(5):
         assert float(modes.error[variable]) == pytest.approx(np.mean(rest[:, variable] ** 2), rel=1e-4)
+    everywhere = np.square(rest).mean(0).reshape(-1)
+    np.testing.assert_allclose(modes.left_out, everywhere, rtol=1e-3, atol=1e-6 * everywhere.max())
 
 
 def test_without_localisation_they_are_the_training_days_eofs(record):
-    modes = fit_modes(record, 12, 0.0)
+    modes = fit_modes(record, 12, 0.0, 4000.0)
     train = record.split("train").values.flatten(1).double().numpy()
     _, singular, expected = np.linalg.svd(train, full_matrices=False)
     p = modes.patterns.double().numpy()
@@ -77,7 +79,7 @@ def test_without_localisation_they_are_the_training_days_eofs(record):
 
 def test_localisation_is_in_kilometres(record):
     """Twice 6371 km is the longest chord there is."""
-    modes = fit_modes(record, 16, 12742.0)
+    modes = fit_modes(record, 16, 12742.0, 4000.0)
     places = record.domain.positions().flatten(0, 1)
     patterns, variance = localised_eofs(record.split("train").values.flatten(1), 16, places, 2.0)
     torch.testing.assert_close(modes.patterns, patterns)
@@ -88,24 +90,25 @@ def test_the_downstream_days_are_not_looked_at(record):
     values = record.values.clone()
     values[record.splits["downstream"].start :] = torch.nan
     unseen = dataclasses.replace(record, values=values)
-    assert same(fit_modes(unseen, 16, 8000.0), fit_modes(record, 16, 8000.0))
+    assert same(fit_modes(unseen, 16, 8000.0, 4000.0), fit_modes(record, 16, 8000.0, 4000.0))
 
 
 def test_they_are_fitted_once_and_read_again(experiment, record, never):
     first = kept(experiment)
-    assert same(first, fit_modes(record, 16, 8000.0))
+    assert same(first, fit_modes(record, 16, 8000.0, 4000.0))
     never()
     assert same(kept(experiment), first)
     assert same(kept(experiment.replace(fusion="gnn", width=8, autoencoder_epochs=7)), first)
 
 
-@pytest.mark.parametrize("changes", [{"embedding": 12}, {"localisation": 8000.2}, {"split": (0.6, 0.3)},
-                                     {"anomalies": "climatology"}])
+@pytest.mark.parametrize("changes", [{"embedding": 12}, {"localisation": 8000.2}, {"residual_reach": 2000.0},
+                                     {"split": (0.6, 0.3)}, {"anomalies": "climatology"}])
 def test_other_modes_lie_elsewhere(experiment, changes):
     """A longer validation leaves the training days as they are, and what is left of validation days not."""
     first, other = kept(experiment), kept(experiment.replace(**changes))
     record = open_record(experiment.replace(**changes))
-    assert same(other, fit_modes(record, changes.get("embedding", 16), changes.get("localisation", 8000.0)))
+    wanted = {"embedding": 16, "localisation": 8000.0, "residual_reach": 4000.0} | changes
+    assert same(other, fit_modes(record, wanted["embedding"], wanted["localisation"], wanted["residual_reach"]))
     assert not same(first, other) and same(kept(experiment), first)
 
 
@@ -147,7 +150,7 @@ def test_more_modes_than_there_are_is_refused(experiment, changes, message):
 def test_a_grid_too_large_for_its_covariance_has_the_same_modes(experiment, record, monkeypatch):
     first = kept(experiment)
     monkeypatch.setattr(localised, "KEPT", 0)
-    again = fit_modes(record, 16, 8000.0)
+    again = fit_modes(record, 16, 8000.0, 4000.0)
     torch.testing.assert_close(again.variance, first.variance, rtol=1e-3, atol=0)
     torch.testing.assert_close(again.error, first.error, rtol=1e-3, atol=0)
 
@@ -156,7 +159,7 @@ def test_a_grid_too_large_for_its_covariance_has_the_same_modes(experiment, reco
 def test_the_first_process_says_how_long_it_takes(record, monkeypatch, capsys, rank):
     monkeypatch.setattr(progress, "QUIET", -1.0)
     monkeypatch.setenv("RANK", rank)
-    fit_modes(record, 16, 8000.0)
+    fit_modes(record, 16, 8000.0, 4000.0)
     lines = capsys.readouterr().out.splitlines()
     assert bool(lines) == (rank == "0")
     assert all(re.fullmatch(r"modes: \d+% of the products, (took )?\d.* (s|s left)", line) for line in lines)
@@ -176,7 +179,7 @@ def test_days_with_gaps_are_refused(experiment, tmp_path, day):
     data.to_netcdf(tmp_path / "gaps.nc", engine="h5netcdf")
     gappy = experiment.replace(data=str(tmp_path / "gaps.nc"), gaps=True)
     with pytest.raises(DataError, match=r"days of .* have gaps, and modes need whole days; set linear_path=False"):
-        fit_modes(load_record(gappy), 16, 8000.0)
+        fit_modes(load_record(gappy), 16, 8000.0, 4000.0)
 
 
 def removed(modes):

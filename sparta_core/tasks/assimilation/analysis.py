@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sparta_core.observe.quality import contradicted, posterior
+from sparta_core.residuals import Weights
 from sparta_core.tasks.assimilation.system import System
 
 
@@ -77,9 +78,21 @@ class Analysis(NamedTuple):
     apart: Tensor  # (N, K) members after it, less the mean; none of kinds that have none
     aside: list[tuple[int, float, float]]  # places in the day of what was set aside, and how far from the others it is
 
+    def fields(self, system: System) -> Tensor:
+        """Its fields (D,): what the modes hold, and what observations have left of themselves nearby."""
+        moved = (self.background - self.mean) @ system.patterns[:, self.gain.observed.places]
+        return self.mean @ system.patterns + self._rest(system).increments((self.departures + moved)[None])[0]
+
     def variance(self, system: System) -> Tensor:
-        """The variance (D,) of the errors of its fields: of what the modes hold and of the rest."""
-        return self.held(system) + system.error
+        """The variance (D,) of the errors of its fields, of what the modes hold and of the rest.
+
+        Of both as much is known as of the rest: where a value is observed, it is known of the day, not of its parts.
+        """
+        return (self.held(system) + system.error) * (1 - self._rest(system).known)
+
+    def _rest(self, system: System) -> Weights:
+        observed = self.gain.observed
+        return system.residuals.weights(observed.places, observed.variance - system.error[observed.places])
 
     def held(self, system: System) -> Tensor:
         """The variance (D,) of the errors of what the modes hold.

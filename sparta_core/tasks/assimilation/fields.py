@@ -29,8 +29,8 @@ def analysed(cycle: Cycle, days: Sample, variance: Tensor) -> Iterator[Analysis]
 def fields_of(analysis: Analysis, system: System, normaliser: Normaliser, date: np.datetime64) -> Tensor:
     """Of a day the analysis, the standard deviation of its errors, the background and innovations: (4, C, H, W)."""
     shape = (2, len(normaliser.variables), *normaliser.grid)
-    scores = torch.stack([analysis.mean, analysis.background])
-    made, before = normaliser.made((scores @ system.patterns).view(shape), np.array([date, date]))
+    both = torch.stack([analysis.fields(system), analysis.background @ system.patterns])
+    made, before = normaliser.made(both.view(shape), np.array([date, date]))
     std = analysis.variance(system).sqrt()
     innovation = torch.full_like(std, torch.nan)
     innovation[analysis.gain.observed.places] = analysis.departures

@@ -18,7 +18,6 @@ from sparta_core.tasks.assimilation.model_errors import (
     covariance_of,
     step_errors,
     taper_of,
-    variance_left_out,
 )
 from sparta_core.tasks.assimilation.networks import points
 from sparta_core.tasks.assimilation.observed import analyses, by_variable
@@ -67,9 +66,10 @@ def trained_errors(experiment: Experiment) -> tuple[TrainedForecaster, ModelErro
 def system_of(forecaster: TrainedForecaster, errors: ModelErrors) -> System:
     """The system of a forecaster whose errors are known."""
     network, modes, normaliser = forecaster.network, forecaster.model.modes, forecaster.model.normaliser
-    assert isinstance(network, LatentDynamics) and modes is not None
+    residuals = forecaster.model.residuals
+    assert isinstance(network, LatentDynamics) and modes is not None and residuals is not None
     factors = taper_of(normaliser, float(errors.length))
-    return System(modes.patterns, modes.variance, errors.left_out, _Step(network, normaliser), network.lags,
+    return System(modes.patterns, modes.variance, residuals, _Step(network, normaliser), network.lags,
                   network.step, errors.inflation * errors.model_error, errors.linear_error, errors.damping,
                   errors.spread, factors)  # fmt: skip
 
@@ -98,7 +98,7 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
     assert isinstance(network, LatentDynamics)
     damping = forecaster.calibration(experiment.downstream_mask_ratio)["damping"][0]
     one, patterns = torch.ones((), device=record.device), network.patterns
-    learned, linear, left_out = *step_errors(record, network), variance_left_out(record, patterns)
+    learned, linear = step_errors(record, network)
     tried: dict[float, ModelErrors] = {}
 
     def attempt(errors: ModelErrors) -> None:
@@ -109,7 +109,7 @@ def measure(record: Record, forecaster: TrainedForecaster) -> ModelErrors:
 
     for length in LENGTHS:
         covariance = covariance_of(learned, patterns, taper_of(record, length))
-        attempt(ModelErrors(left_out, covariance, covariance, damping, length * one, one, torch.ones_like(damping)))
+        attempt(ModelErrors(covariance, covariance, damping, length * one, one, torch.ones_like(damping)))
     best = tried[min(tried)]
     for inflation in INFLATIONS:
         attempt(best._replace(inflation=inflation * one, spread=torch.ones_like(damping)))

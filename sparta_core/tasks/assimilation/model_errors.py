@@ -23,32 +23,17 @@ from sparta_core.tasks.forecast.latent_dynamics import LatentDynamics
 FACTORS = 30  # leading ones of a taper
 MOST = 1000  # of a taper's factors
 AT_ONCE = 64  # days
-LITTLE = 1e-3  # of a variable's mean variance, at any place
-TINY = 1e-9  # a variable's that the modes hold whole
 
 
 class ModelErrors(NamedTuple):
     """What a filter must know of a model besides its modes and dynamics."""
 
-    left_out: Tensor  # (D,) variance of what the modes cannot hold
     model_error: Tensor  # (K, K) covariance of what is wrong with a step of the dynamics
     linear_error: Tensor  # (K, K) of the linear inverse model
     damping: Tensor  # (C,) share of forecast anomalies that come true a step ahead
     length: Tensor  # () km, of the taper
     inflation: Tensor  # () of the dynamics' errors
     spread: Tensor  # (C,) errors of analyses over what the members of an ensemble say, of what the modes hold
-
-
-def variance_left_out(record: Record, patterns: Tensor) -> Tensor:
-    """The variance (D,) of what the modes cannot hold of the validation days: more where there are storms.
-
-    At least a little of its variable's mean: where nothing ever happens an observation is not right beyond doubt.
-    """
-    days = record.split("validation")
-    rests = [x - x @ patterns.T @ patterns for x in (some.values.flatten(1) for some in days.split(CHUNK))]
-    variance = torch.stack([rest.square().sum(0) for rest in rests]).sum(0) / len(days)
-    by_variable = variance.unflatten(0, (len(record.variables), -1))
-    return by_variable.clamp_min((LITTLE * by_variable.mean(1, keepdim=True)).clamp_min(TINY)).flatten()
 
 
 @torch.no_grad()

@@ -88,7 +88,8 @@ def cycled(record: Record, system: System, kind: Assimilator, network: str, seed
     for day, (truth, analysis) in zip(days, analyses(record, cycle, days, seen), strict=True):
         if day < test.start:
             continue
-        error, before = ((each @ system.patterns - truth).square() for each in (analysis.mean, analysis.background))
+        error = (analysis.fields(system) - truth).square()
+        before = (analysis.background @ system.patterns - truth).square()
         sums.append(by_variable(record, torch.stack([error, before, truth.square()])))
         if (day - test.start) % EVERY == 0:
             spread.append(by_variable(record, torch.stack([analysis.variance(system), error])))

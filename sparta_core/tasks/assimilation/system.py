@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparta_core.residuals import Residuals
 from sparta_core.tasks.assimilation.covariances import root_of
 
 
@@ -18,7 +19,7 @@ class System:
     Args:
         patterns: (K, D) the modes, orthonormal rows.
         variance: (K,) of their scores in the climate.
-        error: (D,) variance of what no mode holds.
+        residuals: What is known of that which no mode holds.
         step: Makes of the last days of N members (N, L, K), which end on a date, those of the day after (N, K).
         lags: L, how many days it takes.
         linear: (K, K) the linear inverse model: tomorrow = today @ linear.
@@ -31,7 +32,7 @@ class System:
 
     patterns: Tensor
     variance: Tensor
-    error: Tensor
+    residuals: Residuals
     step: Callable[[Tensor, np.datetime64], Tensor]
     lags: int
     linear: Tensor
@@ -40,6 +41,11 @@ class System:
     damping: Tensor
     spread: Tensor
     factors: Tensor
+
+    @property
+    def error(self) -> Tensor:
+        """(D,) variance of what no mode holds."""
+        return self.residuals.variance
 
     @cached_property
     def climate_root(self) -> Tensor:

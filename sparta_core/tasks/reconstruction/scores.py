@@ -47,7 +47,7 @@ def model_reconstruction(experiment: Experiment, ratios: Sequence[float] = RATIO
         def error(views: Views, ratio: float) -> float:
             generator = torch.Generator(record.device).manual_seed(experiment.seed)
             with torch.no_grad():
-                return _mse(model(views.sparse(truth, generator, ratio)), truth)
+                return _mse(model.reconstructed(views.sparse(truth, generator, ratio)), truth)
 
         return _table(error, _views(experiment, record), ratios)
 

@@ -10,7 +10,7 @@ from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.tasks import Measure, Target, Task, mean_over
-from sparta_core.tasks.embeddings import decode, embed
+from sparta_core.tasks.embeddings import reconstruct
 from sparta_core.tasks.reconstruction.scores import RATIOS, TASK, baseline_reconstruction, model_reconstruction
 from sparta_core.tensors import Tensors
 
@@ -31,7 +31,7 @@ class Reconstruction(Task, name=TASK):
     def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
         """The full fields (time, latitude, longitude), in physical units."""
         normaliser = model.normaliser
-        fields = normaliser.made(decode(model, embed(model, days)), days.dates)
+        fields = normaliser.made(reconstruct(model, days), days.dates)
         return labelled(normaliser, fields, {"time": ("time", days.dates, TIME)}, "Days reconstructed from sparse ones")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:

@@ -1,15 +1,12 @@
 """How wrong the dynamics are, against sums over days by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
 from sparta_core import open_record
-from sparta_core.data.sample import Sample
 from sparta_core.tasks.assimilation.fitted import trained_system
-from sparta_core.tasks.assimilation.model_errors import covariance_of, step_errors, taper_of, variance_left_out
+from sparta_core.tasks.assimilation.model_errors import covariance_of, step_errors, taper_of
 from sparta_core.tasks.forecast import trained_forecaster
 
 
@@ -47,29 +44,6 @@ def test_errors_are_those_of_training_days_as_large_as_on_validation_days(experi
         errors = (fields * larger[:, None]).flatten(1) @ patterns.T
         expected = errors.T @ errors / len(errors)
         torch.testing.assert_close(deviations.T @ deviations, expected, rtol=1e-3, atol=1e-5 * float(expected.max()))
-
-
-def test_what_the_modes_leave_out_is_the_rest_of_the_validation_days(experiment, forecaster):
-    """By numpy in float64, a regression of the days on the modes at every place."""
-    record = open_record(experiment)
-    days = record.split("validation").values.flatten(1).double().numpy()
-    patterns = forecaster.network.patterns.double().numpy()
-    weights, *_ = np.linalg.lstsq(patterns.T, days.T, rcond=None)
-    expected = ((days.T - patterns.T @ weights) ** 2).mean(1)
-    made = variance_left_out(record, forecaster.network.patterns)
-    np.testing.assert_allclose(made.numpy(), expected, rtol=1e-3, atol=1e-6 * expected.max())
-
-
-def test_where_nothing_ever_happens_an_observation_is_not_right_beyond_doubt():
-    """A thousandth of the mean of its variable; of a variable that the modes hold whole next to nothing."""
-    values = torch.randn(50, 2, 3, 4, generator=torch.Generator().manual_seed(0))
-    values[:, 0, 1, 2], values[:, 1] = 0, 0
-    record = SimpleNamespace(split=lambda name: Sample.full(values, torch.zeros(50)), variables=("a", "b"))
-    made = variance_left_out(record, torch.zeros(1, 24)).view(2, 3, 4)
-    expected = values.square().mean(0)
-    assert float(made[0, 1, 2]) == pytest.approx(1e-3 * float(expected[0].mean()))
-    torch.testing.assert_close(made[0][expected[0] > 0], expected[0][expected[0] > 0])
-    assert (made[1] == 1e-9).all()
 
 
 def test_a_taper_over_the_whole_globe_leaves_the_covariance_and_a_short_one_the_variance(experiment, forecaster):

@@ -23,13 +23,16 @@ def experiment(globe):
 
 
 def by_hand(experiment, system):
-    """Of every test day the most likely scores given the points, in float64."""
+    """Of every test day the most likely scores given the points, in float64, and what these have left of themselves."""
     record = open_record(experiment)
     days = record.split("downstream_test").values.flatten(1).double()
     places = points(record.domain, 5, np.random.default_rng(0))
     h, prior = system.patterns[:, places].double(), torch.diag(system.variance.double())
     gain = prior @ h @ torch.linalg.inv(h.T @ prior @ h + torch.diag(system.error[places].double()))
-    error = (days[:, places] @ gain.T @ system.patterns.double() - days).square()
+    fields = days[:, places] @ gain.T @ system.patterns.double()
+    weights = system.residuals.weights(places, torch.zeros(len(places)))
+    fields += weights.increments((days - fields)[:, places].float())
+    error = (fields - days).square()
     area = record.cell_area.flatten().double()
     return ((error.view(len(days), 5, -1) * area).mean((0, 2)).numpy(),
             (days.square().view(len(days), 5, -1) * area).mean((0, 2)).numpy())  # fmt: skip

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 
 from sparta_core.data.clock import Clock
+from sparta_core.data.domain import Domain
+from sparta_core.modes import Modes
+from sparta_core.residuals import Residuals
 from sparta_core.tasks.assimilation.analysis import Observed
 from sparta_core.tasks.assimilation.cycle import Cycle
 from sparta_core.tasks.assimilation.system import System
@@ -29,11 +32,19 @@ def system(seed=0, left_out=0.1, **changes):
     # The climate is told as variances of modes: those of its own principal components.
     variance, vectors = torch.linalg.eigh(climate)
     patterns, linear, noise = vectors.T @ patterns, vectors.T @ linear @ vectors, vectors.T @ noise @ vectors
-    made = System(patterns, variance, torch.full((SIZE,), left_out, dtype=torch.float64),
+    made = System(patterns, variance, residuals(torch.as_tensor(left_out)),
                   lambda past, date: past[:, -1] @ linear, 2, linear, noise, noise,
                   torch.ones(CHANNELS, dtype=torch.float64), torch.ones(CHANNELS, dtype=torch.float64),
                   torch.ones(1, PLACES, dtype=torch.float64))  # fmt: skip
     return replace(made, **changes)
+
+
+def residuals(variance):
+    """What the modes leave out, of a variance () or (SIZE,), independent from place to place."""
+    modes = Modes(torch.zeros(1, SIZE), torch.zeros(1), torch.zeros(CHANNELS),
+                  variance.double().expand(SIZE).clone(), torch.zeros(CHANNELS, 0))  # fmt: skip
+    places = Domain(np.zeros(1), np.arange(PLACES) * 60.0).positions().double()
+    return Residuals(modes, places, 0.0)
 
 
 def truth(world, days, seed=1):
