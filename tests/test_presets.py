@@ -16,7 +16,7 @@ from tests.installed import installed
 DIGESTS = {
     "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "807f3d26 3d9dcc22 9e2cdef5",
     "smoke": "5290571a a7658347 a3d4689f", "paper_demo": "84fb279e 751851ee 9c444d26",
-    "paper_smoke": "681a56b4 db1a6cb6 2048852d", "quickstart": "a3ecc5fc 43ba7f52 865ce831",
+    "paper_smoke": "681a56b4 db1a6cb6 2048852d", "quickstart": "c00971ed 2b74413f 721311a2",
     "targets": "807f3d26 e3b67216 d3857ea1", "targets_smoke": "5290571a 63d5eb9b 9483de06",
 }  # fmt: skip
 MINE = '''

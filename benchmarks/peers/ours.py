@@ -57,7 +57,7 @@ class Filter(Method):
         made, told = [], Told(len(sparse.days))
         for day, (_, analysis) in zip(sparse.days, analyses(sparse.record, cycle, sparse.days, seen), strict=True):
             if day in sparse.scored:
-                made.append((analysis.mean @ self.system.patterns).cpu().numpy())
+                made.append(analysis.fields(self.system).cpu().numpy())
             told(day - sparse.days.start + 1, f"{self.kind}, {sparse.kind}: day {len(made)}/{len(sparse.scored)}")
         return np.stack(made).reshape(sparse.values.shape)
 

@@ -43,6 +43,7 @@ def test_reconstruction_is_the_decoded_embedding():
     model = Sparta.build(experiment, ("encoder", "decoder"), normaliser(32, 64)).eval()
     view = torch.randn(2, 5, 32, 64)
     assert torch.equal(model(view), model.decoder(model.encoder(view)))
+    assert torch.equal(model.reconstructed(view), model(view))  # without modes nothing is known of what they leave out
 
 
 @pytest.mark.parametrize(("backbone", "decoder", "kinds"), [

@@ -84,3 +84,14 @@ def test_contrast_is_of_scores_in_units_of_their_modes(globe):
                           for view in shown)  # fmt: skip
     torch.testing.assert_close(made.double(), (after - 2 * now + before).square().mean(), rtol=1e-4, atol=0)
     assert 0.1 < made < 10  # not the square of the first modes' scores
+
+
+def test_what_is_observed_of_what_the_modes_leave_out_is_rebuilt(coarse, tiny):
+    """Observed values come back but for a hundredth; the others hardly move, where what is left is noise."""
+    experiment = tiny(**SETTINGS | coarse | {"backbone": "none", "autoencoder_epochs": 0})
+    model, truth = STAGES["autoencoder"](experiment), open_record(experiment).split("downstream_test")
+    observed = model.views.observe(truth, torch.Generator().manual_seed(0), 0.5)
+    view, seen = model.views.shown(observed), observed.observed > 0
+    before, after = (made - truth.values for made in (model(view), model.reconstructed(view)))
+    assert float(after[seen].square().mean()) < 1e-3 * float(before[seen].square().mean())
+    assert float(after[~seen].square().mean()) < 1.05 * float(before[~seen].square().mean())
