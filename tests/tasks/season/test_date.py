@@ -37,7 +37,7 @@ def test_likelihoods_are_those_of_the_normal_density(experiment, monkeypatch):
     days = record.full(slice(40, 42))
     made = date_likelihoods(model, days, 0.95, generator())
     values, observed = model.views.sparse(days, generator(), 0.95).chunk(2, dim=1)
-    patterns, variance, error = (x.double() for x in modes_of(experiment, record))
+    patterns, variance, error = (x.double() for x in modes_of(experiment, record)[:3])
     covariance = patterns.T * variance @ patterns + torch.diag(error.repeat_interleave(16 * 32))
     some = np.array([0, 40, 180, 364])
     climatology = climatology_at(record.climatology, YEAR[some], record.clock).double().flatten(1)
@@ -68,12 +68,15 @@ def test_a_day_of_which_nothing_is_observed_may_be_any(experiment):
     torch.testing.assert_close(made, torch.tensor([[90, 92, 92, 91]]).double() / 365)
 
 
-def test_the_temperature_is_the_best_of_the_validation_days(experiment):
+@pytest.mark.parametrize("most", [200, 60])
+def test_the_temperature_is_the_best_of_the_validation_days(experiment, monkeypatch, most):
+    """Of 120 of them, and of 60 where no more are taken, from the first to the last."""
+    monkeypatch.setattr(date, "MOST", most)
     record, model = open_record(experiment), representation(experiment)
-    best = float(Date().state(model)["temperature"])
-    ratios = date.draw_ratios(120, experiment.classification_mask_ratio, draws := generator(experiment.seed))
-    logs = date_likelihoods(model, record.full(record.splits["validation"]), ratios, draws)
-    truth = seasons(record, "validation")
+    best, which = float(date.best_temperature(record, model)), np.linspace(0, 119, min(most, 120)).round().astype(int)
+    ratios = date.draw_ratios(len(which), experiment.classification_mask_ratio, draws := generator(experiment.seed))
+    logs = date_likelihoods(model, record.full(record.splits["validation"])[which], ratios, draws)
+    truth = seasons(record, "validation")[which]
 
     def cross_entropy(divisor):
         dates = (logs / divisor).softmax(1).numpy()
