@@ -1,4 +1,4 @@
-"""Assimilation: what an observation does to two modes, and errors from day to day."""
+"""Assimilation: what observations do along a line and to two modes, and errors from day to day."""
 
 from collections.abc import Mapping
 
@@ -53,6 +53,34 @@ def _ellipses(ax: Axes, mean: np.ndarray, covariance: np.ndarray, colour: str, n
         ax.add_patch(Ellipse((mean[0], mean[1]), width, height, angle=angle, fill=False, edgecolor=colour,
                              linewidth=1.6 / deviations))  # fmt: skip
     ax.plot(mean[0], mean[1], "o", color=colour, markersize=5, label=name)
+
+
+def along_line(x: ArrayLike, truth: ArrayLike, seen: ArrayLike, analyses: Mapping[str, tuple[ArrayLike, ArrayLike]],
+               xlabel: str, ylabel: str, title: str = "") -> Figure:  # fmt: skip
+    """A field along a line: the truth, where it is observed, and analyses with a band of one standard deviation.
+
+    Args:
+        x: (N,) places.
+        truth: (N,) values.
+        seen: (p,) which places are observed.
+        analyses: Means (N,) and standard deviations (N,) by their names, a panel each.
+        xlabel: What places are.
+        ylabel: What values are.
+        title: Above.
+    """
+    fig, axes = panels(len(analyses), lambda rows, columns: (4 * columns + 1, 3.2), title=title, sharey=True)
+    where, field, which = np.asarray(x), np.asarray(truth), np.asarray(seen)
+    for ax, (name, (mean, std)) in zip(axes[0], analyses.items(), strict=True):
+        middle, width = np.asarray(mean), np.asarray(std)
+        ax.fill_between(where, middle - width, middle + width, color=COLOURS["analysis"], alpha=0.2, linewidth=0)
+        ax.plot(where, middle, color=COLOURS["analysis"], linewidth=1.3, label="analysis")
+        ax.plot(where, field, color="0.35", linewidth=1, linestyle="--", label="truth")
+        ax.plot(where[which], field[which], "ko", markersize=5, label="observed")
+        ax.set(xlabel=xlabel, title=name)
+        ax.margins(x=0.01)
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, 0].legend(frameon=False, fontsize=9)
+    return fig
 
 
 def errors_by_day(errors: Mapping[str, ArrayLike], days: ArrayLike, xlabel: str, ylabel: str, title: str = ""

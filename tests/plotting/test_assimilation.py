@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Ellipse
 
-from sparta_core.plotting.assimilation import errors_by_day, plane
+from sparta_core.plotting.assimilation import along_line, errors_by_day, plane
 
 
 def test_ellipses_are_of_one_and_two_standard_deviations():
@@ -35,3 +35,14 @@ def test_errors_from_day_to_day_with_their_means():
     assert [text.get_text() for text in ax.get_legend().texts] == ["a (2)", "b (4)"]
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1, 2, 3])
     assert ax.get_ylim() == (0, 4.8) and ax.get_xlabel() == "date" and ax.get_ylabel() == "MSE (1)"
+
+
+def test_analyses_along_a_line_with_their_bands():
+    x, truth = np.arange(4.0), np.array([0.0, 1.0, 4.0, 9.0])
+    fig = along_line(x, truth, [1, 3], {"a": (truth + 1, np.full(4, 0.5)), "b": (truth, np.ones(4))}, "place", "value")
+    first, second = fig.axes
+    np.testing.assert_array_equal(first.lines[0].get_ydata(), truth + 1)
+    np.testing.assert_array_equal(first.lines[2].get_xydata(), [[1, 1], [3, 9]])
+    band = first.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == 0.5 and band[:, 1].max() == 10.5
+    assert (first.get_title(), second.get_title(), first.get_ylabel(), second.get_ylabel()) == ("a", "b", "value", "")

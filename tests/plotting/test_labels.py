@@ -58,6 +58,8 @@ DRAWN = {
                                 "dates": ["2001-01-02"]}, False),
     "plane": (lambda _: {"states": {name: (np.zeros(2), np.eye(2)) for name in ("background", "analysis")},
                          "direction": [1.0, 0.5], "value": 1.0, "std": 0.5, "truth": [1.0, 0.0]}, False),
+    "along_line": (lambda _: {"x": DAYS, "truth": DAYS, "seen": [1], "analyses": {"cycle": (DAYS, DAYS)},
+                              "xlabel": "place", "ylabel": "value"}, False),
     "errors_by_day": (lambda _: {"errors": {"cycle": POINTS[:, 0] ** 2}, "days": DAYS, "xlabel": "day",
                                  "ylabel": "mean squared error (1)"}, False),
 }  # fmt: skip

@@ -86,24 +86,35 @@ class Analysis(NamedTuple):
     def variance(self, system: System) -> Tensor:
         """The variance (D,) of the errors of its fields, of what the modes hold and of the rest.
 
-        Of both as much is known as of the rest: where a value is observed, it is known of the day, not of its parts.
+        Of the former as much as what observations have left of themselves does not correct along with the latter.
         """
-        return (self.held(system) + system.error) * (1 - self._rest(system).known)
-
-    def _rest(self, system: System) -> Weights:
-        observed = self.gain.observed
-        return system.residuals.weights(observed.places, observed.variance - system.error[observed.places])
+        rest, said = self._rest(system), self._said(system)
+        left = said - rest.increments(said[:, self.gain.observed.places])
+        return left.square().sum(0) * self._larger(system, said) + system.error * (1 - rest.known)
 
     def held(self, system: System) -> Tensor:
-        """The variance (D,) of the errors of what the modes hold.
+        """The variance (D,) of the errors of what the modes hold, as they hold it.
 
         Where there are members it is as large as theirs, variable by variable, and by as much larger or smaller as
         was found on validation days: the gain takes its background's covariance for the true one, and these do not.
         """
-        said = (self.gain.root_after.T @ system.patterns).square().sum(0)
+        said = self._said(system)
+        return said.square().sum(0) * self._larger(system, said)
+
+    def _said(self, system: System) -> Tensor:
+        """Fields (K, D) whose squares, summed, are what the gain says."""
+        return self.gain.root_after.T @ system.patterns
+
+    def _larger(self, system: System, said: Tensor) -> Tensor:
+        """How much larger (D,) the members say that it is, by what was found."""
         if not len(self.apart):
-            return said
+            return torch.ones_like(system.error)
         theirs = (self.apart @ system.patterns).square().sum(0) / (len(self.apart) - 1)
-        size, wanted = (fields.unflatten(-1, (len(system.spread), -1)).mean(1) for fields in (said, theirs))
+        size, wanted = (fields.unflatten(-1, (len(system.spread), -1)).mean(1)
+                        for fields in (said.square().sum(0), theirs))  # fmt: skip
         larger = system.spread.square() * wanted / size
-        return said * larger.repeat_interleave(len(said) // len(larger))
+        return larger.repeat_interleave(len(theirs) // len(larger))
+
+    def _rest(self, system: System) -> Weights:
+        observed = self.gain.observed
+        return system.residuals.weights(observed.places, observed.variance - system.error[observed.places])

@@ -65,7 +65,7 @@ def test_everything_observed_without_error_is_the_truth():
 def test_the_variance_is_that_of_the_scores_and_of_what_no_mode_holds():
     """Dense, place by place; where there are members as large as theirs, times what was found, in each variable.
 
-    Where an instrument adds half of what the modes leave out, a third of both is left.
+    Where an instrument adds half of what the modes leave out, two thirds of an observation's residual are believed.
     """
     left_out = 0.1 + torch.rand(SIZE, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     world = system(left_out=left_out, spread=torch.tensor([0.5, 2.0], dtype=torch.float64))
@@ -73,19 +73,20 @@ def test_the_variance_is_that_of_the_scores_and_of_what_no_mode_holds():
     seen = Observed(torch.zeros(3).double(), places, 1.5 * left_out[places])
     gain, none = Gain(root(), world.patterns, seen), torch.zeros(0, MODES, dtype=torch.float64)
     left = torch.ones(SIZE).double()
-    left[places] = 1 - 1 / (1.5 + NOISE)
+    left[places] -= 1 / (1.5 + NOISE)
     covariance = world.patterns.T @ gain.root_after @ gain.root_after.T @ world.patterns
 
     def analysis(apart):
         return Analysis(none.sum(0), none.sum(0), torch.zeros(3), gain, apart, [])
 
-    torch.testing.assert_close(analysis(none).variance(world), (covariance.diagonal() + left_out) * left)
+    torch.testing.assert_close(analysis(none).variance(world), covariance.diagonal() * left**2 + left_out * left)
     apart = torch.randn(4, MODES, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     apart -= apart.mean(0)
     members = np.var((apart @ world.patterns).numpy(), axis=0, ddof=1).reshape(2, PLACES).mean(1)
     said = covariance.diagonal().view(2, PLACES)
     larger = torch.tensor([0.25, 4.0]) * torch.from_numpy(members) / said.mean(1)
-    torch.testing.assert_close(analysis(apart).variance(world), ((said * larger[:, None]).flatten() + left_out) * left)
+    scaled = (said * larger[:, None]).flatten()
+    torch.testing.assert_close(analysis(apart).variance(world), scaled * left**2 + left_out * left)
 
 
 def test_the_fields_are_the_modes_and_what_observations_have_left_of_themselves():
