@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sparta_core.data.stations import Table
 from sparta_core.errors import DataError, ExperimentError, cannot_write
 from sparta_core.experiment import Experiment
 from sparta_core.files import replace
+from sparta_core.in_blocks import blocks_of, predicted
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.quality import Background, checked
 from sparta_core.tasks import Task, task_of
@@ -194,6 +196,10 @@ class Model:
                 without dates nothing is checked but the training days' range.
             **options: The task's own.
 
+        Of days as dask arrays in several chunks along time, such as `xarray.open_mfdataset` gives them, what is made
+        of each day by itself (embeddings, reconstructions, seasons) is dask arrays, too: chunk after chunk is read and
+        computed when it is asked for, or written, in threads or by the workers of a `distributed` client.
+
         Returns:
             A Dataset with the names, units and coordinates of the CF conventions. Of an ensemble its first dimension
             is number, or realization where the task itself makes an ensemble along number. Its attribute `set_aside`,
@@ -210,6 +216,10 @@ class Model:
         if needs_state and name not in self.state:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
+        blocks = blocks_of(days, self.sparta.normaliser.clock) if task.each_day else None
+        if blocks is not None:
+            alike = partial(self.predict, name, regrid=regrid, quality_control=quality_control, **options)
+            return predicted(alike, blocks)
         given, aside = given_days(days, self.sparta.normaliser, self.known, regrid, task.empty_days), ""
         if task.checks:
             options["quality_control"] = quality_control

@@ -14,10 +14,9 @@ ROOT = Path(sparta_core.__file__).parent
 # views no more than that and samples; what is observed knows no network; training knows no objective and no task.
 LAYERS = ["errors", "typed", "presets", "progress", "durations", "files", "tensors", "draws", "modes", "localised",
           "optimal_interpolation", "residuals", "processes", "settings", "catalogue", "experiment", "domain", "data",
-          "observe",
-          "views", "layers", "encoders", "fusions", "decoders", "models", "losses", "training", "objectives", "metrics",
-          "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "collected", "model",
-          "loading", "commands", "__main__"]  # fmt: skip
+          "observe", "views", "layers", "encoders", "fusions", "decoders", "models", "losses", "training", "objectives",
+          "metrics", "baselines", "tasks", "evaluation", "plotting", "explorer", "parameters", "card", "collected",
+          "in_blocks", "model", "loading", "commands", "__main__"]  # fmt: skip
 # What is said of fields without days.
 DOMAIN = [["data", name] for name in ("domain", "sphere", "clock", "calendars", "sample")]
 NETWORKS = ("layers", "encoders", "fusions", "decoders")

@@ -77,6 +77,7 @@ class Task(Trained):
     full_fields: ClassVar[bool] = False  # whether `predict` takes these instead of anomalies
     empty_days: ClassVar[bool] = False  # whether it takes days of which nothing is observed
     checks: ClassVar[bool] = False  # whether it sets gross errors aside itself, as `quality_control` says
+    each_day: ClassVar[bool] = False  # whether it makes of each day something by itself
     takes: ClassVar[tuple[str, ...]] = ()  # other tasks whose state it takes, too, each under its name
 
     def lacks(self, experiment: Experiment) -> str:

@@ -1,6 +1,6 @@
 """The task of telling how smooth the latent path is, which trains nothing and has no baseline."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import xarray as xr
 
@@ -16,6 +16,8 @@ from sparta_core.tensors import Tensors
 
 class Latent(Task, name=TASK):
     """The geometry of latent space."""
+
+    each_day: ClassVar[bool] = True
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         return distance_scores(experiment)

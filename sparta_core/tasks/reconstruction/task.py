@@ -1,7 +1,7 @@
 """The task of reconstruction, which trains nothing of its own: its scores, measures and targets."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import xarray as xr
 
@@ -21,6 +21,7 @@ class Reconstruction(Task, name=TASK):
     """Whole fields from sparse ones."""
 
     benchmark = "climatology"
+    each_day: ClassVar[bool] = True
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         return model_reconstruction(experiment)

@@ -66,6 +66,7 @@ class Season(Task, name="classification"):
     uses: ClassVar[Uses] = (*Task.uses, Classifier)
     benchmark: ClassVar[str] = LOGISTIC
     full_fields: ClassVar[bool] = True
+    each_day: ClassVar[bool] = True
     classification_mask_ratio: tuple[Share, Share] = setting(
         (0.2, 0.9), "range of the share of masked values, drawn for each day")
 
