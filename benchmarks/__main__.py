@@ -1,4 +1,4 @@
-"""`python -m benchmarks [views step fusion forecast diffusion memory compiled preparing]`: measure, print, record."""
+"""`python -m benchmarks [views step fusion forecast diffusion memory compiled preparing throughput]`: measure, keep."""
 
 import argparse
 import time
@@ -13,6 +13,7 @@ from benchmarks.preparing import preparing
 from benchmarks.report import HEAD, Row, line, machine, record, table, versions
 from benchmarks.setting import Setting, setting_for
 from benchmarks.steps import fusion, step
+from benchmarks.throughput import throughput
 from benchmarks.views import views
 from sparta_core.progress import duration
 from sparta_core.training.device import prepare_process, resolve_device
@@ -20,11 +21,11 @@ from sparta_core.training.device import prepare_process, resolve_device
 RESULTS = Path(__file__).with_name("RESULTS.md")
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "views": views, "step": step, "fusion": fusion, "forecast": forecast, "diffusion": diffusion, "memory": memory,
-    "compiled": compiled, "preparing": preparing,
+    "compiled": compiled, "preparing": preparing, "throughput": throughput,
 }  # fmt: skip
 # Roughly how long each takes, in seconds on two cores and on a GPU, for the time left.
 EXPECTED = {"views": (60, 20), "step": (300, 180), "fusion": (60, 20), "forecast": (80, 20), "diffusion": (50, 40),
-            "memory": (150, 120), "compiled": (40, 60), "preparing": (40, 40)}  # fmt: skip
+            "memory": (150, 120), "compiled": (40, 60), "preparing": (40, 40), "throughput": (200, 200)}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
