@@ -14,10 +14,10 @@ from tests.installed import installed
 
 # Of the representation, which holds no task's settings, and of two tasks: as the folders of old runs are called.
 DIGESTS = {
-    "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "807f3d26 3d9dcc22 9e2cdef5",
-    "smoke": "5290571a a7658347 a3d4689f", "paper_demo": "84fb279e 751851ee 9c444d26",
-    "paper_smoke": "681a56b4 db1a6cb6 2048852d", "quickstart": "c00971ed 2b74413f 721311a2",
-    "targets": "807f3d26 e3b67216 d3857ea1", "targets_smoke": "5290571a 63d5eb9b 9483de06",
+    "paper": "b3ef7710 b3ef7710 b3ef7710", "demo": "807f3d26 c3e43d50 8fcc2fe5",
+    "smoke": "5290571a 4204a293 0e11f5a6", "paper_demo": "84fb279e 751851ee 9c444d26",
+    "paper_smoke": "681a56b4 db1a6cb6 2048852d", "quickstart": "c00971ed 94b5ea9b d073ef96",
+    "targets": "807f3d26 ba95c2f7 3814fea2", "targets_smoke": "5290571a f8d20156 e4f7f388",
 }  # fmt: skip
 MINE = '''
 """The demo with a narrow encoder."""
