@@ -100,6 +100,8 @@ class World:
 
 def throughput(setting: Setting) -> Iterator[Row]:
     """On each grid with one thread and with all, beside a dense solve where that fits; the cost of more grid points."""
+    if setting.device != "cpu":
+        return  # where it is a matter of threads
     threads, before = torch.get_num_threads(), (0, 0.0)
     for grid in GRIDS:
         world, size, where = World(*grid), grid[0] * grid[1], f"{grid[0]} x {grid[1]}"

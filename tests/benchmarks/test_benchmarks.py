@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from benchmarks import __main__ as command
-from benchmarks import memory
+from benchmarks import memory, preparing, throughput
 from benchmarks.compiled import measured
 from benchmarks.forecast import OurEpoch
 from benchmarks.memory import Case, Found
@@ -149,6 +149,27 @@ def test_the_command_prints_and_records(tmp_path, monkeypatch, capsys):
     assert "| nine views | 8 | 2 | 4x (3 to 5) |  |" in tables["views"] and "| a step |" in tables["step"]
     assert "smaller than the paper" in tables["step"] and f"torch {torch.__version__}" in tables["step"]
     assert "| nine views | 8 | 2 | 4x (3 to 5) |  |" in capsys.readouterr().out
+
+
+def test_all_that_a_gpu_is_asked_for_runs(tmp_path, monkeypatch):
+    """The whole command as on a GPU, loaders and all, on a CPU and at toy sizes, but for processes of their own."""
+    own, sizes = Setting.experiment, {"width": 4, "norm_groups": 2, "head": "flatten", "view_size": (16, 32),
+                                      "crop_from": (18, 36), "smoothing": 3, "embedding": 32, "projection": 8,
+                                      "soft_gap": 100, "diffusion_widths": (16,), "draws": 2, "diffusion_steps": 30,
+                                      "quick_steps": 5, "forecast_hidden": 8, "precision": "32-true"}  # fmt: skip
+    monkeypatch.setattr(Setting, "experiment", lambda self, **changes: own(self, **(sizes | changes)))
+    monkeypatch.setattr(noise_record, "__defaults__", (3, (16, 32)))  # years and grid
+    monkeypatch.setattr(memory, "measured", lambda case: Found(100, 20, [1.0] * memory.ROUNDS))
+    monkeypatch.setattr(preparing, "measured", lambda years: preparing.Found(100, 20, 1.0))
+    monkeypatch.setattr(throughput, "GRIDS", ((8, 16),))
+    monkeypatch.setattr(nn.Module, "compile", lambda module, mode: None)
+    setting = Setting("cpu", batch=12, rounds=1, repeats=1, forecast_years=3, forecast_batches=1, conditions=1,
+                      diffusion_rounds=1)  # fmt: skip
+    command.run(list(command.BENCHMARKS), setting, tmp_path / "RESULTS.md")
+    (tables,) = parsed((tmp_path / "RESULTS.md").read_text()).values()
+    assert list(tables) == list(command.BENCHMARKS)
+    assert all(text.count("\n|") > 2 and "nan" not in text for text in tables.values())
+    assert not list(throughput.throughput(setting_for("cuda")))  # a matter of the CPU's threads
 
 
 def test_an_unknown_benchmark_is_refused(capsys):
