@@ -22,7 +22,8 @@ KINDS = {
     "anomalies": "mean, climatology", "sparsity": "points, blocks, stations, swaths",
     "backbone": "resnet18, globe, none", "fusion": "early, attention, gnn, hybrid",
     "decoder_backbone": "same, globe, none, resnet18",
-    "objective": "contrastive, autoencoder", "diffusion_of": "day, forecast", "forecaster": "lstm, dynamics",
+    "objective": "contrastive, autoencoder, barlow_twins, soft_time, supcon, vicreg",
+         "diffusion_of": "day, forecast", "forecaster": "lstm, dynamics",
     "classifier": "mlp, date", "assimilator": "ensemble, constant, kalman, single_day",
 }  # fmt: skip
 # What the names of a setting stand for, where each is less than a file.

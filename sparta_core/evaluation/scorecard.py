@@ -43,7 +43,7 @@ def method(experiment: Experiment, stage: str | None = None) -> str:
     pieces = [encoder.name] * (encoder.name != encoder.default)
     pieces += [f"{decoder.name}-decoder"] * (decoder.name != encoder.decoder)
     pieces += ["mask-input"] * experiment.mask_input + ["anomalies"] * (anomalies.name != anomalies.default)
-    return "_".join([*pieces, trained.family + variant if trained.family else variant.lstrip("_")])
+    return "_".join([*pieces, (trained.family_of(experiment) + variant).lstrip("_")])
 
 
 def training(experiment: Experiment, stage: str | None = None) -> str:

@@ -12,11 +12,10 @@ from sparta_core.losses import cycle_consistency, nt_xent
 from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
 from sparta_core.objectives.days import DayObjective, Days, Losses
+from sparta_core.objectives.projected import Projected
 from sparta_core.settings import Amount, Count, Epochs, Positive, Section, Uses, setting
 from sparta_core.training.stages import REPRESENTATION, Stage
 from sparta_core.views.augment import Crops
-
-SMALLEST = 1e-6  # of the largest variance: components with less are in its units
 
 
 class ContrastSettings(Section):
@@ -38,6 +37,9 @@ class Contrasted(Stage):
     def folder(self, experiment: Experiment) -> str:
         losses = ["hn"] * experiment.hard_negatives + ["cycle"] * bool(experiment.cycle_weight)
         return "-".join([experiment.fusion, *losses])
+
+    def negatives(self, experiment: Experiment) -> bool:
+        return experiment.hard_negatives
 
     def variant(self, experiment: Experiment) -> str:
         return "_" + self.folder(experiment).replace("-", "_")
@@ -72,18 +74,12 @@ def at_equal_steps(experiment: Experiment) -> Experiment:
                               plateau_patience=3 * experiment.plateau_patience)  # fmt: skip
 
 
-class Contrast(DayObjective):
+class Contrast(Projected):
     """Contrastive loss of an anchor with its sparse neighbours in time, and the cycle loss."""
-
-    trains: tuple[str, ...] = ("encoder", "projector")
 
     def __init__(self, record: Record, model: Sparta) -> None:
         self.hard_negatives = model.experiment.hard_negatives
         super().__init__(record, model)
-        self.unit = torch.ones((), device=record.device)
-        if model.modes is not None:  # scores are as large as their modes: unscaled, a few would be all of a loss
-            variance = model.modes.variance
-            self.unit = variance.clamp_min(SMALLEST * variance.max()).sqrt()
 
     def batches(self, part: str, generator: torch.Generator) -> list[Tensor]:
         """One epoch of days (3, B): the anchors with their negatives, and as many days after and before each."""
@@ -101,7 +97,7 @@ class Contrast(DayObjective):
         now, *neighbours = batch.roles
         own = [encoder(self.views.augmented(now, generator, part)),
                *(encoder(self.views.augmented_sparse(days, generator, part)) for days in neighbours)]  # fmt: skip
-        z, after, before = (self.share.gather(rows / self.unit, part) for rows in own)
+        z, after, before = (self.scaled(rows, part) for rows in own)
         anchor = projector(z)
         ahead, back = (nt_xent(anchor, projector(other), self.experiment.temperature) for other in (after, before))
         losses = {"contrastive": ahead + back, "cycle": cycle_consistency(before, z, after)}

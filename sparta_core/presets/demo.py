@@ -21,6 +21,10 @@ SETTINGS = {
     "blend_epochs": 1,
     "decoder_epochs": 1,
     "pretrain_rate": 1e-3,
+    "barlow_twins_epochs": 1,
+    "vicreg_epochs": 1,
+    "supcon_epochs": 1,
+    "soft_time_epochs": 1,
     "blend_rate": 1e-3,
     "decoder_rate": 1e-3,
     # The forecasts, the season, and the diffusion of what forecasts have wrong.

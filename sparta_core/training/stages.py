@@ -63,7 +63,20 @@ class Stage(Trained):
         return rate
 
     def needs(self, experiment: Experiment) -> tuple[str, ...]:
-        return (self.after,) if self.after else ()
+        before = self.before(experiment)
+        return (before,) if before else ()
+
+    def before(self, experiment: Experiment) -> str:
+        """The stage whose weights it begins with; "" for fresh ones."""
+        return self.after
+
+    def negatives(self, experiment: Experiment) -> bool:
+        """Whether there are days near an anchor beside it in its batches."""
+        return True
+
+    def family_of(self, experiment: Experiment) -> str:
+        """What models like the one that it leaves are called in tables."""
+        return self.family
 
     def variant(self, experiment: Experiment) -> str:
         """What tells the model from others of its family."""
@@ -98,7 +111,7 @@ def train_stage(experiment: Experiment, name: str) -> Sparta:
         The finished representation, frozen: encoder, and projector and decoder where the stage has them, on the
         experiment's device.
     """
-    run, after = run_of(experiment, name), stage_of(experiment, name).after
+    run, after = run_of(experiment, name), stage_of(experiment, name).before(experiment)
     finish(run, lambda: job(experiment, name, train_stage(experiment, after) if after else None))
     return loaded(experiment, run)
 

@@ -89,8 +89,8 @@ def test_a_stage_of_no_epochs_hands_on_what_it_got(tiny, stage):
     experiment = tiny(**{f"{stage}_epochs": 0})
     assert f"{stage}-" not in " ".join(map(str, costs(experiment, [stage])))
     model, before = STAGES[stage](experiment), fresh(experiment, stage).parts
-    if stage_of(experiment, stage).after:
-        before |= STAGES[stage_of(experiment, stage).after](experiment).parts
+    if earlier := stage_of(experiment, stage).before(experiment):
+        before |= STAGES[earlier](experiment).parts
     for name, part in model.parts.items():
         expected = before[name].state_dict()
         assert all(torch.equal(weights, expected[key]) for key, weights in part.state_dict().items())
