@@ -12,7 +12,7 @@ from torch import Tensor
 from sparta_core.errors import DataError, ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
-from sparta_core.tasks.embeddings import embed, reconstruct
+from sparta_core.tasks.embeddings import decode, embed
 from sparta_core.tasks.latent.scores import analogues, tsne
 from sparta_core.training.records import open_record
 from sparta_core.training.stages import representation
@@ -94,7 +94,7 @@ class Session:
         truth = record.take(torch.tensor([self.days[day]], device=record.device))
         observed = model.views.observe(truth, torch.Generator(record.device).manual_seed(day), ratio)
         embedding = embed(model, observed)
-        reconstruction = reconstruct(model, observed)
+        reconstruction = model.corrected(decode(model, embedding), model.views.shown(observed))
         square = ((reconstruction - truth.with_gaps)[0, variable].square() * record.cell_area).mean()
         rmse = float(square.sqrt() * record.std[variable])
         whole, sparse, made = (self._physical(name, days, truth.dates, variable) for days in

@@ -163,8 +163,11 @@ class Sparta(nn.Module):
 
     def reconstructed(self, view: Tensor) -> Tensor:
         """The same, and with a linear path corrected by what the view shows beyond it."""
-        fields = self(view)
+        return self.corrected(self(view), view)
+
+    def corrected(self, decoded: Tensor, view: Tensor) -> Tensor:
+        """Fields that are decoded of a view, corrected by what it shows beyond the modes of a linear path."""
         if self.residuals is None:
-            return fields
+            return decoded
         values, observed = view.chunk(2, dim=1)
-        return self.residuals.corrected(fields, values, observed)
+        return self.residuals.corrected(decoded, values, observed)
