@@ -98,9 +98,17 @@ class Model:
         """Embed days: the variable "embedding" (time, feature); Args and errors as `predict`'s."""
         return self.predict("latent", days, **reading)
 
-    def reconstruct(self, days: Given, **reading: Any) -> xr.Dataset:
-        """Make of sparse days full fields (time, latitude, longitude), in physical units; Args as `predict`'s."""
-        return self.predict("reconstruction", days, **reading)
+    def reconstruct(self, days: Given, errors: Errors | None = None, **reading: Any) -> xr.Dataset:
+        """Make of sparse days full fields (time, latitude, longitude), in physical units.
+
+        Args:
+            days: As `predict` takes them.
+            errors: Standard deviations of the observations' errors, as `assimilate` takes them: what is observed is
+                believed less, beyond what SPARTA-OI's modes make of it, which take all for as wrong as what they leave
+                out. None: observed values come back as they are.
+            **reading: regrid and quality_control, as `predict` takes them.
+        """
+        return self.predict("reconstruction", days, errors=errors_of(errors or {}, self.sparta.normaliser), **reading)
 
     def forecast(self, days: Given, leads: int = 10, members: int | None = None, every: int | None = None,
                  seed: int = 0, **reading: Any) -> xr.Dataset:  # fmt: skip
@@ -216,7 +224,9 @@ class Model:
         if needs_state and name not in self.state:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
-        blocks = blocks_of(days, self.sparta.normaliser.clock) if task.each_day else None
+        errors = options.get("errors")
+        apart = task.each_day and (errors is None or len(errors) == 1)
+        blocks = blocks_of(days, self.sparta.normaliser.clock) if apart else None
         if blocks is not None:
             alike = partial(self.predict, name, regrid=regrid, quality_control=quality_control, **options)
             return predicted(alike, blocks)

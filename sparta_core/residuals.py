@@ -178,11 +178,17 @@ class Residuals:
             parts.append((inside, sources, made * std[inside] / std[around[seen], None]))
         return Weights(parts, known)
 
-    def corrected(self, fields: Tensor, values: Tensor, observed: Tensor) -> Tensor:
-        """Correct fields (B, C, H, W) by the values of days where `observed` (1 or 0), which are taken as exact."""
+    def corrected(self, fields: Tensor, values: Tensor, observed: Tensor, error: Tensor | None = None) -> Tensor:
+        """Correct fields (B, C, H, W) by the values of days where `observed` (1 or 0).
+
+        `error` (B or 1, C, H, W) is the variance of the instruments' errors; None: they have none.
+        """
         flat, values, observed = fields.flatten(1).clone(), values.flatten(1), observed.flatten(1)
-        for days in by_places(observed):
+        wrong = torch.zeros_like(observed[:1]) if error is None else error.flatten(1)
+        # Days at the same places share their weights, unless each day's instruments have errors of their own.
+        groups = by_places(observed) if len(wrong) == 1 else [np.array([day]) for day in range(len(observed))]
+        for days in groups:
             places = observed[days[0]].nonzero()[:, 0]
-            weights = self.weights(places, self.variance.new_zeros(len(places)))
+            weights = self.weights(places, wrong[days[0] if len(wrong) > 1 else 0][places])
             flat[days] += weights.increments(values[days][:, places] - flat[days][:, places])
         return flat.view_as(fields)

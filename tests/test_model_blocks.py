@@ -76,6 +76,25 @@ def test_they_are_written_as_they_are_made(model, days, tmp_path):
         np.testing.assert_allclose(written["geopotential"], model.reconstruct(days)["geopotential"], rtol=1e-3)
 
 
+def test_errors_are_believed_in_every_block(model, days):
+    """A number by variable; where every day has errors of its own the days are read whole."""
+    errors = {"geopotential": 300.0}
+    whole = model.reconstruct(days, errors=errors)
+    same(model.reconstruct(days.chunk(time=4), errors=errors), whole)
+    assert not np.allclose(whole["geopotential"], model.reconstruct(days)["geopotential"], rtol=1e-3)
+    each = {"geopotential": xr.full_like(days["geopotential"], 300.0)}
+    read = model.reconstruct(days.chunk(time=4), errors=each)
+    assert not read.chunks
+    same(read, whole)
+
+
+def test_an_observation_of_unknown_error_is_left_out(model, days):
+    unknown = xr.zeros_like(days["geopotential"]).where(days.latitude < 0)
+    made = model.reconstruct(days, errors={"geopotential": unknown}, quality_control=False)
+    without = days.assign(geopotential=days["geopotential"].where(days.latitude < 0))
+    same(made, model.reconstruct(without, quality_control=False))
+
+
 def test_two_workers_make_the_same(model, days):
     with (LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster)):
         made = model.reconstruct(days.chunk(time=4)).compute()

@@ -126,6 +126,23 @@ def test_what_is_observed_is_nearly_returned_and_what_is_not_stays():
     assert not fields.any()
 
 
+def test_instruments_errors_hold_corrections_back():
+    """One field of errors for all days, or a field a day: each day's are the weights' with its own."""
+    domain = globe(8, 16)
+    residuals, observed = made(domain, days(domain)), torch.zeros(2, 2, 8, 16)
+    observed[:, :, ::2, ::3] = 1
+    fields, values = torch.zeros(2, 2, 8, 16), days(domain, count=2, seed=9)
+    each = torch.stack([torch.full((2, 8, 16), 0.5), torch.full((2, 8, 16), 2.0)])
+    found = residuals.corrected(fields, values, observed, each)
+    places = observed[0].flatten().nonzero()[:, 0]
+    for day in range(2):
+        alone = residuals.weights(places, each[day].flatten()[places]).increments(values[day].flatten()[None, places])
+        torch.testing.assert_close(found[day].flatten(), alone[0])
+        torch.testing.assert_close(residuals.corrected(fields, values, observed, each[day : day + 1])[day], found[day])
+    exact = residuals.corrected(fields, values, observed)[1][observed[1] > 0].square().mean()
+    assert found[1][observed[1] > 0].square().mean() < 0.9 * exact
+
+
 def test_the_order_of_observations_does_not_matter():
     domain = globe(8, 16)
     residuals, places = made(domain, days(domain)), torch.from_numpy(drawn(50, 256))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparta_core.data import grid
 from sparta_core.data.normaliser import Normaliser
+from sparta_core.data.sample import Sample
 from sparta_core.errors import ExperimentError
 from sparta_core.typed import nearest
 
@@ -37,6 +38,12 @@ def errors_of(errors: Errors, normaliser: Normaliser) -> Tensor | None:
     for name, field in fields.items():
         made[:, normaliser.variables.index(name)] = field
     return torch.from_numpy(made).to(normaliser.device) / normaliser.std.view(-1, 1, 1)
+
+
+def check_errors(errors: Tensor, days: Sample) -> None:
+    """ExperimentError for errors (T, C, H, W) of another number of days, more than 1."""
+    if len(errors) not in (1, len(days)):
+        raise ExperimentError(f"the errors are of {len(errors)} times and the days {len(days)}; give as many")
 
 
 def _field(name: str, given: float | xr.DataArray, normaliser: Normaliser) -> np.ndarray:

@@ -161,13 +161,16 @@ class Sparta(nn.Module):
         decoded: Tensor = self.decoder(self.encoder(view))
         return decoded
 
-    def reconstructed(self, view: Tensor) -> Tensor:
-        """The same, and with a linear path corrected by what the view shows beyond it."""
-        return self.corrected(self(view), view)
+    def reconstructed(self, view: Tensor, error: Tensor | None = None) -> Tensor:
+        """The same, corrected with a linear path by what the view shows beyond it; `error` as `corrected` has it."""
+        return self.corrected(self(view), view, error)
 
-    def corrected(self, decoded: Tensor, view: Tensor) -> Tensor:
-        """Fields that are decoded of a view, corrected by what it shows beyond the modes of a linear path."""
+    def corrected(self, decoded: Tensor, view: Tensor, error: Tensor | None = None) -> Tensor:
+        """Fields that are decoded of a view, corrected by what it shows beyond the modes of a linear path.
+
+        `error` (B or 1, C, H, W) is the variance of the observations' errors; None: they have none.
+        """
         if self.residuals is None:
             return decoded
         values, observed = view.chunk(2, dim=1)
-        return self.residuals.corrected(decoded, values, observed)
+        return self.residuals.corrected(decoded, values, observed, error)

@@ -58,9 +58,17 @@ class Embedder:
 
 
 @torch.no_grad()
-def reconstruct(model: Sparta, days: Sample) -> Tensor:
-    """Make of sparse days whole fields (T, C, H, W), standardised, by a frozen representation."""
-    return torch.cat([model.reconstructed(model.views.shown(chunk)) for chunk in days.split(CHUNK)])
+def reconstruct(model: Sparta, days: Sample, errors: Tensor | None = None) -> Tensor:
+    """Make of sparse days whole fields (T, C, H, W), standardised, by a frozen representation.
+
+    `errors` (T or 1, C, H, W) are standard deviations of the observations' errors; None: they have none.
+    """
+    made = []
+    for first in range(0, len(days), CHUNK):
+        some = slice(first, first + CHUNK)
+        own = errors if errors is None or len(errors) == 1 else errors[some]
+        made.append(model.reconstructed(model.views.shown(days[some]), None if own is None else own.square()))
+    return torch.cat(made)
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 from sparta_core.data.record import load_record
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.model import Model
 from sparta_core.modes import Modes
@@ -183,3 +184,5 @@ def test_a_model_without_modes_checks_nothing(tiny, days):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "1 observed value")
         assert "set_aside" not in plain.reconstruct(spoiled(days)).attrs
+    with pytest.raises(ExperimentError, match="this model has no modes, which errors are held against"):
+        plain.reconstruct(days, errors={"2m_temperature": 0.5})

@@ -9,8 +9,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from sparta_core.data.given_errors import check_errors
 from sparta_core.data.sample import Sample
-from sparta_core.errors import DataError, ExperimentError
+from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.observe.quality import Aside, told_of
@@ -109,8 +110,8 @@ class Assimilation(Task, name=TASK):
         if np.isnat(days.dates).any():
             raise DataError("the dataset has no coordinate time of dates, and a cycle goes from day to day; add it")
         going = Cycle(system, kind, normaliser.clock, seed, quality_control)
-        if errors is not None and len(errors) not in (1, len(days)):
-            raise ExperimentError(f"the errors are of {len(errors)} times and the days {len(days)}; give as many")
+        if errors is not None:
+            check_errors(errors, days)
         path = None if cycle is None else Path(cycle)
         if path is not None and path.exists():
             resume(going, path)

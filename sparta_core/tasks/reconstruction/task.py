@@ -1,12 +1,16 @@
 """The task of reconstruction, which trains nothing of its own: its scores, measures and targets."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import xarray as xr
+from torch import Tensor
 
+from sparta_core.data.given_errors import check_errors
 from sparta_core.data.labelled import TIME, labelled
 from sparta_core.data.sample import Sample
+from sparta_core.errors import ExperimentError
 from sparta_core.experiment import Experiment
 from sparta_core.models.sparta import Sparta
 from sparta_core.tasks import Measure, Target, Task, mean_over
@@ -29,10 +33,28 @@ class Reconstruction(Task, name=TASK):
     def score_baselines(self, experiment: Experiment) -> xr.Dataset:
         return baseline_reconstruction(experiment)
 
-    def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
-        """The full fields (time, latitude, longitude), in physical units."""
+    def predict(self, model: Sparta, state: Tensors, days: Sample, errors: Tensor | None = None, **options: Any
+                ) -> xr.Dataset:  # fmt: skip
+        """Make full fields (time, latitude, longitude), in physical units.
+
+        Args:
+            model: The representation.
+            state: Nothing.
+            days: (T, C, H, W).
+            errors: Standard deviations of the observations' errors, (T or 1, C, H, W); NaN leaves one out; None: 0.
+            **options: None.
+
+        Raises:
+            ExperimentError: For errors where there are no modes, and of another number of days.
+        """
         normaliser = model.normaliser
-        fields = normaliser.made(reconstruct(model, days), days.dates)
+        if errors is not None:
+            if model.residuals is None:
+                raise ExperimentError("this model has no modes, which errors are held against; leave errors out")
+            check_errors(errors, days)
+            days = replace(days, observed=days.observed * ~errors.isnan())
+            errors = errors.nan_to_num(0)
+        fields = normaliser.made(reconstruct(model, days, errors), days.dates)
         return labelled(normaliser, fields, {"time": ("time", days.dates, TIME)}, "Days reconstructed from sparse ones")
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
