@@ -157,9 +157,10 @@ class Residuals:
             places: (p,) in a day (C, H, W), flat, each once.
             error: (p,) variance of the instruments' errors.
         """
-        if self._last is None or not (torch.equal(self._last[0], places) and torch.equal(self._last[1], error)):
-            self._last = places, error, self._weights(places, error)
-        return self._last[2]
+        last = self._last  # another thread may replace it at any moment
+        if last is None or not (torch.equal(last[0], places) and torch.equal(last[1], error)):
+            last = self._last = places, error, self._weights(places, error)
+        return last[2]
 
     def _weights(self, places: Tensor, error: Tensor) -> Weights:
         which = torch.full_like(self.variance, -1, dtype=torch.long)

@@ -143,6 +143,23 @@ def test_instruments_errors_hold_corrections_back():
     assert found[1][observed[1] > 0].square().mean() < 0.9 * exact
 
 
+def test_another_threads_places_do_not_come_between(monkeypatch):
+    """While one day's weights are reckoned, another thread asks for other places."""
+    domain = globe(8, 16)
+    residuals, own, none = made(domain, days(domain)), Residuals._weights, torch.zeros(3)
+    mine, theirs = torch.tensor([3, 40, 200]), torch.tensor([7, 90, 150])
+    expected = own(residuals, mine, none)
+
+    def interrupted(self, places, error):
+        if torch.equal(places, mine):
+            self.weights(theirs, error)
+        return own(self, places, error)
+
+    monkeypatch.setattr(Residuals, "_weights", interrupted)
+    assert torch.equal(residuals.weights(mine, none).known, expected.known)
+    assert torch.equal(residuals.weights(theirs, none).known, own(residuals, theirs, none).known)
+
+
 def test_the_order_of_observations_does_not_matter():
     domain = globe(8, 16)
     residuals, places = made(domain, days(domain)), torch.from_numpy(drawn(50, 256))
