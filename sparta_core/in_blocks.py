@@ -31,12 +31,14 @@ def blocks_of(days: Any, clock: Clock) -> Blocks | None:
     if not isinstance(dataset, xr.Dataset) or not dataset.chunks:
         return None
     named = grid.named(dataset)
-    chunks = named.unify_chunks().chunksizes.get("time")
-    when = times.of_fields(named, "the dataset", clock) if chunks else None
-    if chunks is None or when is None or "number" in named.dims or not clock.daily:
+    chunks = named.unify_chunks().chunksizes.get("time", ())
+    if len(chunks) < 2 or "number" in named.dims or not clock.daily:
+        return None
+    when = times.of_fields(named, "the dataset", clock)
+    if when is None:
         return None
     groups = times.grouped(when, named.sizes["time"], "the dataset", clock)
-    if (np.diff(groups.place) < 0).any() or len(chunks) < 2:
+    if (np.diff(groups.place) < 0).any():
         return None
     begins = np.flatnonzero(np.diff(groups.place, prepend=-1))  # the first moment of each date
     # A chunk that begins within a date begins with its first moment.

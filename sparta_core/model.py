@@ -105,7 +105,8 @@ class Model:
             days: As `predict` takes them.
             errors: Standard deviations of the observations' errors, as `assimilate` takes them: what is observed is
                 believed less, beyond what SPARTA-OI's modes make of it, which take all for as wrong as what they leave
-                out. None: observed values come back as they are.
+                out. None: observed values come back as they are. A station in a large cell is not its mean: say by how
+                much it may be off.
             **reading: regrid and quality_control, as `predict` takes them.
         """
         return self.predict("reconstruction", days, errors=errors_of(errors or {}, self.sparta.normaliser), **reading)
@@ -224,9 +225,7 @@ class Model:
         if needs_state and name not in self.state:
             raise ExperimentError(f"this model holds no {name}, only {', '.join(self.state) or 'the representation'}; "
                                   f"save it with Model.of(experiment, ['{name}'])")
-        errors = options.get("errors")
-        apart = task.each_day and (errors is None or len(errors) == 1)
-        blocks = blocks_of(days, self.sparta.normaliser.clock) if apart else None
+        blocks = blocks_of(days, self.sparta.normaliser.clock) if task.each_day(options) else None
         if blocks is not None:
             alike = partial(self.predict, name, regrid=regrid, quality_control=quality_control, **options)
             return predicted(alike, blocks)

@@ -18,6 +18,10 @@ class Modes(NamedTuple):
     left_out: Tensor | None = None  # (C H W,) variance of the rest; None where it is not rebuilt
     correlation: Tensor | None = None  # (C, E) of the rest at pairs of places
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that are there, by name."""
+        return {name: x for name, x in self._asdict().items() if x is not None}
+
 
 def eofs(x: Tensor, count: int) -> Tensor:
     """The leading empirical orthogonal functions of x (T, D), at most `count`: orthonormal rows (K, D).

@@ -11,6 +11,7 @@ and memory grow as the number of places.
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -122,15 +123,12 @@ class Residuals:
             raise ValueError(
                 f"its residuals are of {self.correlation.shape[1]} pairs of places, the grid has {len(self.both)}"
             )
-        self._parts: list[Part] = []
         self._last: tuple[Tensor, Tensor, Weights] | None = None
 
-    @property
+    @cached_property
     def parts(self) -> list[Part]:
-        """All parts, of one variable after the other; they are made when they are first asked for."""
-        if not self._parts:
-            self._parts = list(self._made())
-        return self._parts
+        """All parts, of one variable after the other."""
+        return list(self._made())
 
     def _made(self) -> Iterator[Part]:
         rows, columns = self.positions.shape[:2]

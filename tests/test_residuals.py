@@ -181,8 +181,7 @@ def test_the_date_line_is_no_edge():
     domain = globe(4, 36)
     residuals = made(domain, days(domain, 1), 3000.0)
     west = residuals.weights(torch.tensor([36]), torch.zeros(1)).known.view(4, 36)
-    torch.testing.assert_close(west[1, 1] > 0.05, west[1, -1] > 0.05)
-    assert west[1, -1] > 0.05 and west[1, 18] == 0
+    assert west[1, 1] > 0.05 and west[1, -1] > 0.05 and west[1, 18] == 0
 
 
 def test_the_taper_is_a_correlation():
@@ -191,7 +190,7 @@ def test_the_taper_is_a_correlation():
     axis = np.arange(-1, 1, step) + step / 2
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
     cone = np.clip(1 - 2 * np.sqrt(x**2 + y**2 + z**2), 0, None)
-    far = np.array([0, 5, 10, 20, 25]) * 1
+    far = np.array([0, 5, 10, 20, 25])
     sums = np.array([(cone[k:] * cone[: len(cone) - k]).sum() for k in far])
     np.testing.assert_allclose(compact_taper(far * step, 1.0), sums / sums[0], atol=3e-3)
 

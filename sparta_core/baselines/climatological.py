@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sparta_core.baselines.climatology import Climatology
 from sparta_core.data.climatology import covers_a_year
-from sparta_core.data.record import Record
+from sparta_core.data.record import Record, spread_over
 from sparta_core.errors import DataError
 from sparta_core.experiment import Experiment
 from sparta_core.metrics.ensembles import crps
@@ -75,8 +75,7 @@ def validation_crps(experiment: Experiment) -> xr.Dataset:
     def score() -> xr.Dataset:
         record = open_record(experiment)
         days = record.splits["validation"]
-        spaced = torch.linspace(days.start, days.stop - 1, min(VALIDATION_DAYS, len(days)), device=record.device)
-        spaced = spaced.round().long()
+        spaced = spread_over(days, VALIDATION_DAYS, record.device)
         none = torch.zeros(len(record.variables), dtype=torch.bool, device=record.device)
         ensemble = ClimatologicalEnsemble(record, Climatology.fit(record), window, none)
         chosen = days_near(record, spaced, count, window, experiment.seed)

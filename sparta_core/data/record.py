@@ -183,3 +183,13 @@ def _standardise(days: Days, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
         exact = days.values[block].astype(np.float64)
         days.values[block] = (exact - mean[:, None, None]) / std[:, None, None]
     return mean, std
+
+
+def spread_over(days: range, most: int, device: str | torch.device) -> Tensor:
+    """At most so many of the days (N,), evenly spaced, the first and the last among them.
+
+    Example:
+        >>> spread_over(range(10, 21), 3, "cpu").tolist()
+        [10, 15, 20]
+    """
+    return torch.linspace(days.start, days.stop - 1, min(most, len(days)), device=device).round().long()

@@ -124,9 +124,8 @@ class Sparta(nn.Module):
 
     def attached(self) -> dict[str, Tensor]:
         """What a file keeps of it beside the weights, so that nobody needs the days that it learned from."""
-        modes = {} if self.modes is None else self.modes._asdict()
-        there = {name: x for name, x in modes.items() if x is not None}
-        return named("modes", there) | named("normaliser", self.normaliser.tensors())
+        modes = {} if self.modes is None else named("modes", self.modes.tensors())
+        return modes | named("normaliser", self.normaliser.tensors())
 
     def about(self) -> dict[str, Any]:
         """What a file says of it: settings, parts, and the fields that it knows."""

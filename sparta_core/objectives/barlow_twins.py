@@ -2,11 +2,9 @@
 
 from torch import Tensor
 
-from sparta_core.data.record import Record
 from sparta_core.losses import barlow_twins
-from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
-from sparta_core.objectives.two_views import TwoViews, TwoViewStage
+from sparta_core.objectives.two_views import TwoViewStage
 from sparta_core.settings import Amount, Epochs, Positive, setting
 
 
@@ -17,18 +15,11 @@ class BarlowTwinsStage(TwoViewStage, name="barlow_twins"):
     barlow_twins_rate: Positive = setting(1e-3, "learning rate of Barlow Twins")
     barlow_twins_weight: Amount = setting(0.01, "of squared correlations between features, in Barlow Twins")
 
-    def objective(self, record: Record, model: Sparta) -> TwoViews:
-        return BarlowTwinsLoss(record, model)
+    def compared(self, p: Tensor, q: Tensor, times: Tensor) -> Tensor:
+        return barlow_twins(p, q, self.barlow_twins_weight)
 
 
 class BarlowTwins(Recipe, name="barlow_twins"):
     """Barlow Twins, then the decoder."""
 
     stages = ("barlow_twins", "decoder")
-
-
-class BarlowTwinsLoss(TwoViews):
-    """Barlow Twins'."""
-
-    def compared(self, p: Tensor, q: Tensor, times: Tensor) -> Tensor:
-        return barlow_twins(p, q, self.experiment.barlow_twins_weight)

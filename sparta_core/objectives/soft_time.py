@@ -3,14 +3,11 @@
 import torch
 from torch import Tensor
 
-from sparta_core.data.record import Record
+from sparta_core.data.clock import DAY, SECOND
 from sparta_core.losses import weighted_contrast
-from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
-from sparta_core.objectives.two_views import TwoViews, TwoViewStage
+from sparta_core.objectives.two_views import TwoViewStage
 from sparta_core.settings import Amount, Epochs, Positive, setting
-
-DAY = 86400.0  # seconds
 
 
 class SoftTimeStage(TwoViewStage, name="soft_time"):
@@ -21,20 +18,14 @@ class SoftTimeStage(TwoViewStage, name="soft_time"):
     soft_time_temperature: Positive = setting(0.3, "of similarities, in contrast soft in time")
     soft_time_decay: Amount = setting(0.5, "weight 2 sigmoid(-decay d) of a day's distance d", "1 / days")
 
-    def objective(self, record: Record, model: Sparta) -> TwoViews:
-        return SoftTimeLoss(record, model)
+    def compared(self, p: Tensor, q: Tensor, times: Tensor) -> Tensor:
+        """A day's other view has the weight 1, and so has it of others as near as the same moment."""
+        apart = (times[:, None] - times).abs() / (DAY / SECOND)
+        weights = 2 * torch.sigmoid(-self.soft_time_decay * apart)
+        return weighted_contrast(torch.cat([p, q]), weights.to(p).repeat(2, 2), self.soft_time_temperature)
 
 
 class SoftTime(Recipe, name="soft_time"):
     """Contrast soft in time, then the decoder."""
 
     stages = ("soft_time", "decoder")
-
-
-class SoftTimeLoss(TwoViews):
-    """A day's other view has the weight 1, and so has it of others as near as the same moment."""
-
-    def compared(self, p: Tensor, q: Tensor, times: Tensor) -> Tensor:
-        apart = (times[:, None] - times).abs() / DAY
-        weights = 2 * torch.sigmoid(-self.experiment.soft_time_decay * apart)
-        return weighted_contrast(torch.cat([p, q]), weights.to(p).repeat(2, 2), self.experiment.soft_time_temperature)

@@ -4,11 +4,9 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.climatology import seasons_of
-from sparta_core.data.record import Record
 from sparta_core.losses import supervised_contrast
-from sparta_core.models.sparta import Sparta
 from sparta_core.objectives import Recipe
-from sparta_core.objectives.two_views import TwoViews, TwoViewStage
+from sparta_core.objectives.two_views import TwoViewStage
 from sparta_core.settings import Epochs, Positive, setting
 
 
@@ -19,20 +17,13 @@ class SupconStage(TwoViewStage, name="supcon"):
     supcon_rate: Positive = setting(1e-4, "learning rate of SupCon")
     supcon_temperature: Positive = setting(0.1, "of SupCon's similarities")
 
-    def objective(self, record: Record, model: Sparta) -> TwoViews:
-        return SupconLoss(record, model)
+    def compared(self, p: Tensor, q: Tensor, times: Tensor) -> Tensor:
+        months = times.cpu().numpy().astype("datetime64[s]").astype("datetime64[M]").astype(int) % 12
+        labels = torch.from_numpy(seasons_of(months)).to(p.device)
+        return supervised_contrast(torch.cat([p, q]), labels.repeat(2), self.supcon_temperature)
 
 
 class Supcon(Recipe, name="supcon"):
     """SupCon by seasons, then the decoder."""
 
     stages = ("supcon", "decoder")
-
-
-class SupconLoss(TwoViews):
-    """SupCon's, by the seasons of days."""
-
-    def compared(self, p: Tensor, q: Tensor, times: Tensor) -> Tensor:
-        months = times.cpu().numpy().astype("datetime64[s]").astype("datetime64[M]").astype(int) % 12
-        labels = torch.from_numpy(seasons_of(months)).to(p.device)
-        return supervised_contrast(torch.cat([p, q]), labels.repeat(2), self.experiment.supcon_temperature)

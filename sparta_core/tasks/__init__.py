@@ -77,7 +77,6 @@ class Task(Trained):
     full_fields: ClassVar[bool] = False  # whether `predict` takes these instead of anomalies
     empty_days: ClassVar[bool] = False  # whether it takes days of which nothing is observed
     checks: ClassVar[bool] = False  # whether it sets gross errors aside itself, as `quality_control` says
-    each_day: ClassVar[bool] = False  # whether it makes of each day something by itself
     takes: ClassVar[tuple[str, ...]] = ()  # other tasks whose state it takes, too, each under its name
 
     def lacks(self, experiment: Experiment) -> str:
@@ -132,6 +131,10 @@ class Task(Trained):
             ExperimentError: For a task that makes nothing of days.
         """
         raise ExperimentError(f"{self.name} makes nothing of days; choose another task")
+
+    def each_day(self, options: Mapping[str, Any]) -> bool:
+        """Whether it makes of each day something by itself, with these options of `predict`."""
+        return False
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """What a comparison shows of it."""

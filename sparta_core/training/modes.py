@@ -28,7 +28,7 @@ def modes_of(experiment: Experiment, record: Record) -> Modes:
     def fit() -> Tensors:
         print(f"fitting {experiment.embedding} modes of the training days, once", flush=True)
         made = fit_modes(record, experiment.embedding, experiment.localisation, experiment.residual_reach)
-        return {name: x for name, x in made._asdict().items() if x is not None}
+        return made.tensors()
 
     tensors = _run(experiment, record).once(MODEL, fit)
     return Modes(**{name: tensors[name].to(record.device) for name in Modes._fields})

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sparta_core.data.normaliser import Normaliser
-from sparta_core.data.record import Record
+from sparta_core.data.record import Record, spread_over
 from sparta_core.errors import DataError
 from sparta_core.models.sparta import Sparta
 from sparta_core.modes import scaled
@@ -116,7 +116,7 @@ def _validation_look_backs(record: Record, model: Sparta, ratio: float, horizon:
     if count < 2:
         raise DataError(f"the validation days are {len(days)}, too few for look-backs of {LAGS} days and {horizon} "
                         "leads; use more days, or a shorter calibration_horizon")
-    starts = torch.linspace(0, count - 1, min(STARTS, count), device=device).round().long()
+    starts = spread_over(range(count), STARTS, device)
     generator = torch.Generator(device).manual_seed(model.experiment.seed + 1)
     rows, place = (starts[:, None] + torch.arange(LAGS, device=device)).unique(return_inverse=True)
     embeddings = embed(model, record.split("validation")[rows], ratio, generator)

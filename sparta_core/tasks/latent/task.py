@@ -1,6 +1,7 @@
 """The task of telling how smooth the latent path is, which trains nothing and has no baseline."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import xarray as xr
 
@@ -17,10 +18,11 @@ from sparta_core.tensors import Tensors
 class Latent(Task, name=TASK):
     """The geometry of latent space."""
 
-    each_day: ClassVar[bool] = True
-
     def score(self, experiment: Experiment) -> xr.Dataset:
         return distance_scores(experiment)
+
+    def each_day(self, options: Mapping[str, Any]) -> bool:
+        return True
 
     def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
         """The variable "embedding" (time, feature)."""

@@ -11,7 +11,7 @@ import xarray as xr
 from torch import Tensor
 
 from sparta_core.baselines.interpolation import fit_methods
-from sparta_core.data.record import Record
+from sparta_core.data.record import Record, spread_over
 from sparta_core.data.sample import Sample
 from sparta_core.experiment import Experiment
 from sparta_core.observe import placed
@@ -85,8 +85,7 @@ def _rows(scores: xr.Dataset) -> Rows:
 def evenly_spaced(record: Record, count: int | None) -> Tensor:
     """`count` downstream test days, evenly spaced, or all: indices (count,), fewer where there are fewer."""
     test = record.splits["downstream_test"]
-    spaced = torch.linspace(test.start, test.stop - 1, min(count or len(test), len(test)))
-    return spaced.round().long().to(record.device)
+    return spread_over(test, count or len(test), record.device)
 
 
 def mask_grids(experiment: Experiment, record: Record) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The task of reconstruction, which trains nothing of its own: its scores, measures and targets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import xarray as xr
 from torch import Tensor
@@ -25,13 +25,17 @@ class Reconstruction(Task, name=TASK):
     """Whole fields from sparse ones."""
 
     benchmark = "climatology"
-    each_day: ClassVar[bool] = True
 
     def score(self, experiment: Experiment) -> xr.Dataset:
         return model_reconstruction(experiment)
 
     def score_baselines(self, experiment: Experiment) -> xr.Dataset:
         return baseline_reconstruction(experiment)
+
+    def each_day(self, options: Mapping[str, Any]) -> bool:
+        """Unless days have errors of their own, which are of all days together."""
+        errors = options.get("errors")
+        return errors is None or len(errors) == 1
 
     def predict(self, model: Sparta, state: Tensors, days: Sample, errors: Tensor | None = None, **options: Any
                 ) -> xr.Dataset:  # fmt: skip

@@ -66,7 +66,6 @@ class Season(Task, name="classification"):
     uses: ClassVar[Uses] = (*Task.uses, Classifier)
     benchmark: ClassVar[str] = LOGISTIC
     full_fields: ClassVar[bool] = True
-    each_day: ClassVar[bool] = True
     classification_mask_ratio: tuple[Share, Share] = setting(
         (0.2, 0.9), "range of the share of masked values, drawn for each day")
 
@@ -128,6 +127,9 @@ class Season(Task, name="classification"):
         return model.experiment.of(Classifier).state(model)
 
     @torch.no_grad()
+    def each_day(self, options: Mapping[str, Any]) -> bool:
+        return True
+
     def predict(self, model: Sparta, state: Tensors, days: Sample, **options: Any) -> xr.Dataset:
         """The variable "probability" (time, season)."""
         probabilities = model.experiment.of(Classifier).logits(model, state, days).softmax(1).cpu().numpy()

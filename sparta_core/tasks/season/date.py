@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from sparta_core.data.anomalies import Anomalies, FromClimatology
 from sparta_core.data.climatology import seasons_of
 from sparta_core.data.clock import DAY, SECOND, Clock
-from sparta_core.data.record import Record
+from sparta_core.data.record import Record, spread_over
 from sparta_core.data.sample import Sample
 from sparta_core.encoders.linear_path import LinearPathEncoder
 from sparta_core.errors import ExperimentError
@@ -93,7 +93,7 @@ def _dates(days: Sample, clock: Clock) -> np.ndarray:
 def best_temperature(record: Record, model: Sparta) -> Tensor:
     """That with which the validation days' seasons have the least cross-entropy; of many, of some all over."""
     experiment, validation = model.experiment, record.splits["validation"]
-    which = torch.linspace(0, len(validation) - 1, min(MOST, len(validation)), device=record.device).round().long()
+    which = spread_over(range(len(validation)), MOST, record.device)
     days = record.full(validation)[which]
     generator = torch.Generator(record.device).manual_seed(experiment.seed)
     ratios = draw_ratios(len(days), experiment.classification_mask_ratio, generator)
